@@ -1,0 +1,166 @@
+import Tables
+import Quantities
+import Virtualization
+
+/// The CSV tables of one or several runs; the only place that knows their columns.
+public enum ResultTables {
+  private static let identity = [
+    Column(name: "scenario", type: .text, unit: nil, meaning: "name of the scenario"),
+    Column(name: "design", type: .text, unit: nil, meaning: "hypervisor design, with overridden axes in brackets"),
+    Column(name: "profile", type: .text, unit: nil, meaning: "cost profile"),
+    Column(name: "replication", type: .integer, unit: nil, meaning: "number of the replication, from 1"),
+  ]
+
+  /// `summary.csv`.
+  public static let summary = TableSchema(
+    name: "summary",
+    columns: identity + [
+      Column(name: "metric", type: .text, unit: nil, meaning: "what is reported"),
+      Column(name: "value", type: .real, unit: nil, meaning: "its value"),
+      Column(name: "unit", type: .text, unit: nil, meaning: "the value's unit"),
+      Column(name: "workload", type: .text, unit: nil, meaning: "workload that the figure is about, or all"),
+    ])
+
+  /// `exits.csv`.
+  public static let exits = TableSchema(
+    name: "exits",
+    columns: identity + [
+      Column(name: "host", type: .text, unit: nil, meaning: "host"),
+      Column(name: "vm", type: .text, unit: nil, meaning: "VM on whose behalf the step happened"),
+      Column(name: "operation", type: .text, unit: nil, meaning: "guest operation"),
+      Column(name: "step", type: .text, unit: nil, meaning: "transition step"),
+      Column(name: "place", type: .text, unit: nil, meaning: "where the CPU time was spent"),
+      Column(name: "count", type: .integer, unit: "steps", meaning: "how often the step happened"),
+      Column(name: "cpu_seconds", type: .real, unit: "seconds", meaning: "CPU time of the step"),
+      Column(name: "exits", type: .integer, unit: "exits", meaning: "VM exits that the steps stand for"),
+      Column(name: "kind", type: .text, unit: nil, meaning: "whether the price is measured, published or assumed"),
+    ])
+
+  /// `hosts.csv`.
+  public static let hosts = TableSchema(
+    name: "hosts",
+    columns: identity + [
+      Column(name: "host", type: .text, unit: nil, meaning: "host"),
+      Column(name: "cores", type: .integer, unit: "cores", meaning: "cores"),
+      Column(name: "guest_seconds", type: .real, unit: "seconds", meaning: "CPU time of the guests' own work"),
+    ]
+      + Place.allCases.map {
+        Column(
+          name: "\($0.name)_virtualization_seconds", type: .real, unit: "seconds",
+          meaning: "CPU time of virtualization at place \($0.name)")
+      }
+      + [
+        Column(
+          name: "services_seconds", type: .real, unit: "seconds",
+          meaning: "CPU time of the host's own daemons (none are modelled)"),
+        Column(name: "idle_seconds", type: .real, unit: "seconds", meaning: "idle time of all cores"),
+        Column(name: "utilization_ratio", type: .real, unit: "ratio", meaning: "busy share of all cores"),
+      ])
+
+  /// `vms.csv`.
+  public static let vms = TableSchema(
+    name: "vms",
+    columns: identity + [
+      Column(name: "host", type: .text, unit: nil, meaning: "host"),
+      Column(name: "vm", type: .text, unit: nil, meaning: "VM"),
+      Column(name: "workload", type: .text, unit: nil, meaning: "workload"),
+      Column(name: "vcpus", type: .integer, unit: "vCPUs", meaning: "vCPUs"),
+      Column(name: "guest_seconds", type: .real, unit: "seconds", meaning: "vCPU time of the guest's own work"),
+      Column(
+        name: "stall_seconds", type: .real, unit: "seconds", meaning: "vCPU time held by virtualization's steps"),
+      Column(name: "steal_seconds", type: .real, unit: "seconds", meaning: "vCPU time runnable without a core"),
+      Column(name: "halted_seconds", type: .real, unit: "seconds", meaning: "vCPU time halted"),
+      Column(name: "backend_seconds", type: .real, unit: "seconds", meaning: "CPU time of the VM's backends"),
+      Column(name: "completed", type: .integer, unit: "count", meaning: "requests, iterations or batches ended"),
+      Column(name: "exits", type: .integer, unit: "exits", meaning: "VM exits"),
+    ])
+
+  /// `requests.csv`.
+  public static let requests = TableSchema(
+    name: "requests",
+    columns: identity + [
+      Column(name: "workload", type: .text, unit: nil, meaning: "workload"),
+      Column(name: "quantile", type: .real, unit: "ratio", meaning: "probability of the quantile"),
+      Column(name: "latency_seconds", type: .real, unit: "seconds", meaning: "latency at that quantile"),
+    ])
+
+  /// `provenance.csv`.
+  public static let provenance = TableSchema(
+    name: "provenance",
+    columns: identity + [
+      Column(name: "step", type: .text, unit: nil, meaning: "transition step"),
+      Column(name: "mean", type: .real, unit: nil, meaning: "mean cost"),
+      Column(name: "unit", type: .text, unit: nil, meaning: "unit of the mean"),
+      Column(name: "kind", type: .text, unit: nil, meaning: "measured, published or assumed"),
+      Column(name: "source", type: .text, unit: nil, meaning: "source, or reason of the assumption"),
+      Column(name: "stated_by", type: .text, unit: nil, meaning: "profile that states the price"),
+      Column(name: "range_low_ns", type: .real, unit: "ns", meaning: "lower end of an assumed mean"),
+      Column(name: "range_high_ns", type: .real, unit: "ns", meaning: "upper end of an assumed mean"),
+    ])
+
+  /// All tables of runs.
+  public static let schemas = [summary, exits, hosts, vms, requests, provenance]
+
+  /// Makes all tables of the given runs, rows in the order of the runs.
+  public static func make(_ results: [RunResult]) -> [Table] {
+    var tables = schemas.map { Table(schema: $0) }
+    for result in results {
+      for (index, rows) in rows(of: result).enumerated() {
+        for row in rows { tables[index].append(row) }
+      }
+    }
+    return tables
+  }
+
+  /// Seconds as an exact decimal.
+  private static func seconds(_ nanoseconds: Int64) -> CellValue { .decimal(value: nanoseconds, scale: 9) }
+
+  /// Rows in the order of `schemas`.
+  private static func rows(of result: RunResult) -> [[[CellValue]]] {
+    let run: [CellValue] = [.text(result.scenario), .text(result.design), .text(result.profile)]
+    let number = CellValue.integer(Int64(result.replication))
+    let all = run + [number]
+    /// Rows about a host name the host's own design and profile.
+    func own(_ host: Int) -> [CellValue] {
+      [run[0], .text(result.hosts[host].design), .text(result.hosts[host].profile), number]
+    }
+    let summary: [[CellValue]] = result.summary.map { row in
+      let value = row.nanoseconds.map(seconds) ?? .real(row.value)
+      return all + [.text(row.metric.name), value, .text(row.unit), .text(row.workload)]
+    }
+    let exits: [[CellValue]] = result.exits.map { row in
+      own(row.host) + [
+        .text(result.hosts[row.host].name), .text(result.vms[row.vm].name), .text(row.operation.name),
+        .text(row.step), .text(row.place.name), .integer(row.count), seconds(row.nanoseconds),
+        .integer(row.exits), .text(row.kind.rawValue),
+      ]
+    }
+    let hosts: [[CellValue]] = result.hosts.indices.map { index in
+      let host = result.hosts[index]
+      let capacity = Int64(host.cores) * result.window.nanoseconds
+      let utilization = capacity > 0 ? 1 - Double(host.idle) / Double(capacity) : 0
+      return own(index) + [.text(host.name), .integer(Int64(host.cores)), seconds(host.guest)]
+        + host.virtualization.map(seconds) + [seconds(0), seconds(host.idle), .real(utilization)]
+    }
+    let vms: [[CellValue]] = result.vms.map { vm in
+      own(vm.host) + [
+        .text(result.hosts[vm.host].name), .text(vm.name), .text(result.workloads[vm.workload].name),
+        .integer(Int64(vm.vcpus)), seconds(vm.guest), seconds(vm.stall), seconds(vm.steal), seconds(vm.halted),
+        seconds(vm.backend), .integer(vm.completed), .integer(vm.exits),
+      ]
+    }
+    let requests: [[CellValue]] = result.workloads.flatMap { workload in
+      workload.quantiles.map {
+        all + [.text(workload.name), .real($0.probability), .real($0.seconds)]
+      }
+    }
+    let provenance: [[CellValue]] = result.provenance.map { row in
+      all + [
+        .text(row.step), .real(row.mean), .text(row.unit), .text(row.kind.rawValue), .text(row.source),
+        .text(row.profile), row.range.map { .real($0.lowerBound) } ?? .empty,
+        row.range.map { .real($0.upperBound) } ?? .empty,
+      ]
+    }
+    return [summary, exits, hosts, vms, requests, provenance]
+  }
+}

@@ -1,0 +1,137 @@
+import Quantities
+import Virtualization
+
+/// The figures of `summary.csv`.
+public enum SummaryMetric: String, CaseIterable, Sendable {
+  case throughput, latencyMean, latencyP50, latencyP95, latencyP99, latencyP999
+  case guestCPU, virtualizationCPU, virtualizationOverhead, overheadAssumed, exitsPerRequest, steal, utilization
+  case slaViolation
+
+  /// The name in tables.
+  public var name: String {
+    switch self {
+    case .throughput: "throughput"
+    case .latencyMean: "latency_mean"
+    case .latencyP50: "latency_p50"
+    case .latencyP95: "latency_p95"
+    case .latencyP99: "latency_p99"
+    case .latencyP999: "latency_p999"
+    case .guestCPU: "guest_cpu"
+    case .virtualizationCPU: "virtualization_cpu"
+    case .virtualizationOverhead: "virtualization_overhead"
+    case .overheadAssumed: "overhead_assumed"
+    case .exitsPerRequest: "exits_per_request"
+    case .steal: "steal"
+    case .utilization: "utilization"
+    case .slaViolation: "sla_violation"
+    }
+  }
+
+  /// The unit in tables; the throughput of a batch is `cpu_seconds/s` instead.
+  public var unit: String {
+    switch self {
+    case .throughput: "1/s"
+    case .latencyMean, .latencyP50, .latencyP95, .latencyP99, .latencyP999, .guestCPU, .virtualizationCPU, .steal:
+      "seconds"
+    case .virtualizationOverhead, .overheadAssumed, .utilization, .slaViolation: "ratio"
+    case .exitsPerRequest: "count"
+    }
+  }
+
+  /// The quantile that the metric reports, if it is one.
+  public var quantile: Double? {
+    switch self {
+    case .latencyP50: 0.5
+    case .latencyP95: 0.95
+    case .latencyP99: 0.99
+    case .latencyP999: 0.999
+    default: nil
+    }
+  }
+}
+
+/// One row of `summary.csv`.
+public struct SummaryRow: Sendable, Hashable {
+  /// The figure.
+  public let metric: SummaryMetric
+  /// A whole number of nanoseconds where the figure is a CPU time, so that sums stay exact; else nil.
+  public let nanoseconds: Int64?
+  /// The value in the unit given.
+  public let value: Double
+  /// The unit.
+  public let unit: String
+  /// The workload that the figure is about; `all` for the whole run.
+  public let workload: String
+}
+
+extension RunResult {
+  /// CPU time that virtualization took, at all places.
+  public var virtualizationCPU: Int64 { exits.reduce(0) { $0 + $1.nanoseconds } }
+  /// The guests' own work.
+  public var guestCPU: Int64 { vms.reduce(0) { $0 + $1.guest } }
+
+  /// The summary of the whole run and, where there are several, of each workload.
+  public var summary: [SummaryRow] {
+    let all = Array(workloads.indices)
+    var rows = summary(of: all, label: "all")
+    if workloads.count > 1 {
+      for index in all { rows += summary(of: [index], label: workloads[index].name) }
+    }
+    return rows
+  }
+
+  /// The value of one metric for the whole run, or nil where it does not apply.
+  public func value(of metric: SummaryMetric) -> Double? {
+    summary(of: Array(workloads.indices), label: "all").first { $0.metric == metric }?.value
+  }
+
+  /// The figures over some workloads. Throughput and latency are taken over the first shape present of requests,
+  /// programs and batches; idle VMs have neither.
+  private func summary(of indices: [Int], label: String) -> [SummaryRow] {
+    var rows: [SummaryRow] = []
+    func add(_ metric: SummaryMetric, _ value: Double?, unit: String? = nil, nanoseconds: Int64? = nil) {
+      guard let value else { return }
+      rows.append(
+        SummaryRow(
+          metric: metric, nanoseconds: nanoseconds, value: value, unit: unit ?? metric.unit, workload: label))
+    }
+    let leading = ["requests", "program", "batch"].first { shape in
+      indices.contains { workloads[$0].shape == shape }
+    }
+    let counted = indices.filter { workloads[$0].shape == leading }.map { workloads[$0] }
+    let completed = counted.reduce(0) { $0 + $1.completed }
+    if leading != nil {
+      add(
+        .throughput, counted.reduce(0) { $0 + $1.throughput }, unit: leading == "batch" ? "cpu_seconds/s" : nil)
+      if completed > 0 && counted.allSatisfy({ $0.meanLatency != nil || $0.completed == 0 }) {
+        let sum = counted.reduce(0.0) { $0 + Double($1.completed) * ($1.meanLatency ?? 0) }
+        add(.latencyMean, sum / Double(completed))
+      }
+      for metric in SummaryMetric.allCases {
+        guard let probability = metric.quantile, counted.count == 1 else { continue }
+        add(metric, counted[0].quantiles.first { $0.probability == probability }?.seconds)
+      }
+    }
+    let chosen = Set(indices)
+    let vmRows = vms.indices.filter { chosen.contains(vms[$0].workload) }
+    let exitRows = exits.filter { chosen.contains(vms[$0.vm].workload) }
+    let guest = vmRows.reduce(0) { $0 + vms[$1].guest }
+    let virtualization = exitRows.reduce(0) { $0 + $1.nanoseconds }
+    let assumed = exitRows.reduce(0) { $0 + ($1.kind == .assumed ? $1.nanoseconds : 0) }
+    let exitCount = exitRows.reduce(0) { $0 + $1.exits }
+    let steal = vmRows.reduce(0) { $0 + vms[$1].steal }
+    add(.guestCPU, Double(guest) * 1e-9, nanoseconds: guest)
+    add(.virtualizationCPU, Double(virtualization) * 1e-9, nanoseconds: virtualization)
+    if guest > 0 { add(.virtualizationOverhead, Double(virtualization) / Double(guest)) }
+    if virtualization > 0 { add(.overheadAssumed, Double(assumed) / Double(virtualization)) }
+    if completed > 0 && leading != "batch" { add(.exitsPerRequest, Double(exitCount) / Double(completed)) }
+    add(.steal, Double(steal) * 1e-9, nanoseconds: steal)
+    if label == "all" {
+      let capacity = hosts.reduce(0.0) { $0 + Double($1.cores) } * Double(window.nanoseconds)
+      let idle = hosts.reduce(0.0) { $0 + Double($1.idle) }
+      if capacity > 0 { add(.utilization, 1 - idle / capacity) }
+    }
+    if counted.count == 1 { add(.slaViolation, counted[0].violation) }
+    return rows
+  }
+}

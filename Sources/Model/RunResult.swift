@@ -1,0 +1,282 @@
+import Quantities
+import Virtualization
+
+/// What an engine gives back: exact counts and times of the measured window, ready for tables.
+///
+/// All times are whole nanoseconds, so that sums over rows are exact.
+public struct RunResult: Sendable {
+  /// The scenario's name.
+  public let scenario: String
+  /// The design's label.
+  public let design: String
+  /// The profile's name.
+  public let profile: String
+  /// The replication's number, from 1.
+  public let replication: Int
+  /// The engine that ran.
+  public let fidelity: Fidelity
+  /// Length of the measured window.
+  public let window: TimeSpan
+  /// Virtualization's steps by host, VM, operation and place.
+  public let exits: [ExitRow]
+  /// Hosts.
+  public let hosts: [HostRow]
+  /// VMs.
+  public let vms: [VMRow]
+  /// Workloads.
+  public let workloads: [WorkloadRow]
+  /// The prices that the run rests on.
+  public let provenance: [ProvenanceRow]
+  /// Events that the engine processed; 0 for the fluid engine.
+  public let events: Int64
+  /// Remarks for the user.
+  public let warnings: [String]
+
+  /// One step of one operation of one VM.
+  public struct ExitRow: Sendable, Hashable {
+    /// The host's index.
+    public let host: Int
+    /// The VM's index.
+    public let vm: Int
+    /// The operation.
+    public let operation: GuestOperation
+    /// The step.
+    public let step: String
+    /// Where the CPU time was spent.
+    public let place: Place
+    /// How often the step happened.
+    public let count: Int64
+    /// VM exits that these steps stand for.
+    public let exits: Int64
+    /// CPU time.
+    public let nanoseconds: Int64
+    /// Whether the price is measured, published or assumed.
+    public let kind: CostKind
+
+    /// Creates a row.
+    public init(
+      host: Int, vm: Int, operation: GuestOperation, step: String, place: Place, count: Int64, exits: Int64,
+      nanoseconds: Int64, kind: CostKind
+    ) {
+      self.host = host
+      self.vm = vm
+      self.operation = operation
+      self.step = step
+      self.place = place
+      self.count = count
+      self.exits = exits
+      self.nanoseconds = nanoseconds
+      self.kind = kind
+    }
+  }
+
+  /// One host.
+  public struct HostRow: Sendable, Hashable {
+    /// The name.
+    public let name: String
+    /// The label of its design.
+    public let design: String
+    /// The name of its profile.
+    public let profile: String
+    /// Cores.
+    public let cores: Int
+    /// The guests' own work.
+    public let guest: Int64
+    /// Virtualization's CPU time by `Place.rawValue`.
+    public let virtualization: [Int64]
+    /// Idle time of all cores.
+    public let idle: Int64
+
+    /// Creates a row; times in nanoseconds.
+    public init(
+      name: String, design: String, profile: String, cores: Int, guest: Int64, virtualization: [Int64], idle: Int64
+    ) {
+      self.name = name
+      self.design = design
+      self.profile = profile
+      self.cores = cores
+      self.guest = guest
+      self.virtualization = virtualization
+      self.idle = idle
+    }
+  }
+
+  /// One VM.
+  public struct VMRow: Sendable, Hashable {
+    /// The name.
+    public let name: String
+    /// Index of its host.
+    public let host: Int
+    /// Index of its workload.
+    public let workload: Int
+    /// vCPUs.
+    public let vcpus: Int
+    /// The guest's own work.
+    public let guest: Int64
+    /// Time in which virtualization's synchronous steps held a vCPU.
+    public let stall: Int64
+    /// Time in which a vCPU could run but had no core.
+    public let steal: Int64
+    /// Time in which a vCPU was halted.
+    public let halted: Int64
+    /// CPU time of the VM's backends.
+    public let backend: Int64
+    /// Requests, iterations or batches that ended.
+    public let completed: Int64
+    /// VM exits.
+    public let exits: Int64
+
+    /// Creates a row; times in nanoseconds.
+    public init(
+      name: String, host: Int, workload: Int, vcpus: Int, guest: Int64, stall: Int64, steal: Int64, halted: Int64,
+      backend: Int64, completed: Int64, exits: Int64
+    ) {
+      self.name = name
+      self.host = host
+      self.workload = workload
+      self.vcpus = vcpus
+      self.guest = guest
+      self.stall = stall
+      self.steal = steal
+      self.halted = halted
+      self.backend = backend
+      self.completed = completed
+      self.exits = exits
+    }
+  }
+
+  /// One workload over all its VMs.
+  public struct WorkloadRow: Sendable, Hashable {
+    /// The name.
+    public let name: String
+    /// The shape's name.
+    public let shape: String
+    /// Requests, iterations or batches that ended in the window.
+    public let completed: Int64
+    /// Requests or iterations per second; for a batch, seconds of bare-host CPU work done per second.
+    public let throughput: Double
+    /// Mean latency of a request, time of an iteration, or time to the end of a batch, in seconds; nil when nothing
+    /// ended or the mean does not exist.
+    public let meanLatency: Double?
+    /// Latency in seconds by quantile; empty when the engine cannot tell.
+    public let quantiles: [LatencyQuantile]
+    /// Share of requests slower than the objective's bound, if there is an objective.
+    public let violation: Double?
+
+    /// Creates a row.
+    public init(
+      name: String, shape: String, completed: Int64, throughput: Double, meanLatency: Double?,
+      quantiles: [LatencyQuantile], violation: Double? = nil
+    ) {
+      self.name = name
+      self.shape = shape
+      self.completed = completed
+      self.throughput = throughput
+      self.meanLatency = meanLatency
+      self.quantiles = quantiles
+      self.violation = violation
+    }
+  }
+
+  /// A quantile of a latency.
+  public struct LatencyQuantile: Sendable, Hashable {
+    /// The probability.
+    public let probability: Double
+    /// The latency in seconds.
+    public let seconds: Double
+
+    /// Creates a quantile.
+    public init(probability: Double, seconds: Double) {
+      self.probability = probability
+      self.seconds = seconds
+    }
+  }
+
+  /// A price that a run rests on.
+  public struct ProvenanceRow: Sendable, Hashable {
+    /// The step.
+    public let step: String
+    /// Mean in the unit given.
+    public let mean: Double
+    /// `ns` or `cycles`.
+    public let unit: String
+    /// Measured, published or assumed.
+    public let kind: CostKind
+    /// The source, or the reason of an assumption.
+    public let source: String
+    /// The profile that states the price.
+    public let profile: String
+    /// The range of an assumed mean, in nanoseconds.
+    public let range: ClosedRange<Double>?
+
+    /// Creates a row.
+    public init(
+      step: String, mean: Double, unit: String, kind: CostKind, source: String, profile: String,
+      range: ClosedRange<Double>?
+    ) {
+      self.step = step
+      self.mean = mean
+      self.unit = unit
+      self.kind = kind
+      self.source = source
+      self.profile = profile
+      self.range = range
+    }
+  }
+
+  /// The probabilities whose quantiles the exit-level engine reports.
+  public static let reportedQuantiles = [0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.999]
+
+  /// Creates a result.
+  public init(
+    model: SimulationModel, replication: Int, fidelity: Fidelity, exits: [ExitRow], hosts: [HostRow], vms: [VMRow],
+    workloads: [WorkloadRow], events: Int64, warnings: [String]
+  ) {
+    scenario = model.scenario
+    design = model.designLabel
+    profile = model.profileLabel
+    self.replication = replication
+    self.fidelity = fidelity
+    window = model.window
+    self.exits = exits
+    self.hosts = hosts
+    self.vms = vms
+    self.workloads = workloads
+    self.events = events
+    self.warnings = model.warnings + warnings
+    provenance = Self.provenance(of: model)
+  }
+
+  /// The prices of all steps that the compiled designs of the model hold, by profile and step.
+  private static func provenance(of model: SimulationModel) -> [ProvenanceRow] {
+    var rows: [String: ProvenanceRow] = [:]
+    for host in model.hosts {
+      let design = host.design
+      for operation in GuestOperation.allCases {
+        for target in TargetState.allCases {
+          guard let cost = design.cost(of: operation, target: target) else { continue }
+          for charge in cost.native + cost.synchronous + cost.asynchronous {
+            guard let price = design.profile.price(of: charge.step, backends: design.choice.design.backends) else {
+              continue
+            }
+            let (mean, unit) = price.cost.mean.valueAndUnit
+            rows["\(price.profile)/\(charge.step)"] = ProvenanceRow(
+              step: charge.step, mean: mean, unit: unit, kind: price.cost.kind, source: price.cost.source,
+              profile: price.profile, range: price.cost.range)
+          }
+        }
+      }
+    }
+    return rows.sorted { $0.key < $1.key }.map(\.value)
+  }
+}
+
+extension Cost {
+  /// The value as it was stated and its unit, `ns` or `cycles`.
+  var valueAndUnit: (Double, String) {
+    switch self {
+    case .nanoseconds(let value): (value, "ns")
+    case .cycles(let value): (value, "cycles")
+    }
+  }
+}

@@ -1,0 +1,209 @@
+import Quantities
+import Virtualization
+
+/// How much detail a run simulates.
+public enum Fidelity: String, CaseIterable, Sendable, Hashable {
+  /// The exit-level engine.
+  case exit
+  /// The fluid engine.
+  case fluid
+}
+
+/// A scenario as its document states it: validated in itself, not yet joined with designs and profiles.
+public struct Scenario: Sendable {
+  /// The scenario's name, used in tables and for the default result directory.
+  public var name: String
+  /// What it is about.
+  public var description: String
+  /// Simulated time, the warm-up included.
+  public var duration: TimeSpan
+  /// Time at the start that the results leave out.
+  public var warmup: TimeSpan
+  /// Seed of all random streams.
+  public var seed: UInt64
+  /// The engine, if the scenario says.
+  public var fidelity: Fidelity?
+  /// The designs that `compare` runs, if the scenario says.
+  public var comparison: Comparison?
+  /// Hosts.
+  public var hosts: [HostGroup]
+  /// VMs.
+  public var vms: [VMGroup]
+  /// Workloads by name, in the order of the document.
+  public var workloads: [Workload]
+  /// Where the document starts.
+  public var location: SourceLocation
+
+  /// What `compare` compares.
+  public struct Comparison: Sendable {
+    /// The designs in order.
+    public let designs: [DesignReference]
+    /// The design that the others are held against, by the name that stands in `designs`.
+    public let baseline: String
+
+    /// Creates a comparison.
+    public init(designs: [DesignReference], baseline: String) {
+      self.designs = designs
+      self.baseline = baseline
+    }
+  }
+
+  /// Creates a scenario.
+  public init(
+    name: String, description: String = "", duration: TimeSpan, warmup: TimeSpan, seed: UInt64, fidelity: Fidelity?,
+    comparison: Comparison?, hosts: [HostGroup], vms: [VMGroup], workloads: [Workload], location: SourceLocation
+  ) {
+    self.name = name
+    self.description = description
+    self.duration = duration
+    self.warmup = warmup
+    self.seed = seed
+    self.fidelity = fidelity
+    self.comparison = comparison
+    self.hosts = hosts
+    self.vms = vms
+    self.workloads = workloads
+    self.location = location
+  }
+}
+
+/// A design chosen by name, with overridden axes.
+public struct DesignReference: Sendable, Hashable {
+  /// The design's name.
+  public let name: String
+  /// Overridden axes.
+  public let overrides: [DesignAxis: String]
+  /// Where the choice stands.
+  public let location: SourceLocation
+
+  /// Creates a reference.
+  public init(name: String, overrides: [DesignAxis: String] = [:], location: SourceLocation) {
+    self.name = name
+    self.overrides = overrides
+    self.location = location
+  }
+}
+
+/// Hosts of one kind.
+public struct HostGroup: Sendable {
+  /// The name; hosts of a group larger than one are called `name-1`, `name-2`, ...
+  public let name: String
+  /// How many.
+  public let count: Int
+  /// Processor model, sockets, cores of each, threads of each core, frequency.
+  public let cpu: Processor
+  /// Size of the memory.
+  public let memory: ByteCount
+  /// Size of the pages that back guests.
+  public let page: ByteCount
+  /// Network interfaces.
+  public let nics: [NetworkInterface]
+  /// Names of the disks.
+  public let disks: [String]
+  /// The design that the hosts run.
+  public let design: DesignReference
+  /// The name of the cost profile, with its place.
+  public let profile: String
+  /// Where the profile is named.
+  public let profileLocation: SourceLocation
+  /// Where the group stands.
+  public let location: SourceLocation
+
+  /// A processor.
+  public struct Processor: Sendable {
+    /// Model name, compared with the processors that the profile was made on.
+    public let model: String?
+    /// Sockets of a host.
+    public let sockets: Int
+    /// Cores of a socket.
+    public let coresPerSocket: Int
+    /// Clock frequency.
+    public let frequency: Frequency
+    /// Cores of a host.
+    public var cores: Int { sockets * coresPerSocket }
+
+    /// Creates a processor.
+    public init(model: String?, sockets: Int, coresPerSocket: Int, frequency: Frequency) {
+      self.model = model
+      self.sockets = sockets
+      self.coresPerSocket = coresPerSocket
+      self.frequency = frequency
+    }
+  }
+
+  /// A network interface of a host.
+  public struct NetworkInterface: Sendable {
+    /// The name by which VMs choose it.
+    public let name: String
+    /// Wire speed.
+    public let bandwidth: BitRate
+
+    /// Creates an interface.
+    public init(name: String, bandwidth: BitRate) {
+      self.name = name
+      self.bandwidth = bandwidth
+    }
+  }
+
+  /// Creates a group.
+  public init(
+    name: String, count: Int, cpu: Processor, memory: ByteCount, page: ByteCount, nics: [NetworkInterface],
+    disks: [String], design: DesignReference, profile: String, profileLocation: SourceLocation, location: SourceLocation
+  ) {
+    self.name = name
+    self.count = count
+    self.cpu = cpu
+    self.memory = memory
+    self.page = page
+    self.nics = nics
+    self.disks = disks
+    self.design = design
+    self.profile = profile
+    self.profileLocation = profileLocation
+    self.location = location
+  }
+}
+
+/// VMs of one kind.
+public struct VMGroup: Sendable {
+  /// The name; VMs of a group larger than one are called `name-1`, `name-2`, ...
+  public let name: String
+  /// How many.
+  public let count: Int
+  /// vCPUs of each.
+  public let vcpus: Int
+  /// Memory of each.
+  public let memory: ByteCount
+  /// Size of the guest's own pages.
+  public let page: ByteCount
+  /// The name of the guest system.
+  public let guest: String
+  /// The host's network interface that the VM uses, if any.
+  public let nic: String?
+  /// The host's disk that the VM uses, if any.
+  public let disk: String?
+  /// The name of the workload.
+  public let workload: String
+  /// The host or host group that the VMs must run on, if the scenario says.
+  public let host: String?
+  /// Where the group stands.
+  public let location: SourceLocation
+
+  /// Creates a group.
+  public init(
+    name: String, count: Int, vcpus: Int, memory: ByteCount, page: ByteCount, guest: String, nic: String?,
+    disk: String?, workload: String, host: String?, location: SourceLocation
+  ) {
+    self.name = name
+    self.count = count
+    self.vcpus = vcpus
+    self.memory = memory
+    self.page = page
+    self.guest = guest
+    self.nic = nic
+    self.disk = disk
+    self.workload = workload
+    self.host = host
+    self.location = location
+  }
+}

@@ -1,0 +1,270 @@
+import Quantities
+import Virtualization
+
+/// What the command line changes in a scenario for one run.
+public struct ModelOverrides: Sendable {
+  /// A design that all hosts run instead of their own.
+  public var design: DesignReference?
+  /// A profile that all hosts use instead of their own.
+  public var profile: CostProfile?
+  /// The engine to use.
+  public var fidelity: Fidelity?
+
+  /// Creates overrides; nil leaves the scenario's own.
+  public init(design: DesignReference? = nil, profile: CostProfile? = nil, fidelity: Fidelity? = nil) {
+    self.design = design
+    self.profile = profile
+    self.fidelity = fidelity
+  }
+}
+
+extension SimulationModel {
+  /// The exit-level engine is the default up to so many hosts and so long a time.
+  static let exitLimit = (hosts: 8, duration: TimeSpan.seconds(600))
+
+  /// Joins a scenario with its designs, profiles and guest systems, and places its VMs.
+  ///
+  /// VMs are placed in the order of the scenario, each on the host with the most memory left (the first of equals), or
+  /// on the host that it names.
+  ///
+  /// - Throws: `ModelFaults` with every fault at once.
+  /// - Complexity: O(VMs × hosts).
+  public init(
+    scenario: Scenario, library: Library, overrides: ModelOverrides = ModelOverrides()
+  ) throws(ModelFaults) {
+    var assembly = ModelAssembly(scenario: scenario, library: library, overrides: overrides)
+    assembly.makeHosts()
+    assembly.placeVMs()
+    guard assembly.faults.isEmpty else { throw ModelFaults(faults: assembly.faults) }
+    self.scenario = scenario.name
+    duration = scenario.duration
+    warmup = scenario.warmup
+    seed = scenario.seed
+    hosts = assembly.hosts
+    vms = assembly.vms
+    workloads = scenario.workloads
+    nicCount = assembly.nicCount
+    warnings = assembly.warnings
+    let isSmall =
+      assembly.hosts.count <= Self.exitLimit.hosts && scenario.duration <= Self.exitLimit.duration
+    fidelity = overrides.fidelity ?? scenario.fidelity ?? (isSmall ? .exit : .fluid)
+  }
+}
+
+/// The work of assembling a model: collects hosts, VMs and faults.
+private struct ModelAssembly {
+  let scenario: Scenario
+  let library: Library
+  let overrides: ModelOverrides
+  var hosts: [Host] = []
+  var vms: [VirtualMachine] = []
+  var warnings: [String] = []
+  var faults: [ModelFault] = []
+  var nicCount = 0
+
+  private struct Slot {
+    let group: Int
+    let firstNIC: Int
+    var freeMemory: Int64
+  }
+  private var slots: [Slot] = []
+
+  init(scenario: Scenario, library: Library, overrides: ModelOverrides) {
+    self.scenario = scenario
+    self.library = library
+    self.overrides = overrides
+  }
+
+  mutating func fault(_ location: SourceLocation, _ message: String) {
+    let fault = ModelFault(location: location, message: message)
+    if !faults.contains(fault) { faults.append(fault) }
+  }
+
+  mutating func warn(_ message: String) {
+    if !warnings.contains(message) { warnings.append(message) }
+  }
+
+  // MARK: Hosts
+
+  mutating func makeHosts() {
+    for (index, group) in scenario.hosts.enumerated() {
+      guard let design = compile(group) else { continue }
+      let overhead = design.choice.design.memory
+      let free = group.memory.bytes - overhead.perHost
+      if free <= 0 {
+        fault(
+          group.location,
+          "host '\(group.name)' has \(group.memory), of which design '\(design.choice.label)' keeps "
+            + "\(ByteCount(bytes: overhead.perHost)); nothing is left for guests")
+      }
+      for number in 1...group.count {
+        let name = group.count == 1 ? group.name : "\(group.name)-\(number)"
+        hosts.append(Host(name: name, cores: group.cpu.cores, design: design))
+        slots.append(Slot(group: index, firstNIC: nicCount, freeMemory: free))
+        nicCount += group.nics.count
+      }
+    }
+  }
+
+  private mutating func compile(_ group: HostGroup) -> CompiledDesign? {
+    let reference = overrides.design ?? group.design
+    let design = find(reference)
+    let profile = overrides.profile ?? find(profileOf: group)
+    guard let design, let profile, let bareHost = library.designs[Library.bareHostDesign] else {
+      if library.designs[Library.bareHostDesign] == nil {
+        fault(group.location, "the library has no design '\(Library.bareHostDesign)'; expected its document")
+      }
+      return nil
+    }
+    if let model = group.cpu.model, !profile.processors.isEmpty, !profile.processors.contains(model) {
+      warn(
+        "host '\(group.name)' has processor '\(model)', but profile '\(profile.name)' was made on "
+          + profile.processors.joined(separator: ", "))
+    }
+    do {
+      let compiled = try CompiledDesign(
+        choice: DesignChoice(design: design, overrides: reference.overrides), bareHost: bareHost,
+        catalogue: library.catalogue, profile: profile.at(group.cpu.frequency))
+      compiled.warnings.forEach { warn($0) }
+      return compiled
+    } catch {
+      for costFault in error.faults { fault(costFault.location, costFault.message) }
+      return nil
+    }
+  }
+
+  private mutating func find(_ reference: DesignReference) -> HypervisorDesign? {
+    guard let design = library.designs[reference.name] else {
+      fault(reference.location, unknown("design", reference.name, among: library.designs.keys))
+      return nil
+    }
+    for (axis, value) in reference.overrides.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
+      let allowed = design.allowed[axis] ?? []
+      if !allowed.contains(value) {
+        fault(
+          reference.location,
+          "design '\(design.name)' cannot have \(axis) '\(value)'; expected \(allowed.joined(separator: " or "))")
+      }
+    }
+    return design
+  }
+
+  private mutating func find(profileOf group: HostGroup) -> CostProfile? {
+    guard let profile = library.profiles[group.profile] else {
+      fault(group.profileLocation, unknown("profile", group.profile, among: library.profiles.keys))
+      return nil
+    }
+    return profile
+  }
+
+  private func unknown(_ what: String, _ name: String, among names: some Sequence<String>) -> String {
+    let sorted = names.sorted()
+    if let nearest = NearestName.nearest(to: name, among: sorted) {
+      return "unknown \(what) '\(name)' (did you mean '\(nearest)'?)"
+    }
+    return "unknown \(what) '\(name)'; expected one of: \(sorted.joined(separator: ", "))"
+  }
+
+  // MARK: VMs
+
+  mutating func placeVMs() {
+    for group in scenario.vms {
+      let workload = scenario.workloads.firstIndex { $0.name == group.workload }
+      if workload == nil {
+        fault(group.location, unknown("workload", group.workload, among: scenario.workloads.map(\.name)))
+      }
+      let guest = library.guests[group.guest]
+      if guest == nil { fault(group.location, unknown("guest", group.guest, among: library.guests.keys)) }
+      guard let workload, let guest, faults.isEmpty || !hosts.isEmpty else { continue }
+      for number in 1...group.count {
+        let name = group.count == 1 ? group.name : "\(group.name)-\(number)"
+        guard place(name: name, group: group, workload: workload, guest: guest) else { break }
+      }
+    }
+  }
+
+  private mutating func place(name: String, group: VMGroup, workload: Int, guest: GuestSystem) -> Bool {
+    let candidates = slots.indices.filter { slot in
+      guard let wanted = group.host else { return true }
+      return hosts[slot].name == wanted || scenario.hosts[slots[slot].group].name == wanted
+    }
+    if let wanted = group.host, candidates.isEmpty {
+      fault(group.location, unknown("host", wanted, among: scenario.hosts.map(\.name)))
+      return false
+    }
+    guard let slot = candidates.max(by: { slots[$0].freeMemory < slots[$1].freeMemory || (slots[$0].freeMemory == slots[$1].freeMemory && $0 > $1) })
+    else { return false }
+    let design = hosts[slot].design
+    let needed = group.memory.bytes + design.choice.design.memory.perVM
+    guard slots[slot].freeMemory >= needed else {
+      fault(
+        group.location,
+        "vm '\(name)' needs \(ByteCount(bytes: needed)) of memory, but no host has more than "
+          + "\(ByteCount(bytes: max(0, slots[slot].freeMemory))) left; memory is not overcommitted")
+      return false
+    }
+    let hostGroup = scenario.hosts[slots[slot].group]
+    if group.vcpus > hosts[slot].cores {
+      fault(
+        group.location,
+        "vm '\(name)' has \(group.vcpus) vCPUs, but host '\(hosts[slot].name)' has only \(hosts[slot].cores) cores")
+      return false
+    }
+    var nic: Int?
+    if let wanted = group.nic {
+      nic = hostGroup.nics.firstIndex { $0.name == wanted }
+      if nic == nil {
+        fault(group.location, unknown("nic", wanted, among: hostGroup.nics.map(\.name)) + " on host '\(hostGroup.name)'")
+        return false
+      }
+    }
+    if let wanted = group.disk, !hostGroup.disks.contains(wanted) {
+      fault(group.location, unknown("disk", wanted, among: hostGroup.disks) + " on host '\(hostGroup.name)'")
+      return false
+    }
+    let load = OperationLoad(
+      workload: scenario.workloads[workload], guest: guest, guestPage: group.page.bytes,
+      hostPage: hostGroup.page.bytes, design: design)
+    guard check(load, of: scenario.workloads[workload], group: group, design: design) else { return false }
+    slots[slot].freeMemory -= needed
+    vms.append(
+      VirtualMachine(
+        name: name, host: slot, vcpus: group.vcpus, workload: workload, guest: guest,
+        bandwidth: nic.map { hostGroup.nics[$0].bandwidth }, nic: nic.map { slots[slot].firstNIC + $0 }, load: load))
+    return true
+  }
+
+  /// Whether the design can serve every operation of a load, and the load fits into its own service time.
+  private mutating func check(
+    _ load: OperationLoad, of workload: Workload, group: VMGroup, design: CompiledDesign
+  ) -> Bool {
+    let before = faults.count
+    for entry in load.perRequest + load.perCPUSecond where design.cost(of: entry.operation) == nil {
+      fault(
+        workload.location,
+        "workload '\(workload.name)' uses \(entry.operation), for which design '\(design.choice.label)' has no path")
+    }
+    if load.packetsSent + load.packetsReceived > 0 && group.nic == nil {
+      fault(
+        group.location,
+        "vm group '\(group.name)' needs a nic: its workload '\(workload.name)' sends or receives packets")
+    }
+    let share = load.bareHostShare(under: design)
+    if share >= 1 {
+      fault(
+        workload.location,
+        "the operations per CPU second of workload '\(workload.name)' cost the bare host \(share) of its CPU time; "
+          + "expected less than 1")
+    }
+    if case .requests(let requests) = workload.shape {
+      let operations = load.bareHostCost(perRequestUnder: design) + requests.service.mean * share
+      if operations > requests.service.mean * (1 + 1e-9) {
+        fault(
+          workload.location,
+          "the service time of workload '\(workload.name)' is \(requests.service.mean / 1000) us, but its operations "
+            + "alone cost the bare host \(operations / 1000) us; expected a service time that includes them")
+      }
+    }
+    return faults.count == before
+  }
+}

@@ -1,0 +1,107 @@
+import Quantities
+import Virtualization
+
+/// A host that an engine simulates.
+public struct Host: Sendable {
+  /// The name.
+  public let name: String
+  /// Cores, all alike.
+  public let cores: Int
+  /// The compiled design that the host runs.
+  public let design: CompiledDesign
+}
+
+/// A VM that an engine simulates.
+public struct VirtualMachine: Sendable {
+  /// The name.
+  public let name: String
+  /// Index of its host.
+  public let host: Int
+  /// vCPUs.
+  public let vcpus: Int
+  /// Index of its workload.
+  public let workload: Int
+  /// The guest system.
+  public let guest: GuestSystem
+  /// Wire speed of its network interface; nil without one.
+  public let bandwidth: BitRate?
+  /// Index of its network interface among all interfaces of all hosts; nil without one.
+  public let nic: Int?
+  /// How often its operations happen.
+  public let load: OperationLoad
+}
+
+/// Everything that an engine takes: hosts with compiled designs, placed VMs, workloads.
+public struct SimulationModel: Sendable {
+  /// The scenario's name.
+  public let scenario: String
+  /// Simulated time, the warm-up included.
+  public let duration: TimeSpan
+  /// Time that the results leave out.
+  public let warmup: TimeSpan
+  /// Seed of all random streams.
+  public let seed: UInt64
+  /// Hosts.
+  public let hosts: [Host]
+  /// VMs in the order of the scenario.
+  public let vms: [VirtualMachine]
+  /// Workloads.
+  public let workloads: [Workload]
+  /// Network interfaces of all hosts.
+  public let nicCount: Int
+  /// The engine that the scenario asks for or that its size suggests.
+  public let fidelity: Fidelity
+  /// Remarks for the user.
+  public let warnings: [String]
+
+  /// How tables name the design of the run: the hosts' common design, or `mixed`.
+  public var designLabel: String { Self.common(hosts.map(\.design.choice.label)) }
+  /// How tables name the profile of the run: the hosts' common profile, or `mixed`.
+  public var profileLabel: String { Self.common(hosts.map(\.design.profile.name)) }
+
+  /// The measured part of the run.
+  public var window: TimeSpan { duration - warmup }
+
+  private static func common(_ labels: [String]) -> String {
+    guard let first = labels.first else { return "" }
+    return labels.allSatisfy { $0 == first } ? first : "mixed"
+  }
+}
+
+/// The documents by name that scenarios refer to.
+public struct Library: Sendable {
+  /// Designs by name.
+  public var designs: [String: HypervisorDesign] = [:]
+  /// Profiles by name.
+  public var profiles: [String: CostProfile] = [:]
+  /// Guest systems by name.
+  public var guests: [String: GuestSystem] = [:]
+  /// All steps.
+  public var catalogue = StepCatalogue()
+
+  /// An empty library.
+  public init() {}
+
+  /// The name of the design whose paths `native` stands for.
+  public static let bareHostDesign = "bare-metal"
+}
+
+/// A fault of a scenario that shows when it is joined with the library.
+public struct ModelFault: Error, Sendable, Hashable {
+  /// Where the faulty item stands.
+  public let location: SourceLocation
+  /// What is wrong and what was expected.
+  public let message: String
+
+  /// Creates a fault.
+  public init(location: SourceLocation, message: String) {
+    self.location = location
+    self.message = message
+  }
+}
+
+/// All faults of one assembly.
+public struct ModelFaults: Error, Sendable {
+  /// The faults.
+  public let faults: [ModelFault]
+}

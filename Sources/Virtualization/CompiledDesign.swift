@@ -1,0 +1,185 @@
+import Quantities
+
+/// A fault of a design or profile that shows only when the two meet.
+public struct CostFault: Error, Sendable, Hashable {
+  /// Where the faulty item stands.
+  public let location: SourceLocation
+  /// What is wrong and what was expected.
+  public let message: String
+}
+
+/// A design choice with every path priced by a profile: all that an engine asks about cost.
+public struct CompiledDesign: Sendable {
+  /// The design and its axis values.
+  public let choice: DesignChoice
+  /// The profile that prices it.
+  public let profile: CostProfile
+  /// Remarks for the user, such as measured prices that were passed over.
+  public let warnings: [String]
+  private let costs: [OperationCost?]
+
+  /// The cost of an operation that meets a vCPU in the given state; nil when the design has no path for it.
+  public func cost(of operation: GuestOperation, target: TargetState = .running) -> OperationCost? {
+    costs[Self.index(operation, target)]
+  }
+
+  /// Whether packets pass a backend that runs apart from the vCPU.
+  public var hasNetworkBackend: Bool { !(cost(of: .netTx)?.asynchronous.isEmpty ?? true) }
+
+  /// Prices every path of a design.
+  ///
+  /// - Parameters:
+  ///   - choice: the design with its axis values.
+  ///   - bareHost: the design of the bare host, whose paths `native` stands for.
+  ///   - catalogue: all known steps.
+  ///   - profile: the prices.
+  /// - Throws: `CostFaults` with every step that nothing prices or defines.
+  /// - Complexity: O(steps of the design).
+  public init(
+    choice: DesignChoice, bareHost: HypervisorDesign, catalogue: StepCatalogue, profile: CostProfile
+  ) throws(CostFaults) {
+    var compiler = PathCompiler(choice: choice, bareHost: bareHost, catalogue: catalogue, profile: profile)
+    var costs = [OperationCost?](repeating: nil, count: GuestOperation.allCases.count * TargetState.allCases.count)
+    for operation in GuestOperation.allCases {
+      guard let path = choice.design.paths[operation] else { continue }
+      for target in TargetState.allCases {
+        costs[Self.index(operation, target)] = compiler.compile(path, of: operation, target: target)
+      }
+    }
+    guard compiler.faults.isEmpty else { throw CostFaults(faults: compiler.faults) }
+    self.choice = choice
+    self.profile = profile
+    self.costs = costs
+    warnings = compiler.warnings
+  }
+
+  private static func index(_ operation: GuestOperation, _ target: TargetState) -> Int {
+    Int(operation.rawValue) * TargetState.allCases.count + Int(target.rawValue)
+  }
+}
+
+/// All faults of one compilation.
+public struct CostFaults: Error, Sendable {
+  /// The faults in path order.
+  public let faults: [CostFault]
+}
+
+/// Resolves the items of paths to priced charges and collects faults.
+struct PathCompiler {
+  let choice: DesignChoice
+  let bareHost: HypervisorDesign
+  let catalogue: StepCatalogue
+  let profile: CostProfile
+  private(set) var faults: [CostFault] = []
+  private(set) var warnings: [String] = []
+
+  init(choice: DesignChoice, bareHost: HypervisorDesign, catalogue: StepCatalogue, profile: CostProfile) {
+    self.choice = choice
+    self.bareHost = bareHost
+    self.catalogue = catalogue
+    self.profile = profile
+  }
+
+  mutating func compile(_ path: OperationPath, of operation: GuestOperation, target: TargetState) -> OperationCost {
+    var synchronous: [StepCharge] = []
+    var asynchronous: [StepCharge] = []
+    var native: [StepCharge] = []
+    for item in path.items where item.applies(under: choice.axes, to: target) {
+      switch item.element {
+      case .native:
+        let (kept, added) = nativeCharges(of: operation, target: target)
+        native += kept
+        synchronous += added
+      case .step(let name, let place, let count):
+        let charges = price(name, place: place, count: count, item: item, operation: operation)
+        if isBareHost && place == .guest && isReference(item, target) {
+          native += charges
+        } else if place.isAsynchronous {
+          asynchronous += charges
+        } else {
+          synchronous += charges
+        }
+      }
+    }
+    let reference = referenceMean(of: operation, target: target)
+    let kept = native.reduce(0) { $0 + $1.mean }
+    return OperationCost(
+      synchronous: synchronous, asynchronous: asynchronous, native: native, nativeReplaced: max(0, reference - kept))
+  }
+
+  private var isBareHost: Bool { choice.design.name == bareHost.name }
+
+  /// Native work is what the bare host does under its default axes; anything an axis adds (page-table isolation) counts
+  /// as overhead, also on the bare host itself.
+  private func isReference(_ item: OperationPath.Item, _ target: TargetState) -> Bool {
+    item.applies(under: bareHost.defaults, to: target)
+  }
+
+  private mutating func nativeCharges(
+    of operation: GuestOperation, target: TargetState
+  ) -> (kept: [StepCharge], added: [StepCharge]) {
+    var kept: [StepCharge] = []
+    var added: [StepCharge] = []
+    for item in bareHost.paths[operation]?.items ?? [] where item.applies(under: choice.axes, to: target) {
+      guard case .step(let name, let place, let count) = item.element else { continue }
+      let charges = price(name, place: place, count: count, item: item, operation: operation)
+      if isReference(item, target) { kept += charges } else { added += charges }
+    }
+    return (kept, added)
+  }
+
+  private mutating func referenceMean(of operation: GuestOperation, target: TargetState) -> Double {
+    var mean = 0.0
+    for item in bareHost.paths[operation]?.items ?? [] where isReference(item, target) {
+      guard case .step(let name, let place, let count) = item.element else { continue }
+      mean += price(name, place: place, count: count, item: item, operation: operation).reduce(0) { $0 + $1.mean }
+    }
+    return mean
+  }
+
+  /// Prices a step, or the parts of a composite that has no price of its own.
+  private mutating func price(
+    _ name: String, place: Place, count: Int, item: OperationPath.Item, operation: GuestOperation, depth: Int = 0
+  ) -> [StepCharge] {
+    guard let step = catalogue[name] else {
+      fault(item, "unknown step '\(name)' in the path of \(operation)\(hint(name)); expected a step of the catalogue")
+      return []
+    }
+    if let price = profile.price(of: name, backends: choice.design.backends) {
+      if let passedOver = price.passedOver {
+        warn(
+          "step '\(name)' of design '\(choice.design.name)': the measured price of profile '\(passedOver)' is for another "
+            + "backend; the price of '\(price.profile)' is used")
+      }
+      return [
+        StepCharge(
+          step: name, place: place, count: count, exitsPerStep: step.exits, stepMean: price.nanoseconds,
+          distribution: price.cost.distribution, kind: price.cost.kind)
+      ]
+    }
+    guard !step.parts.isEmpty, depth < 8 else {
+      let profiles = ([profile] + profile.bases).map { "'\($0.name)'" }.joined(separator: ", ")
+      fault(
+        item,
+        "no profile prices step '\(name)', which design '\(choice.design.name)' needs for \(operation); "
+          + "expected a price in \(profiles)")
+      return []
+    }
+    return step.parts.flatMap {
+      price($0, place: place, count: count, item: item, operation: operation, depth: depth + 1)
+    }
+  }
+
+  private func hint(_ name: String) -> String {
+    NearestName.nearest(to: name, among: catalogue.steps.lazy.map(\.name)).map { " (did you mean '\($0)'?)" } ?? ""
+  }
+
+  private mutating func fault(_ item: OperationPath.Item, _ message: String) {
+    let fault = CostFault(location: item.location, message: message)
+    if !faults.contains(fault) { faults.append(fault) }
+  }
+
+  private mutating func warn(_ message: String) {
+    if !warnings.contains(message) { warnings.append(message) }
+  }
+}

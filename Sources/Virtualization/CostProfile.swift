@@ -1,0 +1,164 @@
+import Quantities
+
+/// Where a cost comes from.
+public enum CostKind: String, CaseIterable, Sendable, Hashable {
+  /// Measured by the calibration harness.
+  case measured
+  /// Read or derived from a cited source.
+  case published
+  /// Neither: a reasoned guess with a range.
+  case assumed
+}
+
+/// The law by which single costs of a step scatter around their mean.
+public enum CostDistribution: Sendable, Hashable {
+  /// Always the mean.
+  case deterministic
+  /// Gamma with the given coefficient of variation (> 0); sums of such costs are again gamma, so that bulk charges stay
+  /// exact in distribution.
+  case gamma(coefficientOfVariation: Double)
+}
+
+/// What one step costs, and why.
+public struct StepCost: Sendable, Hashable {
+  /// Mean cost.
+  public let mean: Cost
+  /// How single costs scatter.
+  public let distribution: CostDistribution
+  /// Measured, published or assumed.
+  public let kind: CostKind
+  /// The source, or for an assumption the reason.
+  public let source: String
+  /// The range in which an assumed mean lies.
+  public let range: ClosedRange<Double>?
+  /// Rows of the published table that the mean is a linear combination of, with their coefficients.
+  public let rows: [PublishedRow]
+  /// Where the price stands.
+  public let location: SourceLocation
+
+  /// A row of the table of published measurements, by id.
+  public struct PublishedRow: Sendable, Hashable {
+    /// The row's id.
+    public let id: String
+    /// What it is multiplied by.
+    public let coefficient: Double
+
+    /// Creates a reference to a row.
+    public init(id: String, coefficient: Double) {
+      self.id = id
+      self.coefficient = coefficient
+    }
+  }
+
+  /// Creates a cost. `range` is in nanoseconds at the profile's frequency.
+  public init(
+    mean: Cost, distribution: CostDistribution = .deterministic, kind: CostKind, source: String,
+    range: ClosedRange<Double>? = nil, rows: [PublishedRow] = [], location: SourceLocation
+  ) {
+    self.mean = mean
+    self.distribution = distribution
+    self.kind = kind
+    self.source = source
+    self.range = range
+    self.rows = rows
+    self.location = location
+  }
+}
+
+/// Data of a processor that the paging model reads, with its source.
+public struct ProcessorTLB: Sendable, Hashable {
+  /// Entries of the last-level TLB by page size in bytes.
+  public let entries: [Int64: Int]
+  /// Measured, published or assumed.
+  public let kind: CostKind
+  /// The source, or for an assumption the reason.
+  public let source: String
+
+  /// Creates the data of a TLB.
+  public init(entries: [Int64: Int], kind: CostKind, source: String) {
+    self.entries = entries
+    self.kind = kind
+    self.source = source
+  }
+}
+
+/// The prices of steps on one machine.
+public struct CostProfile: Sendable {
+  /// The name by which scenarios choose it.
+  public let name: String
+  /// One line on the machine.
+  public let title: String
+  /// The virtualization backend on which measured steps were measured (`vt-x`, `amd-v`, `pvm`, `none`).
+  public let backend: String
+  /// The frequency at which the prices were found.
+  public let frequency: Frequency
+  /// Processor models that the profile was made on.
+  public let processors: [String]
+  /// The data of the TLB, if the profile has it.
+  public let tlb: ProcessorTLB?
+  /// The profile's own prices by step.
+  public let costs: [String: StepCost]
+  /// The profiles that price what this one does not, nearest first.
+  public let bases: [CostProfile]
+  /// SHA-256 of the documents that made the profile, in hexadecimal.
+  public let digest: String
+
+  /// Creates a profile.
+  public init(
+    name: String, title: String, backend: String, frequency: Frequency, processors: [String] = [], tlb: ProcessorTLB?,
+    costs: [String: StepCost],
+    bases: [CostProfile] = [], digest: String = ""
+  ) {
+    self.name = name
+    self.title = title
+    self.backend = backend
+    self.frequency = frequency
+    self.processors = processors
+    self.tlb = tlb
+    self.costs = costs
+    self.bases = bases
+    self.digest = digest
+  }
+
+  /// A price with the profile that it comes from.
+  public struct Price: Sendable {
+    /// The price.
+    public let cost: StepCost
+    /// The profile that states it.
+    public let profile: String
+    /// Mean in nanoseconds at that profile's frequency.
+    public let nanoseconds: Double
+    /// The nearer profile whose measured price was passed over because its backend does not match.
+    public let passedOver: String?
+  }
+
+  /// The price of a step for a design that accepts the given backends: a measured price counts only when its profile's
+  /// backend is among them; otherwise the bases are asked in turn. Nil when nothing prices the step.
+  ///
+  /// - Complexity: O(number of bases).
+  public func price(of step: String, backends: [String]) -> Price? {
+    var passedOver: String?
+    for profile in [self] + bases {
+      guard let cost = profile.costs[step] else { continue }
+      if cost.kind == .measured && !backends.contains(profile.backend) {
+        passedOver = passedOver ?? profile.name
+        continue
+      }
+      return Price(
+        cost: cost, profile: profile.name, nanoseconds: cost.mean.nanoseconds(at: profile.frequency),
+        passedOver: passedOver)
+    }
+    return nil
+  }
+
+  /// The profile for a machine of the same kind at another clock: prices in cycles are converted at that frequency,
+  /// prices in time stay.
+  public func at(_ frequency: Frequency) -> CostProfile {
+    CostProfile(
+      name: name, title: title, backend: backend, frequency: frequency, processors: processors, tlb: tlb, costs: costs,
+      bases: bases.map { $0.at(frequency) }, digest: digest)
+  }
+
+  /// The TLB's data of this profile or of the nearest base that has it.
+  public var effectiveTLB: ProcessorTLB? { tlb ?? bases.lazy.compactMap(\.tlb).first }
+}

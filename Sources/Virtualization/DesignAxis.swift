@@ -1,0 +1,56 @@
+/// The independent choices of which a hypervisor design is made.
+public enum DesignAxis: UInt8, CaseIterable, Sendable, Hashable, CustomStringConvertible {
+  case cpu, paging, interrupts, network, disk, structure, guestPageTableIsolation, hostPageTableIsolation
+
+  /// The name used in YAML, CSV and text.
+  public var name: String {
+    switch self {
+    case .cpu: "cpu"
+    case .paging: "paging"
+    case .interrupts: "interrupts"
+    case .network: "network"
+    case .disk: "disk"
+    case .structure: "structure"
+    case .guestPageTableIsolation: "guest_page_table_isolation"
+    case .hostPageTableIsolation: "host_page_table_isolation"
+    }
+  }
+
+  /// The values that the cost model knows for this axis.
+  public var knownValues: [String] {
+    switch self {
+    case .cpu: ["native", "hardware_assisted"]
+    case .paging: ["native", "nested", "shadow"]
+    case .interrupts: ["native", "emulated", "posted"]
+    case .network: ["native", "bridge", "vhost"]
+    case .disk: ["native", "virtio"]
+    case .structure: ["bare", "container", "host_kernel"]
+    case .guestPageTableIsolation, .hostPageTableIsolation: ["off", "on"]
+    }
+  }
+
+  /// The axis of that name, or nil.
+  public init?(name: String) {
+    guard let axis = Self.allCases.first(where: { $0.name == name }) else { return nil }
+    self = axis
+  }
+
+  /// The name used in YAML, CSV and text.
+  public var description: String { name }
+}
+
+/// One value for every axis.
+public struct AxisValues: Sendable, Hashable {
+  private var values: [String]
+
+  /// Every axis at the given value; axes that are not named are empty.
+  public init(_ values: [DesignAxis: String] = [:]) {
+    self.values = DesignAxis.allCases.map { values[$0] ?? "" }
+  }
+
+  /// The value of one axis.
+  public subscript(_ axis: DesignAxis) -> String {
+    get { values[Int(axis.rawValue)] }
+    set { values[Int(axis.rawValue)] = newValue }
+  }
+}

@@ -1,0 +1,101 @@
+/// Something a guest does, or that happens to it, which virtualization may make dearer.
+///
+/// *Given* operations are properties of the workload and the same under every design. *Derived* ones follow from the
+/// workload, the design and the load; the engines produce them.
+public enum GuestOperation: UInt8, CaseIterable, Sendable, Hashable {
+  // Given.
+  case syscall, contextSwitch, pageFault, pageTableUpdate, tlbFlush, processCreation
+  case cpuid, msrRead, msrWrite, privilegedInstruction, portIO, mmio, halt, timerProgram, ipi
+  case netTx, netRx, blockRead, blockWrite
+  // Derived.
+  case hypercall, tlbMiss, firstTouch, interrupt, eoi, timerInterrupt, hostInterrupt, doorbell, deviceInterrupt
+
+  /// Who decides how often the operation happens.
+  public enum Origin: String, Sendable { case given, derived }
+
+  /// How the exit-level engine treats the operation.
+  public enum Scope: String, Sendable {
+    /// Touches no other vCPU, device, lock or worker: a vCPU runs ahead through it in bulk.
+    case `private`
+    /// Meets a device, a worker or another vCPU: always an event.
+    case shared
+  }
+
+  /// The name used in YAML, CSV and text.
+  public var name: String { Self.entries[Int(rawValue)].name }
+  /// One sentence on what the operation is.
+  public var meaning: String { Self.entries[Int(rawValue)].meaning }
+  /// Given by the workload or derived by the engines.
+  public var origin: Origin { rawValue < GuestOperation.hypercall.rawValue ? .given : .derived }
+  /// Private operations run ahead in bulk; shared ones are events.
+  public var scope: Scope {
+    switch self {
+    case .netTx, .netRx, .blockRead, .blockWrite, .interrupt, .eoi, .doorbell, .deviceInterrupt, .halt: .shared
+    default: .private
+    }
+  }
+  /// Whether a workload may state how often it happens: every given operation but `halt`, which follows from idleness
+  /// outside programs, and the derived ones whose model a workload may switch off by giving a rate.
+  public var mayBeStated: Bool {
+    switch self {
+    case .tlbMiss, .firstTouch, .hypercall: true
+    default: origin == .given
+    }
+  }
+
+  /// The operation of that name, or nil.
+  public init?(name: String) {
+    guard let operation = Self.byName[name] else { return nil }
+    self = operation
+  }
+
+  private struct Entry: Sendable {
+    let operation: GuestOperation
+    let name: String
+    let meaning: String
+  }
+
+  private static let byName = Dictionary(uniqueKeysWithValues: entries.map { ($0.name, $0.operation) })
+
+  private static let entries: [Entry] = [
+    Entry(operation: .syscall, name: "syscall", meaning: "system call entry and return"),
+    Entry(operation: .contextSwitch, name: "context_switch", meaning: "switch to another address space"),
+    Entry(operation: .pageFault, name: "page_fault", meaning: "minor page fault of the guest that maps a page"),
+    Entry(
+      operation: .pageTableUpdate, name: "page_table_update",
+      meaning: "write to an upper-level or write-protected page-table entry outside a page fault"),
+    Entry(operation: .tlbFlush, name: "tlb_flush", meaning: "invalidation of one page's translation"),
+    Entry(
+      operation: .processCreation, name: "process_creation",
+      meaning: "fork, exit and wait; expands into faults, updates, flushes and switches of the guest system"),
+    Entry(operation: .cpuid, name: "cpuid", meaning: "CPUID instruction"),
+    Entry(operation: .msrRead, name: "msr_read", meaning: "read of a model-specific register"),
+    Entry(operation: .msrWrite, name: "msr_write", meaning: "write of a model-specific register"),
+    Entry(
+      operation: .privilegedInstruction, name: "privileged_instruction",
+      meaning: "privileged instruction other than those named here, such as a control-register access"),
+    Entry(operation: .portIO, name: "port_io", meaning: "port read or write of an emulated device"),
+    Entry(operation: .mmio, name: "mmio", meaning: "memory-mapped register access of an emulated device"),
+    Entry(operation: .halt, name: "halt", meaning: "a vCPU goes idle"),
+    Entry(operation: .timerProgram, name: "timer_program", meaning: "programming of the local timer"),
+    Entry(operation: .ipi, name: "ipi", meaning: "inter-processor interrupt sent to a sibling vCPU"),
+    Entry(operation: .netTx, name: "net_tx", meaning: "packet sent"),
+    Entry(operation: .netRx, name: "net_rx", meaning: "packet received"),
+    Entry(operation: .blockRead, name: "block_read", meaning: "read request to a disk"),
+    Entry(operation: .blockWrite, name: "block_write", meaning: "write request to a disk"),
+    Entry(operation: .hypercall, name: "hypercall", meaning: "call of the guest into its hypervisor"),
+    Entry(operation: .tlbMiss, name: "tlb_miss", meaning: "translation missed in the TLB: a page walk"),
+    Entry(operation: .firstTouch, name: "first_touch", meaning: "first access to guest memory that the host must back"),
+    Entry(operation: .interrupt, name: "interrupt", meaning: "delivery of a device interrupt to a vCPU"),
+    Entry(operation: .eoi, name: "eoi", meaning: "end-of-interrupt write"),
+    Entry(operation: .timerInterrupt, name: "timer_interrupt", meaning: "the guest's own tick on a busy vCPU"),
+    Entry(operation: .hostInterrupt, name: "host_interrupt", meaning: "the host's own tick while a vCPU runs"),
+    Entry(operation: .doorbell, name: "doorbell", meaning: "notification of a backend that asked to be woken"),
+    Entry(operation: .deviceInterrupt, name: "device_interrupt", meaning: "device wakes a sleeping backend"),
+  ]
+}
+
+extension GuestOperation: CustomStringConvertible {
+  /// The name used in YAML, CSV and text.
+  public var description: String { name }
+}

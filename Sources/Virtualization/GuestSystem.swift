@@ -1,0 +1,41 @@
+/// The operating system inside a VM: what its operations are made of and what it does by itself.
+public struct GuestSystem: Sendable {
+  /// The name by which scenarios choose it.
+  public let name: String
+  /// One line on the system.
+  public let title: String
+  /// Ticks per second of a busy vCPU.
+  public let tickRate: Double
+  /// Wake-ups per second of an idle vCPU.
+  public let idleWakeups: Double
+  /// CPU time of one idle wake-up on the bare host, in nanoseconds.
+  public let idleWork: Double
+  /// Operations that stand for several others: counts per operation.
+  public let expansions: [GuestOperation: [GuestOperation: Double]]
+  /// Where each figure comes from, by key.
+  public let sources: [String: String]
+
+  /// Creates a guest system.
+  public init(
+    name: String, title: String, tickRate: Double, idleWakeups: Double, idleWork: Double,
+    expansions: [GuestOperation: [GuestOperation: Double]], sources: [String: String]
+  ) {
+    self.name = name
+    self.title = title
+    self.tickRate = tickRate
+    self.idleWakeups = idleWakeups
+    self.idleWork = idleWork
+    self.expansions = expansions
+    self.sources = sources
+  }
+
+  /// Replaces operations that stand for others by those; the operation itself stays for its own steps.
+  public func expand(_ counts: [GuestOperation: Double]) -> [GuestOperation: Double] {
+    var result = counts
+    for (operation, parts) in expansions {
+      guard let count = counts[operation], count > 0 else { continue }
+      for (part, perOperation) in parts { result[part, default: 0] += count * perOperation }
+    }
+    return result
+  }
+}

@@ -1,0 +1,142 @@
+/// A hypervisor design: axes, and the path of every guest operation.
+public struct HypervisorDesign: Sendable {
+  /// The name by which scenarios choose it.
+  public let name: String
+  /// One line on what system it stands for.
+  public let title: String
+  /// What it is, what it assumes, what it leaves out.
+  public let description: String
+  /// Backends whose measured steps the design may use, in YAML spelling (`vt-x`, `amd-v`, `pvm`, `none`).
+  public let backends: [String]
+  /// Default value of every axis.
+  public let defaults: AxisValues
+  /// Values that each axis may be overridden with; the default is always among them.
+  public let allowed: [DesignAxis: [String]]
+  /// The path of each operation that the design supports.
+  public let paths: [GuestOperation: OperationPath]
+  /// Memory that the design keeps for itself on a host, and for every VM, in bytes.
+  public let memory: MemoryOverhead
+
+  /// Memory kept from guests.
+  public struct MemoryOverhead: Sendable, Hashable {
+    /// Bytes of each host.
+    public let perHost: Int64
+    /// Bytes of each VM beyond its own memory.
+    public let perVM: Int64
+    /// Why these figures.
+    public let reason: String
+
+    /// Creates an overhead; both figures in bytes.
+    public init(perHost: Int64 = 0, perVM: Int64 = 0, reason: String = "") {
+      self.perHost = perHost
+      self.perVM = perVM
+      self.reason = reason
+    }
+  }
+
+  /// Creates a design from its parts.
+  public init(
+    name: String, title: String, description: String, backends: [String], defaults: AxisValues,
+    allowed: [DesignAxis: [String]], paths: [GuestOperation: OperationPath], memory: MemoryOverhead = MemoryOverhead()
+  ) {
+    self.name = name
+    self.title = title
+    self.description = description
+    self.backends = backends
+    self.defaults = defaults
+    self.allowed = allowed
+    self.paths = paths
+    self.memory = memory
+  }
+}
+
+/// Where in a document something stands, for diagnostics that are found after reading.
+public struct SourceLocation: Sendable, Hashable {
+  /// The file as the user named it.
+  public let file: String
+  /// Line, from 1.
+  public let line: Int
+  /// Column, from 1, in characters.
+  public let column: Int
+
+  /// Creates a location.
+  public init(file: String, line: Int, column: Int) {
+    self.file = file
+    self.line = line
+    self.column = column
+  }
+}
+
+/// The state of the vCPU that a derived operation meets.
+public enum TargetState: UInt8, CaseIterable, Sendable, Hashable {
+  case running, halted
+}
+
+/// The steps of one guest operation under a design.
+public struct OperationPath: Sendable, Hashable {
+  /// What stands at one position of a path.
+  public enum Element: Sendable, Hashable {
+    /// The operation's steps on the bare host.
+    case native
+    /// A step of the catalogue at a place, so many times an operation.
+    case step(name: String, place: Place, count: Int)
+  }
+
+  /// One position of a path with the conditions under which it applies.
+  public struct Item: Sendable, Hashable {
+    /// What happens.
+    public let element: Element
+    /// Axis values that must all hold.
+    public let conditions: [DesignAxis: String]
+    /// The state of the target vCPU in which the item applies; nil for any.
+    public let target: TargetState?
+    /// Where the item stands in its document.
+    public let location: SourceLocation
+
+    /// Creates an item.
+    public init(
+      element: Element, conditions: [DesignAxis: String] = [:], target: TargetState? = nil, location: SourceLocation
+    ) {
+      self.element = element
+      self.conditions = conditions
+      self.target = target
+      self.location = location
+    }
+
+    /// Whether the item applies under the axis values and to a target in the given state.
+    public func applies(under values: AxisValues, to state: TargetState?) -> Bool {
+      guard target == nil || state == nil || target == state else { return false }
+      return conditions.allSatisfy { values[$0.key] == $0.value }
+    }
+  }
+
+  /// The items in order.
+  public let items: [Item]
+
+  /// Creates a path.
+  public init(items: [Item]) { self.items = items }
+}
+
+/// A design with a value for every axis: what a host runs.
+public struct DesignChoice: Sendable {
+  /// The design.
+  public let design: HypervisorDesign
+  /// The values of its axes after the scenario's overrides.
+  public let axes: AxisValues
+  /// How tables and text name it: the design's name, with overrides in brackets where there are any.
+  public let label: String
+
+  /// Applies overrides to a design. The overrides must be among the design's allowed values.
+  public init(design: HypervisorDesign, overrides: [DesignAxis: String] = [:]) {
+    self.design = design
+    var axes = design.defaults
+    var changed: [String] = []
+    for axis in DesignAxis.allCases {
+      guard let value = overrides[axis], value != axes[axis] else { continue }
+      axes[axis] = value
+      changed.append("\(axis.name)=\(value)")
+    }
+    self.axes = axes
+    label = changed.isEmpty ? design.name : "\(design.name)[\(changed.joined(separator: " "))]"
+  }
+}

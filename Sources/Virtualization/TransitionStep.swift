@@ -1,0 +1,43 @@
+/// A piece of a path with a cost of its own, as the step catalogue defines it.
+public struct TransitionStep: Sendable, Hashable {
+  /// The name used in YAML, CSV and text.
+  public let name: String
+  /// One sentence on what happens in the step.
+  public let meaning: String
+  /// How many VM exits the step stands for.
+  public let exits: Int
+  /// The steps that a composite is made of; empty for an elementary step. A profile prices either the composite or
+  /// every part.
+  public let parts: [String]
+
+  /// Creates a step of the catalogue.
+  public init(name: String, meaning: String, exits: Int = 0, parts: [String] = []) {
+    self.name = name
+    self.meaning = meaning
+    self.exits = exits
+    self.parts = parts
+  }
+}
+
+/// All steps that designs may use, by name.
+public struct StepCatalogue: Sendable {
+  /// The steps in the order of their definition.
+  public private(set) var steps: [TransitionStep] = []
+  private var indices: [String: Int] = [:]
+
+  /// An empty catalogue.
+  public init() {}
+
+  /// Adds a step; a later definition of the same name replaces the earlier one.
+  public mutating func add(_ step: TransitionStep) {
+    if let index = indices[step.name] {
+      steps[index] = step
+    } else {
+      indices[step.name] = steps.count
+      steps.append(step)
+    }
+  }
+
+  /// The step of that name, or nil.
+  public subscript(_ name: String) -> TransitionStep? { indices[name].map { steps[$0] } }
+}
