@@ -8,6 +8,7 @@ let package = Package(
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser.git", exact: "1.8.2"),
     .package(url: "https://github.com/apple/swift-collections.git", exact: "1.6.0"),
+    .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift.git", exact: "0.2.0"),
     .package(url: "https://github.com/jpsim/Yams.git", exact: "6.2.2"),
     .package(url: "https://github.com/ordo-one/TextTable.git", exact: "0.0.2"),
   ],
@@ -26,7 +27,12 @@ let package = Package(
     // Floor 4: what both engines take and give.
     .target(name: "Model", dependencies: ["Quantities", "Statistics", "Tables", "EventKernel", "Virtualization"]),
     // Floor 5: the two engines.
-    .target(name: "Machine", dependencies: ["Quantities", "Statistics", "EventKernel", "Virtualization", "Model"]),
+    .target(
+      name: "Machine",
+      dependencies: [
+        "Quantities", "EventKernel", "Virtualization", "Model",
+        .product(name: "Histogram", package: "hdrhistogram-swift"),
+      ]),
     .target(name: "Datacenter", dependencies: ["Quantities", "Statistics", "Virtualization", "Model"]),
     // Floor 6: documents.
     .target(
@@ -44,7 +50,7 @@ let package = Package(
     .executableTarget(
       name: "vdcsim",
       dependencies: [
-        "Quantities", "Tables", "Virtualization", "Model", "Documents", "Experiments",
+        "Quantities", "Tables", "Virtualization", "Model", "Machine", "Documents", "Experiments",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "TextTable", package: "TextTable"),
       ]),

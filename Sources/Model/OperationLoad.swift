@@ -108,4 +108,19 @@ public struct OperationLoad: Sendable {
     let byTime = perRunningSecond.reduce(0) { $0 + $1.rate * (design.cost(of: $1.operation)?.bareHostMean ?? 0) }
     return (byWork + byTime) * 1e-9
   }
+
+  /// The share of a request's or batch's native work that the guest still does under the design: native steps that paths
+  /// replace, and the bare host's ticks, are taken out, because the engines charge what stands in their place.
+  public func guestShare(of workload: Workload, under design: CompiledDesign) -> Double {
+    let byWork = perCPUSecond.reduce(0.0) { sum, entry in
+      sum + entry.rate * (design.cost(of: entry.operation)?.nativeReplaced ?? 0)
+    }
+    let byTime = perRunningSecond.reduce(0) { $0 + $1.rate * (design.cost(of: $1.operation)?.bareHostMean ?? 0) }
+    var share = 1 - (byWork + byTime) * 1e-9
+    if case .requests(let requests) = workload.shape, requests.service.mean > 0 {
+      let replaced = perRequest.reduce(0) { $0 + $1.rate * (design.cost(of: $1.operation)?.nativeReplaced ?? 0) }
+      share -= replaced / requests.service.mean
+    }
+    return max(0, share)
+  }
 }

@@ -62,6 +62,13 @@ public struct SimulationModel: Sendable {
   /// The measured part of the run.
   public var window: TimeSpan { duration - warmup }
 
+  /// Time on the wire of the packets that one request of a VM sends, in nanoseconds; 0 without an interface.
+  public func wireTime(ofRequestBy vm: VirtualMachine) -> Int64 {
+    guard let bandwidth = vm.bandwidth, case .requests(let requests) = workloads[vm.workload].shape else { return 0 }
+    let bits = Double(vm.load.packetsSent) * Double(requests.sentPacket.bytes) * 8
+    return Int64((bits / Double(bandwidth.bitsPerSecond) * 1e9).rounded(.up))
+  }
+
   private static func common(_ labels: [String]) -> String {
     guard let first = labels.first else { return "" }
     return labels.allSatisfy { $0 == first } ? first : "mixed"
@@ -104,4 +111,7 @@ public struct ModelFault: Error, Sendable, Hashable {
 public struct ModelFaults: Error, Sendable {
   /// The faults.
   public let faults: [ModelFault]
+
+  /// Creates the error from its faults.
+  public init(faults: [ModelFault]) { self.faults = faults }
 }

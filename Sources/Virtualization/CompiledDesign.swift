@@ -81,30 +81,27 @@ struct PathCompiler {
   }
 
   mutating func compile(_ path: OperationPath, of operation: GuestOperation, target: TargetState) -> OperationCost {
-    var synchronous: [StepCharge] = []
-    var asynchronous: [StepCharge] = []
-    var native: [StepCharge] = []
+    var steps: [OperationCost.PathStep] = []
     for item in path.items where item.applies(under: choice.axes, to: target) {
       switch item.element {
       case .native:
-        let (kept, added) = nativeCharges(of: operation, target: target)
-        native += kept
-        synchronous += added
-      case .step(let name, let place, let count):
-        let charges = price(name, place: place, count: count, item: item, operation: operation)
-        if isBareHost && place == .guest && isReference(item, target) {
-          native += charges
-        } else if place.isAsynchronous {
-          asynchronous += charges
-        } else {
-          synchronous += charges
+        for native in bareHost.paths[operation]?.items ?? [] where native.applies(under: choice.axes, to: target) {
+          steps += roled(native, isNative: isReference(native, target), operation: operation)
         }
+      case .step:
+        steps += roled(item, isNative: isBareHost && isReference(item, target), operation: operation)
       }
     }
-    let reference = referenceMean(of: operation, target: target)
-    let kept = native.reduce(0) { $0 + $1.mean }
-    return OperationCost(
-      synchronous: synchronous, asynchronous: asynchronous, native: native, nativeReplaced: max(0, reference - kept))
+    return OperationCost(steps: steps, bareHost: referenceMean(of: operation, target: target))
+  }
+
+  private mutating func roled(
+    _ item: OperationPath.Item, isNative: Bool, operation: GuestOperation
+  ) -> [OperationCost.PathStep] {
+    charges(of: item, operation: operation).map { charge in
+      let role: StepRole = isNative ? .native : charge.place.isAsynchronous ? .asynchronous : .synchronous
+      return OperationCost.PathStep(charge: charge, role: role)
+    }
   }
 
   private var isBareHost: Bool { choice.design.name == bareHost.name }
@@ -115,26 +112,18 @@ struct PathCompiler {
     item.applies(under: bareHost.defaults, to: target)
   }
 
-  private mutating func nativeCharges(
-    of operation: GuestOperation, target: TargetState
-  ) -> (kept: [StepCharge], added: [StepCharge]) {
-    var kept: [StepCharge] = []
-    var added: [StepCharge] = []
-    for item in bareHost.paths[operation]?.items ?? [] where item.applies(under: choice.axes, to: target) {
-      guard case .step(let name, let place, let count) = item.element else { continue }
-      let charges = price(name, place: place, count: count, item: item, operation: operation)
-      if isReference(item, target) { kept += charges } else { added += charges }
-    }
-    return (kept, added)
-  }
-
   private mutating func referenceMean(of operation: GuestOperation, target: TargetState) -> Double {
     var mean = 0.0
     for item in bareHost.paths[operation]?.items ?? [] where isReference(item, target) {
-      guard case .step(let name, let place, let count) = item.element else { continue }
-      mean += price(name, place: place, count: count, item: item, operation: operation).reduce(0) { $0 + $1.mean }
+      mean += charges(of: item, operation: operation).reduce(0) { $0 + $1.mean }
     }
     return mean
+  }
+
+  /// The priced charges of an item that is a step.
+  private mutating func charges(of item: OperationPath.Item, operation: GuestOperation) -> [StepCharge] {
+    guard case .step(let name, let place, let count) = item.element else { return [] }
+    return price(name, place: place, count: count, item: item, operation: operation)
   }
 
   /// Prices a step, or the parts of a composite that has no price of its own.

@@ -30,31 +30,74 @@ public struct StepCharge: Sendable, Hashable {
     self.mean = stepMean * Double(count)
     self.distribution = distribution
     self.kind = kind
-    fineMean = FineTime.units(nanoseconds: mean)
+    draw = CostDraw(mean: mean, count: count, distribution: distribution)
   }
 
+  /// The law of the cost as plain numbers.
+  public let draw: CostDraw
+}
+
+/// The cost of one step in one operation as plain numbers, from which costs are drawn in bulk.
+public struct CostDraw: Sendable, Hashable {
   /// Expected cost of one operation in units of `FineTime`.
-  public let fineMean: Int64
+  public let mean: Int64
+  /// How many times the step happens in one operation.
+  public let count: Int64
+  /// Shape of the gamma distribution of one operation's cost; 0 for a cost that is always the mean.
+  let shape: Double
+  /// Its scale in nanoseconds.
+  let scale: Double
+
+  init(mean: Double, count: Int, distribution: CostDistribution) {
+    self.mean = FineTime.units(nanoseconds: mean)
+    self.count = Int64(count)
+    switch distribution {
+    case .gamma(let coefficientOfVariation) where mean > 0:
+      shape = Double(count) / (coefficientOfVariation * coefficientOfVariation)
+      scale = mean / shape
+    default:
+      shape = 0
+      scale = 0
+    }
+  }
 
   /// Cost of `operations` operations in units of `FineTime`. Draws from the stream only when costs scatter.
   ///
   /// - Complexity: O(1): a sum of independent gamma costs is gamma again.
   public func sample(operations: Int64, using stream: inout RandomStream) -> Int64 {
-    switch distribution {
-    case .deterministic:
-      return fineMean * operations
-    case .gamma(let coefficientOfVariation):
-      guard operations > 0, mean > 0 else { return 0 }
-      let shapeOfOne = 1 / (coefficientOfVariation * coefficientOfVariation)
-      let shape = shapeOfOne * Double(count) * Double(operations)
-      let scale = mean / (shapeOfOne * Double(count))
-      return FineTime.units(nanoseconds: stream.nextGamma(shape: shape, scale: scale))
-    }
+    guard shape > 0, operations > 0 else { return mean * operations }
+    return FineTime.units(nanoseconds: stream.nextGamma(shape: shape * Double(operations), scale: scale))
   }
+}
+
+/// What a step of a path is to the guest.
+public enum StepRole: String, Sendable, Hashable {
+  /// Work that the bare host does too.
+  case native
+  /// Added by virtualization, and the vCPU waits for it.
+  case synchronous
+  /// Added by virtualization at a place of its own.
+  case asynchronous
 }
 
 /// What one guest operation costs under a design on a profile.
 public struct OperationCost: Sendable, Hashable {
+  /// A charge with its role.
+  public struct PathStep: Sendable, Hashable {
+    /// The charge.
+    public let charge: StepCharge
+    /// What it is to the guest.
+    public let role: StepRole
+
+    /// Creates a step.
+    public init(charge: StepCharge, role: StepRole) {
+      self.charge = charge
+      self.role = role
+    }
+  }
+
+  /// All steps in path order.
+  public let steps: [PathStep]
   /// Steps that virtualization adds and that stall the vCPU, in path order.
   public let synchronous: [StepCharge]
   /// Steps at asynchronous places, in path order.
@@ -64,18 +107,18 @@ public struct OperationCost: Sendable, Hashable {
   /// CPU time in nanoseconds of native steps that the path replaces.
   public let nativeReplaced: Double
 
-  /// Creates a cost from the charges of a path.
-  public init(
-    synchronous: [StepCharge] = [], asynchronous: [StepCharge] = [], native: [StepCharge] = [],
-    nativeReplaced: Double = 0
-  ) {
-    self.synchronous = synchronous
-    self.asynchronous = asynchronous
-    self.native = native
-    self.nativeReplaced = nativeReplaced
-    synchronousMean = synchronous.reduce(0) { $0 + $1.mean }
-    asynchronousMean = asynchronous.reduce(0) { $0 + $1.mean }
-    nativeMean = native.reduce(0) { $0 + $1.mean }
+  /// Creates a cost from the steps of a path and the bare host's cost of the operation in nanoseconds.
+  public init(steps: [PathStep], bareHost: Double) {
+    self.steps = steps
+    func charges(_ role: StepRole) -> [StepCharge] { steps.filter { $0.role == role }.map(\.charge) }
+    func mean(_ charges: [StepCharge]) -> Double { charges.reduce(0) { $0 + $1.mean } }
+    synchronous = charges(.synchronous)
+    asynchronous = charges(.asynchronous)
+    native = charges(.native)
+    synchronousMean = mean(synchronous)
+    asynchronousMean = mean(asynchronous)
+    nativeMean = mean(native)
+    nativeReplaced = max(0, bareHost - nativeMean)
   }
 
   /// Expected stall of the vCPU in nanoseconds.

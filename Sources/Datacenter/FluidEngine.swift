@@ -1,0 +1,69 @@
+import Model
+import Virtualization
+
+/// The fluid engine: expected rates instead of single events, from the same designs and profiles.
+///
+/// Each VM's operations, stalls and backends follow from its workload as rates; a host that is asked for more cores than
+/// it has divides them max-min fairly. Latency means come from queueing formulas; quantiles are left to the exit-level
+/// engine.
+public enum FluidEngine {
+  /// Computes the expectation of one run. The replication only labels the result: expectations do not vary.
+  ///
+  /// - Complexity: O(VMs × (operations + log VMs)).
+  public static func run(model: SimulationModel, replication: Int) -> RunResult {
+    let wires = wireTimes(of: model)
+    var expectations: [VMExpectation] = model.vms.map { vm in
+      switch model.workloads[vm.workload].shape {
+      case .requests, .idle: .requests(vm, in: model, wire: vm.nic.map { wires[$0] + Double(model.wireTime(ofRequestBy: vm)) } ?? 0)
+      case .batch(let batch): .batch(batch, vm, in: model)
+      case .program(let program): .program(program, vm, in: model)
+      }
+    }
+    share(model: model, expectations: &expectations)
+    return FluidResult(model: model, expectations: expectations).make(replication: replication)
+  }
+
+  /// Mean waiting time at each network interface in nanoseconds: M/D/1 over all VMs that use it, at their nominal rates.
+  private static func wireTimes(of model: SimulationModel) -> [Double] {
+    var load = [Double](repeating: 0, count: model.nicCount)
+    var secondMoment = [Double](repeating: 0, count: model.nicCount)
+    for vm in model.vms {
+      guard let nic = vm.nic, case .requests(let requests) = model.workloads[vm.workload].shape else { continue }
+      let rate: Double
+      switch requests.arrivals {
+      case .poisson(let value), .deterministic(let value): rate = value.perSecond
+      case .closed(let clients, let think):
+        rate = Double(clients) / (think.seconds + requests.service.mean * 1e-9)
+      }
+      let time = Double(model.wireTime(ofRequestBy: vm))
+      load[nic] += rate * 1e-9 * time
+      secondMoment[nic] += rate * 1e-9 * time * time
+    }
+    return zip(load, secondMoment).map { $0 < 1 ? $1 / (2 * (1 - $0)) : 0 }
+  }
+
+  /// Scales down the VMs of hosts that are asked for more cores than they have.
+  private static func share(model: SimulationModel, expectations: inout [VMExpectation]) {
+    for host in model.hosts.indices {
+      let vms = model.vms.indices.filter { model.vms[$0].host == host }
+      let demands = vms.map { (expectations[$0].vcpuDemand + expectations[$0].backendDemand) * 1e-9 }
+      let capacity = Double(model.hosts[host].cores)
+      guard demands.reduce(0, +) > capacity else { continue }
+      let shares = HostSharing.maxMin(demands: demands, capacity: capacity)
+      for (position, vm) in vms.enumerated() where shares[position] < demands[position] {
+        expectations[vm].scale(by: shares[position] / demands[position])
+      }
+    }
+  }
+}
+
+extension VMExpectation {
+  /// Lets everything go on at a fraction of its rate: the VM gets only that share of the cores it asks for.
+  mutating func scale(by factor: Double) {
+    throughput *= factor
+    guest *= factor
+    for index in flows.indices { flows[index].rate *= factor }
+    latency = workLimit.isFinite ? latency.map { $0 / factor } : nil
+    isSaturated = true
+  }
+}

@@ -1,0 +1,121 @@
+import Statistics
+
+/// A guest's vCPUs as a queueing station, with what waking and halting adds.
+///
+/// `c` vCPUs serve Poisson arrivals of rate `λ`; a job holds a vCPU for `T`. Under processor sharing the mean sojourn is
+/// insensitive to the distribution: `T [1 + C(c,ρ) / (c (1 − ρ))]` with Erlang's `C`; under first come, first served the
+/// waiting part is scaled by `(c_a² + c_s²)/2` (Allen-Cunneen; exact for one vCPU and Poisson arrivals). A vCPU without
+/// work halts, which takes `H`; the arrival that finds it halted wakes it, which takes `D`.
+/// [A. O. Allen, Probability, Statistics and Queueing Theory, 1990; P. D. Welch, On a generalized M/G/1 queueing
+/// process in which the first customer of each busy period receives exceptional service, Operations Research 12, 1964]
+struct GuestStation {
+  /// vCPUs.
+  var servers: Int
+  /// Arrivals per nanosecond.
+  var arrivals: Double
+  /// Time that a job holds a vCPU, in nanoseconds.
+  var job: Double
+  /// Further time per job that holds a vCPU after the job has ended (doorbells, interrupts taken while running).
+  var afterwork: Double
+  /// Time to wake a halted vCPU.
+  var wake: Double
+  /// Time to halt one.
+  var halt: Double
+  /// `(c_a² + c_s²)/2`; 1 under processor sharing with Poisson arrivals.
+  var variability: Double
+
+  /// Busy vCPUs on average without waking and halting.
+  var load: Double { arrivals * (job + afterwork) }
+  /// Whether the vCPUs can keep up.
+  var isStable: Bool { load < Double(servers) }
+
+  /// Probability that an arrival finds a halted vCPU and wakes it.
+  ///
+  /// One vCPU: the queue with set-up and interruptible close-down, exactly. More: `1 − C` at the load that waking and
+  /// halting bring with them, by fixed point.
+  var wakesPerJob: Double {
+    guard isStable else { return 0 }
+    if servers == 1 {
+      let undisturbed = PortableMath.exp(-arrivals * halt)
+      return undisturbed * (1 - load) / (undisturbed * (1 + arrivals * wake) + arrivals * halt)
+    }
+    var wakes = 1 - delayProbability(load)
+    for _ in 0..<100 {
+      let next = 1 - delayProbability(load + arrivals * wakes * (wake + halt))
+      if abs(next - wakes) < 1e-12 { break }
+      wakes = (wakes + next) / 2
+    }
+    return wakes
+  }
+
+  /// Times per job that a vCPU goes idle.
+  var haltsPerJob: Double {
+    guard servers == 1 else { return wakesPerJob }
+    return wakesPerJob * PortableMath.exp(arrivals * halt)
+  }
+
+  /// Mean time from a job's arrival in the guest's queue to its end, in nanoseconds; nil when the vCPUs cannot keep up.
+  var sojourn: Double? {
+    guard isStable else { return nil }
+    let count = Double(servers)
+    let waiting = job * delayProbability(load) / (count - load) * variability
+    return job + waiting + wakeDelay
+  }
+
+  /// What waking adds to the mean sojourn. One vCPU: every job of a busy period is behind the waking that began it. More
+  /// vCPUs: scaled by the probability that there was one to wake.
+  private var wakeDelay: Double {
+    if servers == 1 {
+      let undisturbed = PortableMath.exp(-arrivals * halt)
+      let numerator = undisturbed * (2 * wake + arrivals * wake * wake) + arrivals * halt * halt
+      return numerator / (2 * (undisturbed * (1 + arrivals * wake) + arrivals * halt))
+    }
+    let utilization = load / Double(servers)
+    return wake * wakesPerJob / (1 - PortableMath.pow(utilization, Double(servers)))
+  }
+
+  private func delayProbability(_ load: Double) -> Double {
+    load >= Double(servers) ? 1 : Erlang.c(servers: servers, offeredLoad: load)
+  }
+}
+
+/// A closed population of clients that think and come back: the machine-repairman model with `c` repairmen.
+///
+/// State `n` (clients at the station) has weight `N!/(N−n)! (T/Z)^n / Π_{i≤n} min(i,c)`; product form holds for
+/// processor sharing with any service distribution.
+struct ClosedStation {
+  /// Clients.
+  var clients: Int
+  /// vCPUs.
+  var servers: Int
+  /// Time that a job holds a vCPU, in nanoseconds.
+  var job: Double
+  /// Time away from the station: thinking, backends, wire.
+  var away: Double
+
+  /// Jobs per nanosecond, and the probability that an arriving job finds an idle vCPU.
+  ///
+  /// - Complexity: O(clients).
+  func solve() -> (throughput: Double, idle: Double) {
+    let all = distribution(population: clients)
+    let busy = all.enumerated().reduce(0.0) { $0 + $1.element * Double(min($1.offset, servers)) }
+    // Arrival theorem: an arrival sees the network with one client less.
+    let seen = distribution(population: clients - 1)
+    let idle = seen.prefix(servers).reduce(0, +)
+    return (job > 0 ? busy / job : 0, min(1, idle))
+  }
+
+  private func distribution(population: Int) -> [Double] {
+    guard population > 0 else { return [1] }
+    if away <= 0 { return [Double](repeating: 0, count: population) + [1] }
+    var weights = [1.0]
+    for state in 1...population {
+      let weight =
+        weights[state - 1] * Double(population - state + 1) * (job / away) / Double(min(state, servers))
+      weights.append(weight)
+      if weight > 1e200 { for index in weights.indices { weights[index] *= 1e-200 } }
+    }
+    let total = weights.reduce(0, +)
+    return weights.map { $0 / total }
+  }
+}

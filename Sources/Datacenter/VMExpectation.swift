@@ -1,0 +1,98 @@
+import EventKernel
+import Model
+import Virtualization
+
+/// What a VM is expected to do and to cost while it has the cores it asks for.
+struct VMExpectation {
+  /// A step of virtualization with how often its operation happens.
+  struct Flow {
+    let operation: GuestOperation
+    let charge: StepCharge
+    /// Operations per second.
+    var rate: Double
+  }
+
+  /// Steps of the vCPUs and of the backend.
+  var flows: [Flow] = []
+  /// The guest's own work in nanoseconds per second.
+  var guest = 0.0
+  /// Requests, iterations or idle wake-ups per second; for a batch, nanoseconds of native work per second.
+  var throughput = 0.0
+  /// Mean latency in nanoseconds; nil when it does not exist.
+  var latency: Double?
+  /// Whether the vCPUs always have work: what they are refused is steal.
+  var isSaturated = false
+  /// Work in the units of `throughput` after which the VM falls idle.
+  var workLimit = Double.infinity
+
+  /// CPU time of the vCPUs in nanoseconds per second.
+  var vcpuDemand: Double { guest + stall }
+  /// Stalls of the vCPUs in nanoseconds per second.
+  var stall: Double { flows.reduce(0) { $0 + ($1.charge.place.isAsynchronous ? 0 : $1.rate * $1.charge.mean) } }
+  /// CPU time of the backend in nanoseconds per second.
+  var backendDemand: Double {
+    flows.reduce(0) { $0 + ($1.charge.place.isAsynchronous ? $1.rate * $1.charge.mean : 0) }
+  }
+
+  mutating func add(_ operation: GuestOperation, _ charges: [StepCharge], rate: Double) {
+    guard rate > 0 else { return }
+    for charge in charges { flows.append(Flow(operation: operation, charge: charge, rate: rate)) }
+  }
+}
+
+/// The costs of a VM's jobs in expectation: the slowdown of its native work.
+///
+/// With operations per work `r_k` and per running time `f_j`, a job of native work `s` holds a vCPU for
+/// `[s·e + Σ r_k c_k] / [1 − Σ f_j c_j]`, `e` being the guest's own share.
+struct JobExpectation {
+  /// The guest's own work of a job in nanoseconds, ticks left out.
+  var guest: Double
+  /// Native work by which rates per CPU second are counted.
+  var native: Double
+  let load: OperationLoad
+  let design: CompiledDesign
+
+  /// Share of running time that ticks take, and their native part.
+  private var ticks: (all: Double, native: Double) {
+    load.perRunningSecond.reduce(into: (0.0, 0.0)) { sums, entry in
+      guard let cost = design.cost(of: entry.operation) else { return }
+      sums.0 += entry.rate * (cost.synchronousMean + cost.nativeMean) * 1e-9
+      sums.1 += entry.rate * cost.nativeMean * 1e-9
+    }
+  }
+
+  /// Operations of one job with the steps they cause, ticks left out.
+  private var operations: [(GuestOperation, [StepCharge], Double)] {
+    var all: [(GuestOperation, [StepCharge], Double)] = []
+    for entry in load.perRequest {
+      all.append((entry.operation, design.cost(of: entry.operation)?.synchronous ?? [], entry.rate))
+    }
+    for entry in load.perCPUSecond {
+      let count = entry.rate * native * 1e-9
+      guard let cost = design.cost(of: entry.operation) else { continue }
+      all.append((entry.operation, cost.synchronous, count))
+      if entry.operation == .tlbMiss, entry.rate > load.bareHostTLBMisses {
+        all.append((.tlbMiss, cost.native, (entry.rate - load.bareHostTLBMisses) * native * 1e-9))
+      }
+    }
+    return all
+  }
+
+  /// Time that a job holds a vCPU, in nanoseconds.
+  var time: Double {
+    let work = operations.reduce(guest) { sum, entry in
+      sum + entry.2 * entry.1.reduce(0) { $0 + $1.mean }
+    }
+    return work / (1 - ticks.all)
+  }
+
+  /// Adds the steps of `rate` jobs per second to an expectation, and the guest's own work.
+  func book(rate: Double, into expectation: inout VMExpectation) {
+    for (operation, charges, count) in operations { expectation.add(operation, charges, rate: rate * count) }
+    let running = rate * time * 1e-9
+    for entry in load.perRunningSecond {
+      expectation.add(entry.operation, design.cost(of: entry.operation)?.synchronous ?? [], rate: entry.rate * running)
+    }
+    expectation.guest += rate * (guest + time * ticks.native)
+  }
+}

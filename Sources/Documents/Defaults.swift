@@ -1,0 +1,30 @@
+import Model
+import Quantities
+
+/// What a scenario means when it leaves a key out: the one place where defaults are stated.
+public enum Defaults {
+  /// `count` of hosts and VMs.
+  public static let count = 1
+  /// `sockets` of a processor.
+  public static let sockets = 1
+  /// `threads_per_core` of a processor, and the only value that is simulated.
+  public static let threadsPerCore = 1
+  /// `warmup`.
+  public static let warmup = TimeSpan.zero
+  /// `seed`.
+  public static let seed: UInt64 = 1
+  /// `page` of a host's memory.
+  public static let hostPage = ByteCount(bytes: 4 << 10)
+  /// `page` of a VM's memory.
+  public static let guestPage = ByteCount(bytes: 4 << 10)
+  /// `guest` of a VM.
+  public static let guest = "linux"
+  /// `discipline` of a workload of requests.
+  public static let discipline = ServiceDiscipline.processorSharing
+  /// `size` of packets.
+  public static let packet = ByteCount(bytes: 1500)
+  /// `compute` of a program.
+  public static let compute = TimeSpan.zero
+  /// `threads` of a batch.
+  public static let threads = 1
+}

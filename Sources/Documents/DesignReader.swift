@@ -1,0 +1,124 @@
+import Model
+import Quantities
+import Virtualization
+
+/// Reads hypervisor designs.
+enum DesignReader {
+  /// Backends that designs and profiles may name.
+  static let backends = ["vt-x", "amd-v", "pvm", "none"]
+
+  /// Reads a design.
+  ///
+  /// - Parameters:
+  ///   - root: the document.
+  ///   - base: the design that it inherits from, already read.
+  ///   - catalogue: the steps that paths may name.
+  ///   - reader: takes the faults.
+  /// - Returns: the design, or nil after faults.
+  static func read(
+    _ root: DocumentNode, base: HypervisorDesign?, catalogue: StepCatalogue, _ reader: inout DocumentReader
+  ) -> HypervisorDesign? {
+    guard
+      let fields = reader.fields(
+        of: root, in: "the design",
+        known: ["design", "base", "title", "description", "backends", "axes", "memory", "default_place", "paths"],
+        ignoring: "x-")
+    else { return nil }
+    let name = reader.required("design", in: fields, .name)
+    let title = reader.required("title", in: fields, .prose)
+    let description = reader.optional("description", in: fields, .prose) ?? base?.description ?? ""
+    let backendList = Expectation<[String]>.list(
+      of: .word("backend", among: backends), "a list of at least one backend", minimum: 1)
+    let backends =
+      base == nil || fields["backends"] != nil
+      ? reader.required("backends", in: fields, backendList) : base?.backends
+    let axes = readAxes(fields, base: base, &reader)
+    let memory = reader.optional("memory", in: fields, .memoryOverhead) ?? base?.memory
+    let place = reader.optional("default_place", in: fields, .place)
+    let isBareHost = name == Library.bareHostDesign
+    var paths = base?.paths ?? [:]
+    if fields["paths"] != nil || base == nil {
+      let expectation = Expectation.paths(
+        PathContext(catalogue: catalogue, defaultPlace: place ?? (isBareHost ? .guest : nil), isBareHost: isBareHost))
+      for (operation, path) in reader.required("paths", in: fields, expectation) ?? [:] { paths[operation] = path }
+    }
+    guard let name, let title, let backends, let axes else { return nil }
+    return HypervisorDesign(
+      name: name, title: title, description: description, backends: backends, defaults: axes.defaults,
+      allowed: axes.allowed, paths: paths, memory: memory ?? HypervisorDesign.MemoryOverhead())
+  }
+
+  private static func readAxes(
+    _ fields: Fields, base: HypervisorDesign?, _ reader: inout DocumentReader
+  ) -> (defaults: AxisValues, allowed: [DesignAxis: [String]])? {
+    var defaults = base?.defaults ?? AxisValues()
+    var allowed = base?.allowed ?? [:]
+    guard let node = fields["axes"] else {
+      guard base == nil else { return (defaults, allowed) }
+      reader.error(at: fields.location, "missing key 'axes' in the design; expected a mapping of axes and values")
+      return nil
+    }
+    guard let axes = reader.fields(of: node, in: "the axes", known: DesignAxis.allCases.map(\.name)) else { return nil }
+    for axis in DesignAxis.allCases {
+      guard axes[axis.name] != nil || base == nil else { continue }
+      guard let values = reader.required(axis.name, in: axes, .axis(axis)) else { continue }
+      defaults[axis] = values.defaultValue
+      allowed[axis] = values.allowed
+    }
+    return (defaults, allowed)
+  }
+}
+
+/// The default and the allowed values of an axis.
+struct AxisChoice {
+  let defaultValue: String
+  let allowed: [String]
+}
+
+extension Expectation where Value == AxisChoice {
+  /// One fixed value, or a default with the values that may replace it.
+  static func axis(_ axis: DesignAxis) -> Expectation {
+    let value = Expectation<String>.value(of: axis)
+    return Expectation("\(value.text), or a mapping of default and allowed") { reader, node in
+      guard case .mapping = node.content else {
+        return reader.read(node, value).map { AxisChoice(defaultValue: $0, allowed: [$0]) }
+      }
+      guard
+        let fields = reader.fields(of: node, in: "axis '\(axis)'", known: ["default", "allowed"])
+      else { return nil }
+      let chosen = reader.required("default", in: fields, value.located)
+      let allowed = reader.required("allowed", in: fields, .list(of: value, "a list of values", minimum: 1))
+      guard let chosen, let allowed else { return nil }
+      if !allowed.contains(chosen.value) {
+        reader.error(
+          at: chosen.location,
+          "the default '\(chosen.value)' of axis '\(axis)' is not allowed; expected \(Wording.alternatives(allowed))")
+      }
+      return AxisChoice(defaultValue: chosen.value, allowed: allowed)
+    }
+  }
+}
+
+extension Expectation where Value == Place {
+  /// A place by name.
+  static var place: Expectation {
+    let word = Expectation<String>.word("place", among: Place.allCases.map(\.name))
+    return Expectation(word.text) { reader, node in reader.read(node, word).flatMap(Place.init(name:)) }
+  }
+}
+
+extension Expectation where Value == HypervisorDesign.MemoryOverhead {
+  /// Memory that a design keeps from guests.
+  static var memoryOverhead: Expectation {
+    Expectation("a mapping of per_host, per_vm and reason") { reader, node in
+      guard
+        let fields = reader.fields(of: node, in: "the memory", known: ["per_host", "per_vm", "reason"])
+      else { return nil }
+      let perHost = reader.optional("per_host", in: fields, .size)
+      let perVM = reader.optional("per_vm", in: fields, .size)
+      let reason = reader.required("reason", in: fields, .prose)
+      return HypervisorDesign.MemoryOverhead(
+        perHost: perHost?.bytes ?? 0, perVM: perVM?.bytes ?? 0, reason: reason ?? "")
+    }
+  }
+}

@@ -1,0 +1,68 @@
+import EventKernel
+import Quantities
+import Virtualization
+
+extension Expectation where Value == Distribution {
+  /// The distributions by name, with the keys that each needs.
+  private static var families: [(name: String, keys: [String])] {
+    [
+      ("deterministic", ["mean"]), ("uniform", ["from", "to"]), ("exponential", ["mean"]),
+      ("erlang", ["mean", "stages"]), ("gamma", ["mean", "cv"]), ("hyperexponential", ["mean", "cv"]),
+      ("lognormal", ["mean", "cv"]),
+    ]
+  }
+
+  /// The distribution of a service time, in nanoseconds.
+  static var serviceTime: Expectation {
+    Expectation("a mapping with distribution and mean") { reader, node in
+      let known = families.map(\.name)
+      guard case .text(let family)? = node["distribution"]?.content,
+        let keys = families.first(where: { $0.name == family })?.keys
+      else {
+        let all = ["distribution", "mean", "from", "to", "stages", "cv"]
+        guard let fields = reader.fields(of: node, in: "a service time", known: all) else { return nil }
+        _ = reader.required("distribution", in: fields, .word("distribution", among: known))
+        return nil
+      }
+      let subject = "\(["erlang", "exponential"].contains(family) ? "an" : "a") \(family) service time"
+      guard let fields = reader.fields(of: node, in: subject, known: ["distribution"] + keys) else { return nil }
+      return reader.serviceTime(family, fields)
+    }
+  }
+}
+
+extension DocumentReader {
+  fileprivate mutating func serviceTime(_ family: String, _ fields: Fields) -> Distribution? {
+    guard family != "uniform" else { return uniform(fields) }
+    let mean = required("mean", in: fields, .positiveTime).map { Double($0.nanoseconds) }
+    switch family {
+    case "erlang":
+      let stages = required("stages", in: fields, .integer(in: 1...10_000))
+      guard let mean, let stages else { return nil }
+      return .erlang(mean: mean, stages: stages)
+    case "gamma", "lognormal":
+      let variation = required("cv", in: fields, .real("a number above 0, at most 1000") { $0 > 0 && $0 <= 1000 })
+      guard let mean, let variation else { return nil }
+      return family == "gamma"
+        ? .gamma(mean: mean, coefficientOfVariation: variation)
+        : .lognormal(mean: mean, coefficientOfVariation: variation)
+    case "hyperexponential":
+      let variation = required("cv", in: fields, .real("a number above 1, at most 1000") { $0 > 1 && $0 <= 1000 })
+      guard let mean, let variation else { return nil }
+      return .hyperexponential(mean: mean, coefficientOfVariation: variation)
+    default:
+      return mean.map { family == "exponential" ? .exponential(mean: $0) : .deterministic(mean: $0) }
+    }
+  }
+
+  private mutating func uniform(_ fields: Fields) -> Distribution? {
+    let from = required("from", in: fields, .time)
+    let to = required("to", in: fields, Expectation<TimeSpan>.positiveTime.located)
+    guard let from, let to else { return nil }
+    guard from < to.value else {
+      error(at: to.location, "expected a time above \(from), where the distribution begins; found \(to.value)")
+      return nil
+    }
+    return .uniform(from: Double(from.nanoseconds), to: Double(to.value.nanoseconds))
+  }
+}

@@ -1,0 +1,115 @@
+import Virtualization
+
+/// A change of one value of a document before it is read: `hosts.node.cpu.cores=4`.
+///
+/// The key is a path of keys, separated by dots; an entry of a list is named by its index from 0 or by its `name`. The
+/// last key may be new, all others must exist. A design that is only named becomes a mapping when one of its axes is
+/// set.
+public struct DocumentEdit: Sendable, Hashable {
+  /// The path to the value.
+  public let key: String
+  /// The new value, in YAML.
+  public let value: String
+
+  /// Creates an edit.
+  public init(key: String, value: String) {
+    self.key = key
+    self.value = value
+  }
+
+  /// Splits `KEY=VALUE` at the first equals sign; nil when there is none or no key before it.
+  public init?(_ text: String) {
+    guard let sign = text.firstIndex(of: "="), sign > text.startIndex else { return nil }
+    key = String(text[..<sign])
+    value = String(text[text.index(after: sign)...])
+  }
+
+  /// The location that messages carry for the value.
+  var location: SourceLocation { SourceLocation(file: "--set \(key)", line: 1, column: 1) }
+
+  /// Applies edits in order.
+  ///
+  /// - Throws: the faults of all edits at once: values that are no YAML, and paths that lead nowhere.
+  static func apply(_ edits: [DocumentEdit], to root: inout DocumentNode) throws(DiagnosticError) {
+    var faults: [Diagnostic] = []
+    for edit in edits {
+      do throws(DiagnosticError) {
+        let isEmpty = edit.value.allSatisfy(\.isWhitespace)
+        let value =
+          isEmpty
+          ? DocumentNode(content: .nothing, location: edit.location)
+          : try DocumentParser.parse(Array(edit.value.utf8), file: edit.location.file)
+        let components = edit.key.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
+        try edit.set(value, at: components[...], under: "", in: &root)
+      } catch {
+        guard case .invalid(let diagnostics) = error else { throw error }
+        faults += diagnostics
+      }
+    }
+    guard faults.isEmpty else { throw DiagnosticError.faults(faults) }
+  }
+
+  private func refuse(_ message: String) -> DiagnosticError {
+    .invalid([Diagnostic(location: location, message: message)])
+  }
+
+  /// Sets the value at the path below a node; `parent` is the last key that led there.
+  private func set(
+    _ value: DocumentNode, at path: ArraySlice<String>, under parent: String, in node: inout DocumentNode
+  ) throws(DiagnosticError) {
+    if case .text = node.content, parent == "design" {
+      let name = DocumentNode.Entry(key: "name", keyLocation: node.location, value: node)
+      node = DocumentNode(content: .mapping([name]), location: node.location)
+    }
+    switch node.content {
+    case .mapping(var entries):
+      let (index, length) = Self.match(path, among: entries.map(\.key))
+      if let index, length == path.count {
+        entries[index].value = value
+      } else if let index {
+        try set(value, at: path.dropFirst(length), under: entries[index].key, in: &entries[index].value)
+      } else if path.count == 1, let key = path.first, !key.isEmpty {
+        entries.append(DocumentNode.Entry(key: key, keyLocation: location, value: value))
+      } else {
+        throw refuse(Wording.unknown("key", path.first ?? "", among: entries.map(\.key)))
+      }
+      node.content = .mapping(entries)
+    case .list(var items):
+      let names = items.map(Self.name(of:))
+      let (index, length) = Self.match(path, among: names)
+      let position = index ?? path.first.flatMap { Int($0) }
+      guard let position, items.indices.contains(position) else {
+        let entry = path.first ?? ""
+        let known = names.filter { !$0.isEmpty } + (items.isEmpty ? [] : ["an index from 0 to \(items.count - 1)"])
+        throw refuse(
+          "unknown entry \(Wording.quoted(entry))"
+            + (Wording.hint(entry, among: names) ?? "; expected \(Wording.alternatives(known))"))
+      }
+      let rest = path.dropFirst(index == nil ? 1 : length)
+      if rest.isEmpty {
+        items[position] = value
+      } else {
+        // Entries of a list of designs may be mere names too.
+        try set(value, at: rest, under: parent == "designs" ? "design" : "", in: &items[position])
+      }
+      node.content = .list(items)
+    case .text, .nothing:
+      throw refuse("\(node.found) has no keys, so that \(Wording.quoted(path.joined(separator: "."))) leads nowhere")
+    }
+  }
+
+  /// The candidate that the path begins with; of several the one of most components, since names may hold dots.
+  private static func match(_ path: ArraySlice<String>, among candidates: [String]) -> (index: Int?, length: Int) {
+    for length in stride(from: path.count, to: 0, by: -1) {
+      let key = path.prefix(length).joined(separator: ".")
+      if let index = candidates.firstIndex(of: key), !key.isEmpty { return (index, length) }
+    }
+    return (nil, 0)
+  }
+
+  private static func name(of node: DocumentNode) -> String {
+    if case .text(let name) = node.content { return name }
+    if case .text(let name)? = node["name"]?.content { return name }
+    return ""
+  }
+}

@@ -1,0 +1,61 @@
+import Virtualization
+
+/// A piece of a document with its place: what remains of YAML once aliases are resolved and merge keys applied.
+struct DocumentNode: Sendable {
+  /// What the piece is.
+  enum Content: Sendable {
+    /// A key without a value.
+    case nothing
+    /// A scalar, as it is written.
+    case text(String)
+    /// A sequence.
+    case list([DocumentNode])
+    /// Keys with values, in the order of the document, no key twice.
+    case mapping([Entry])
+  }
+
+  /// A key with its value.
+  struct Entry: Sendable {
+    let key: String
+    let keyLocation: SourceLocation
+    var value: DocumentNode
+  }
+
+  var content: Content
+  let location: SourceLocation
+
+  /// How messages name what was found.
+  var found: String {
+    switch content {
+    case .nothing: "nothing"
+    case .text(let text): Wording.quoted(text)
+    case .list: "a list"
+    case .mapping: "a mapping"
+    }
+  }
+
+  /// Whether this is a list or a mapping without any entries.
+  var isEmpty: Bool {
+    switch content {
+    case .list(let items): items.isEmpty
+    case .mapping(let entries): entries.isEmpty
+    case .nothing, .text: false
+    }
+  }
+
+  /// The value of a key, nil when this is no mapping or lacks the key.
+  subscript(_ key: String) -> DocumentNode? {
+    guard case .mapping(let entries) = content else { return nil }
+    return entries.first { $0.key == key }?.value
+  }
+}
+
+/// The bounds that keep documents from using up memory or time.
+enum DocumentBounds {
+  /// The greatest size of a file in bytes.
+  static let fileSize = 16 << 20
+  /// The greatest number of nodes, those that aliases repeat among them.
+  static let nodes = 1_000_000
+  /// The greatest nesting of lists and mappings.
+  static let nesting = 64
+}

@@ -1,0 +1,127 @@
+import Model
+import Quantities
+import Virtualization
+
+extension Expectation where Value == HostGroup {
+  /// A group of hosts.
+  static var host: Expectation {
+    Expectation("a host") { reader, node in
+      guard
+        let fields = reader.fields(
+          of: node, in: "a host",
+          known: ["name", "count", "cpu", "memory", "nics", "disks", "design", "profile"], notSimulated: ["power"])
+      else { return nil }
+      let name = reader.required("name", in: fields, .label)
+      let count = reader.optional("count", in: fields, .integer(in: 1...100_000))
+      let cpu = reader.required("cpu", in: fields, .processor)
+      let memory = reader.required("memory", in: fields, .memory(defaultPage: Defaults.hostPage))
+      let nics = reader.optional("nics", in: fields, .list(of: .nic, "a list of nics"))
+      let disks = reader.optional("disks", in: fields, .list(of: .disk, "a list of disks"))
+      for (key, what) in [("nics", "nic"), ("disks", "disk")] {
+        if case .list(let items)? = fields[key]?.content { reader.checkNames(of: items, what) }
+      }
+      let design = reader.required("design", in: fields, .designReference)
+      let profile = reader.required("profile", in: fields, Expectation<String>.name.located)
+      guard let name, let cpu, let memory, let design, let profile else { return nil }
+      return HostGroup(
+        name: name, count: count ?? Defaults.count, cpu: cpu, memory: memory.size, page: memory.page,
+        nics: nics ?? [], disks: disks ?? [], design: design, profile: profile.value,
+        profileLocation: profile.location, location: node.location)
+    }
+  }
+}
+
+extension Expectation where Value == HostGroup.Processor {
+  /// The processors of a host.
+  static var processor: Expectation {
+    Expectation("a mapping with cores and frequency") { reader, node in
+      guard
+        let fields = reader.fields(
+          of: node, in: "a cpu", known: ["model", "sockets", "cores", "threads_per_core", "frequency"])
+      else { return nil }
+      let model = reader.optional("model", in: fields, .name)
+      let sockets = reader.optional("sockets", in: fields, .integer(in: 1...64))
+      let cores = reader.required("cores", in: fields, .integer(in: 1...4096))
+      let threads = reader.optional("threads_per_core", in: fields, Expectation<Int>.integer(in: 1...64).located)
+      let frequency = reader.required("frequency", in: fields, .frequency)
+      if let threads, threads.value != Defaults.threadsPerCore {
+        reader.error(
+          at: threads.location,
+          "SMT siblings are not simulated by this version; expected \(Defaults.threadsPerCore)")
+      }
+      guard let cores, let frequency else { return nil }
+      return HostGroup.Processor(
+        model: model, sockets: sockets ?? Defaults.sockets, coresPerSocket: cores, frequency: frequency)
+    }
+  }
+}
+
+/// Memory of a host or a VM.
+struct MemoryFields {
+  let size: ByteCount
+  let page: ByteCount
+}
+
+extension Expectation where Value == MemoryFields {
+  /// The memory of a host or a VM.
+  static func memory(defaultPage: ByteCount) -> Expectation {
+    Expectation("a mapping with size") { reader, node in
+      guard let fields = reader.fields(of: node, in: "a memory", known: ["size", "page"]) else { return nil }
+      let size = reader.required("size", in: fields, .positiveSize)
+      let page = reader.optional("page", in: fields, .page)
+      return size.map { MemoryFields(size: $0, page: page ?? defaultPage) }
+    }
+  }
+}
+
+extension Expectation where Value == HostGroup.NetworkInterface {
+  /// A network interface of a host; its model is a label without effect.
+  static var nic: Expectation {
+    Expectation("a nic") { reader, node in
+      guard let fields = reader.fields(of: node, in: "a nic", known: ["name", "bandwidth", "model"]) else { return nil }
+      let name = reader.required("name", in: fields, .label)
+      let bandwidth = reader.required("bandwidth", in: fields, .bitRate)
+      _ = reader.optional("model", in: fields, .name)
+      guard let name, let bandwidth else { return nil }
+      return HostGroup.NetworkInterface(name: name, bandwidth: bandwidth)
+    }
+  }
+}
+
+extension Expectation where Value == String {
+  /// A disk of a host, of which only the name is kept; its model is a label without effect.
+  static var disk: Expectation {
+    Expectation("a disk") { reader, node in
+      guard let fields = reader.fields(of: node, in: "a disk", known: ["name", "model"]) else { return nil }
+      _ = reader.optional("model", in: fields, .name)
+      return reader.required("name", in: fields, .label)
+    }
+  }
+}
+
+extension Expectation where Value == VMGroup {
+  /// A group of VMs.
+  static var vm: Expectation {
+    Expectation("a vm") { reader, node in
+      guard
+        let fields = reader.fields(
+          of: node, in: "a vm",
+          known: ["name", "count", "vcpus", "memory", "guest", "nic", "disk", "workload", "host"])
+      else { return nil }
+      let name = reader.required("name", in: fields, .label)
+      let count = reader.optional("count", in: fields, .integer(in: 1...100_000))
+      let vcpus = reader.required("vcpus", in: fields, .integer(in: 1...1024))
+      let memory = reader.required("memory", in: fields, .memory(defaultPage: Defaults.guestPage))
+      let guest = reader.optional("guest", in: fields, .name)
+      let nic = reader.optional("nic", in: fields, .label)
+      let disk = reader.optional("disk", in: fields, .label)
+      let workload = reader.required("workload", in: fields, .name)
+      let host = reader.optional("host", in: fields, .label)
+      guard let name, let vcpus, let memory, let workload else { return nil }
+      return VMGroup(
+        name: name, count: count ?? Defaults.count, vcpus: vcpus, memory: memory.size, page: memory.page,
+        guest: guest ?? Defaults.guest, nic: nic, disk: disk, workload: workload, host: host,
+        location: node.location)
+    }
+  }
+}

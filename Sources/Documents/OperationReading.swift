@@ -1,0 +1,127 @@
+import Model
+import Quantities
+import Virtualization
+
+/// Where in a workload an operation is stated, which decides what may stand there.
+private enum OperationUse {
+  case perRequest, perCPUSecond, program, expansion
+}
+
+/// Operations of a request.
+struct OperationCounts {
+  var counts: [GuestOperation: Double] = [:]
+  /// Sizes of the packets that are stated.
+  var sizes: [GuestOperation: ByteCount] = [:]
+}
+
+extension DocumentReader {
+  /// The operation that a key names, if it may be stated there.
+  fileprivate mutating func operation(_ entry: DocumentNode.Entry, use: OperationUse) -> GuestOperation? {
+    guard let operation = GuestOperation(name: entry.key) else {
+      let known = GuestOperation.allCases.filter(\.mayBeStated).map(\.name)
+      error(at: entry.keyLocation, Wording.unknown("operation", entry.key, among: known))
+      return nil
+    }
+    guard let fault = Self.fault(of: operation, use: use) else { return operation }
+    error(at: entry.keyLocation, fault)
+    return nil
+  }
+
+  private static func fault(of operation: GuestOperation, use: OperationUse) -> String? {
+    switch operation {
+    case .halt: return "'halt' follows from idleness and cannot be stated"
+    case .blockRead, .blockWrite: return "'\(operation)': block devices are not simulated by this version"
+    case .netTx, .netRx:
+      switch use {
+      case .perRequest: return nil
+      case .perCPUSecond: return "'\(operation)' has no rate per CPU second; expected it in 'per_request'"
+      case .program: return "'\(operation)' cannot stand in a program; expected operations without devices"
+      case .expansion: return "'\(operation)' cannot be part of another operation"
+      }
+    default:
+      return operation.mayBeStated ? nil : "'\(operation)' follows from the simulation and cannot be stated"
+    }
+  }
+
+  /// The operations of a mapping with the values that `read` makes of them.
+  fileprivate mutating func operations<Value>(
+    _ node: DocumentNode, use: OperationUse,
+    read: (inout DocumentReader, GuestOperation, DocumentNode) -> Value?
+  ) -> [GuestOperation: Value]? {
+    guard let entries = entries(of: node) else { return nil }
+    var result: [GuestOperation: Value] = [:]
+    for entry in entries {
+      guard let operation = operation(entry, use: use) else { continue }
+      result[operation] = read(&self, operation, entry.value)
+    }
+    return result
+  }
+}
+
+extension Expectation where Value == OperationCounts {
+  /// Operations of a request; packets may have a size.
+  static var operationsPerRequest: Expectation {
+    Expectation("a mapping of operations and counts") { reader, node in
+      var sizes: [GuestOperation: ByteCount] = [:]
+      let counts = reader.operations(node, use: .perRequest) { reader, operation, value in
+        guard operation == .netTx || operation == .netRx else { return reader.read(value, .count) }
+        sizes[operation] = Defaults.packet
+        let whole = Expectation<Int>.integer(in: 0...1_000_000)
+        guard case .mapping = value.content else { return reader.read(value, whole).map { Double($0) } }
+        guard let fields = reader.fields(of: value, in: "'\(operation)'", known: ["count", "size"]) else { return nil }
+        if let size = reader.optional("size", in: fields, .positiveSize) { sizes[operation] = size }
+        return reader.required("count", in: fields, whole).map { Double($0) }
+      }
+      return counts.map { OperationCounts(counts: $0, sizes: sizes) }
+    }
+  }
+}
+
+extension Expectation where Value == [GuestOperation: Double] {
+  /// Operations per second of CPU time: plain numbers or rates.
+  static var operationsPerCPUSecond: Expectation {
+    Expectation("a mapping of operations and rates") { reader, node in
+      reader.operations(node, use: .perCPUSecond) { reader, _, value in
+        if case .text(let text) = value.content, text.contains("/") {
+          return reader.read(value, Expectation<Rate>.rate).map(\.perSecond)
+        }
+        return reader.read(value, .count)
+      }
+    }
+  }
+
+  /// The operations that another one stands for.
+  static var operationParts: Expectation {
+    Expectation("a mapping of operations and counts") { reader, node in
+      reader.operations(node, use: .expansion) { reader, _, value in reader.read(value, .count) }
+    }
+  }
+}
+
+extension Expectation where Value == [GuestOperation: Int64] {
+  /// The operations of a program's loop.
+  static var programLoop: Expectation {
+    Expectation("a mapping of operations and counts") { reader, node in
+      reader.operations(node, use: .program) { reader, _, value in
+        reader.read(value, .integer(in: 1...1_000_000_000))
+      }
+    }
+  }
+}
+
+extension Expectation where Value == [GuestOperation: [GuestOperation: Double]] {
+  /// Operations that stand for several others; the parts do not stand for others in turn.
+  static var expansions: Expectation {
+    Expectation("a mapping of operations and their parts") { reader, node in
+      guard let entries = reader.entries(of: node) else { return nil }
+      let expanded = Set(entries.map(\.key))
+      for entry in entries {
+        guard case .mapping(let parts) = entry.value.content else { continue }
+        for part in parts where expanded.contains(part.key) {
+          reader.error(at: part.keyLocation, "'\(part.key)' stands for other operations and cannot be part of one")
+        }
+      }
+      return reader.operations(node, use: .expansion) { reader, _, value in reader.read(value, .operationParts) }
+    }
+  }
+}

@@ -1,0 +1,192 @@
+import Model
+import Quantities
+import Virtualization
+
+extension Expectation where Value == [Workload] {
+  /// Workloads by name.
+  static var workloads: Expectation {
+    Expectation("a mapping with at least one workload") { reader, node in
+      guard let entries = reader.entries(of: node) else { return nil }
+      if entries.isEmpty { reader.error(at: node.location, "expected at least one workload, found an empty mapping") }
+      return entries.compactMap { entry in
+        let name = reader.read(
+          DocumentNode(content: .text(entry.key), location: entry.keyLocation), Expectation<String>.name)
+        let workload = reader.workload(entry.value, name: name ?? "", location: entry.keyLocation)
+        return name == nil ? nil : workload
+      }
+    }
+  }
+}
+
+/// The keys of each shape of workload; those of the first kind tell the shape.
+private enum ShapeKeys {
+  static let requests = ["arrivals", "service", "discipline", "per_request"]
+  static let shared = ["per_cpu_second", "memory", "objective"]
+  static let others = ["batch", "program", "idle"]
+}
+
+extension DocumentReader {
+  fileprivate mutating func workload(_ node: DocumentNode, name: String, location: SourceLocation) -> Workload? {
+    guard let entries = entries(of: node) else { return nil }
+    let keys = entries.map(\.key)
+    var shapes = ShapeKeys.others.filter { keys.contains($0) }
+    if let key = ShapeKeys.requests.first(where: { keys.contains($0) }) { shapes.append(key) }
+    guard shapes.count < 2 else {
+      error(
+        at: location,
+        "workload \(Wording.quoted(name)) has \(shapes.map { "'\($0)'" }.joined(separator: " and ")); "
+          + "expected exactly one of arrivals, batch, program or idle")
+      return nil
+    }
+    switch shapes.first {
+    case "batch": return batch(node, name: name, location: location)
+    case "program": return program(node, name: name, location: location)
+    case "idle":
+      guard let fields = fields(of: node, in: "an idle workload", known: ["idle"]) else { return nil }
+      _ = required("idle", in: fields, .word("value", among: ["true"]))
+      return Workload(name: name, shape: .idle, location: location)
+    case nil:
+      _ = fields(
+        of: node, in: "a workload", known: ShapeKeys.requests + ShapeKeys.others + ShapeKeys.shared,
+        notSimulated: ["utilization"])
+      if !keys.contains("utilization") {
+        error(
+          at: location,
+          "missing key in workload \(Wording.quoted(name)); expected one of arrivals, batch, program or idle")
+      }
+      return nil
+    default: return requests(node, name: name, location: location)
+    }
+  }
+
+  private mutating func requests(_ node: DocumentNode, name: String, location: SourceLocation) -> Workload? {
+    guard
+      let fields = fields(
+        of: node, in: "a workload of requests", known: ShapeKeys.requests + ShapeKeys.shared)
+    else { return nil }
+    let arrivals = required("arrivals", in: fields, .arrivals)
+    let service = required("service", in: fields, .serviceTime)
+    let discipline = optional("discipline", in: fields, Expectation<ServiceDiscipline>.choice("discipline"))
+    let perRequest = optional("per_request", in: fields, .operationsPerRequest)
+    let perCPUSecond = optional("per_cpu_second", in: fields, .operationsPerCPUSecond)
+    let memory = optional("memory", in: fields, .memoryReferences)
+    let objective = optional("objective", in: fields, .latencyObjective)
+    guard let arrivals, let service else { return nil }
+    let requests = RequestWorkload(
+      arrivals: arrivals, service: service, discipline: discipline ?? Defaults.discipline,
+      perRequest: perRequest?.counts ?? [:], perCPUSecond: perCPUSecond ?? [:],
+      sentPacket: perRequest?.sizes[.netTx] ?? .zero, receivedPacket: perRequest?.sizes[.netRx] ?? .zero)
+    return Workload(
+      name: name, shape: .requests(requests), memory: memory, objective: objective, location: location)
+  }
+
+  private mutating func batch(_ node: DocumentNode, name: String, location: SourceLocation) -> Workload? {
+    guard
+      let fields = fields(of: node, in: "a batch workload", known: ["batch", "per_cpu_second", "memory"]),
+      let batch = fields["batch"]
+    else { return nil }
+    let perCPUSecond = optional("per_cpu_second", in: fields, .operationsPerCPUSecond)
+    let memory = optional("memory", in: fields, .memoryReferences)
+    guard let parts = self.fields(of: batch, in: "a batch", known: ["work", "threads"]) else { return nil }
+    let work = required("work", in: parts, .positiveTime)
+    let threads = optional("threads", in: parts, .integer(in: 1...1024))
+    guard let work else { return nil }
+    let shape = BatchWorkload(work: work, threads: threads ?? Defaults.threads, perCPUSecond: perCPUSecond ?? [:])
+    return Workload(name: name, shape: .batch(shape), memory: memory, location: location)
+  }
+
+  private mutating func program(_ node: DocumentNode, name: String, location: SourceLocation) -> Workload? {
+    guard
+      let fields = fields(of: node, in: "a program workload", known: ["program"]),
+      let program = fields["program"],
+      let parts = self.fields(of: program, in: "a program", known: ["repeat", "loop", "compute"])
+    else { return nil }
+    let iterations = required("repeat", in: parts, Expectation<Int64>.integer(in: 1...1_000_000_000_000))
+    let operations = optional("loop", in: parts, .programLoop)
+    let compute = optional("compute", in: parts, .time)
+    if (parts["loop"].map(\.isEmpty) ?? true) && (parts["compute"] == nil || compute == .zero) {
+      error(at: program.location, "expected a program with at least one operation or a compute time above 0")
+    }
+    guard let iterations else { return nil }
+    let shape = ProgramWorkload(
+      iterations: iterations, operations: operations ?? [:], compute: compute ?? Defaults.compute)
+    return Workload(name: name, shape: .program(shape), location: location)
+  }
+}
+
+extension Expectation where Value == ArrivalProcess {
+  /// How requests come.
+  static var arrivals: Expectation {
+    Expectation("a mapping with process and rate") { reader, node in
+      let all = ["process", "rate", "clients", "think"]
+      guard case .text(let process)? = node["process"]?.content else {
+        guard let fields = reader.fields(of: node, in: "arrivals", known: all) else { return nil }
+        _ = reader.required("process", in: fields, .word("process", among: ["poisson", "deterministic", "closed"]))
+        return nil
+      }
+      let known = process == "closed" ? ["process", "clients", "think"] : ["process", "rate"]
+      switch process {
+      case "poisson", "deterministic":
+        guard let fields = reader.fields(of: node, in: "\(process) arrivals", known: known) else { return nil }
+        guard let rate = reader.required("rate", in: fields, .positiveRate) else { return nil }
+        return process == "poisson" ? .poisson(rate: rate) : .deterministic(rate: rate)
+      case "closed":
+        guard let fields = reader.fields(of: node, in: "closed arrivals", known: known) else { return nil }
+        let clients = reader.required("clients", in: fields, Expectation<Int>.integer(in: 1...1_000_000))
+        let think = reader.required("think", in: fields, .time)
+        guard let clients, let think else { return nil }
+        return .closed(clients: clients, think: think)
+      default:
+        let location = node["process"]?.location ?? node.location
+        if ["trace", "mmpp"].contains(process) {
+          reader.error(at: location, Wording.notSimulated(process))
+        } else {
+          reader.error(
+            at: location, Wording.unknown("process", process, among: ["poisson", "deterministic", "closed"]))
+        }
+        return nil
+      }
+    }
+  }
+}
+
+extension Expectation where Value == MemoryReferences {
+  /// How a workload refers to memory.
+  static var memoryReferences: Expectation {
+    Expectation("a mapping with working_set, page_references and reuse_skew") { reader, node in
+      guard
+        let fields = reader.fields(
+          of: node, in: "a memory", known: ["working_set", "page_references", "reuse_skew"])
+      else { return nil }
+      let workingSet = reader.required("working_set", in: fields, .positiveSize)
+      let references = reader.required("page_references", in: fields, .rate)
+      let skew = reader.required("reuse_skew", in: fields, .real("a number from 0 to 10") { (0...10).contains($0) })
+      guard let workingSet, let references, let skew else { return nil }
+      return MemoryReferences(
+        workingSet: workingSet.bytes, referencesPerSecond: references.perSecond, reuseSkew: skew)
+    }
+  }
+}
+
+extension Expectation where Value == LatencyObjective {
+  /// A bound on one quantile of the latency.
+  static var latencyObjective: Expectation {
+    Expectation("a mapping such as {latency_p99: 5 ms}") { reader, node in
+      let quantiles = [
+        ("latency_p50", 0.5), ("latency_p90", 0.9), ("latency_p95", 0.95), ("latency_p99", 0.99),
+        ("latency_p999", 0.999),
+      ]
+      let before = reader.diagnostics.count
+      guard let fields = reader.fields(of: node, in: "an objective", known: quantiles.map(\.0)) else { return nil }
+      let stated = quantiles.filter { fields[$0.0] != nil }
+      guard let (key, quantile) = stated.first, stated.count == 1 else {
+        if reader.diagnostics.count == before {
+          reader.error(
+            at: node.location, "expected exactly one of \(Wording.alternatives(quantiles.map(\.0))) in an objective")
+        }
+        return nil
+      }
+      return reader.required(key, in: fields, .positiveTime).map { LatencyObjective(quantile: quantile, bound: $0) }
+    }
+  }
+}

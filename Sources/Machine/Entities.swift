@@ -1,0 +1,250 @@
+import EventKernel
+import Quantities
+import Virtualization
+
+/// What the payload of an event means.
+enum EventKind {
+  /// The next request of an open workload comes to VM `handle`.
+  static let arrival: UInt8 = 1
+  /// The running burst of thread `handle` ends.
+  static let burstEnd: UInt8 = 2
+  /// The oldest time slice of host `handle` ends.
+  static let sliceEnd: UInt8 = 3
+  /// A client of VM `handle` has finished thinking.
+  static let thinkEnd: UInt8 = 4
+}
+
+/// Where a thread of a host is.
+enum ThreadState: UInt8 {
+  /// Halted vCPU or sleeping backend.
+  case blocked
+  /// Runnable without a core.
+  case waiting
+  /// On a core.
+  case running
+}
+
+/// What a thread does, or will go on with once it has a core again.
+enum Activity: UInt8 {
+  /// Nothing yet: decides when it gets a core.
+  case none
+  /// A vCPU runs a job of its guest.
+  case job
+  /// Was woken, and pays for it as soon as it has a core.
+  case woken
+  /// A vCPU is woken from halt.
+  case wake
+  /// A running vCPU takes an interrupt that needs exits.
+  case kick
+  /// A vCPU rings a backend.
+  case doorbell
+  /// A vCPU goes idle.
+  case halt
+  /// A backend wakes up.
+  case backendWake
+  /// A backend handles an item of its queue.
+  case item
+}
+
+/// A vCPU's or a backend's thread on the host.
+struct Thread {
+  var host: Int32
+  var vm: Int32
+  /// Index among the VM's vCPUs; -1 for the backend.
+  var vcpu: Int32
+  var next: Int32 = -1
+  var core: Int32 = -1
+  var state = ThreadState.blocked
+  var activity = Activity.none
+  /// A device interrupt waits to be taken by this running vCPU.
+  var isKickPending = false
+  /// The job on the vCPU, or the item in the backend's hands; -1 for none.
+  var current: Int32 = -1
+  var generation: UInt32 = 0
+  /// The part of a nanosecond, in `FineTime` units, by which the thread is ahead of the integer clock.
+  var fraction: Int64 = 0
+  /// Start of the running burst in `FineTime` since the beginning.
+  var begun: Int64 = 0
+  /// Work left of the current burst at `begun`.
+  var remaining: Int64 = 0
+  /// Leaves that the current stall or item books, how much it takes in all, and how much of it is booked.
+  var group = LeafGroup()
+  var groupOperations: Int64 = 0
+  var groupTotal: Int64 = 0
+  var groupBooked: Int64 = 0
+  /// When the thread got its core, for the time slice.
+  var sliceStart: Int64 = 0
+  /// When the present state began, and the time spent in each state, in nanoseconds.
+  var since: Int64 = 0
+  var blockedTime: Int64 = 0
+  var waitingTime: Int64 = 0
+  var runningTime: Int64 = 0
+}
+
+/// A unit of guest work: a request, a chunk of a batch, some iterations of a program, or an idle wake-up.
+struct Job {
+  var next: Int32 = -1
+  var vm: Int32 = -1
+  var isAlive = false
+  /// When the request came, in nanoseconds.
+  var arrival: Int64 = 0
+  /// CPU time on the vCPU in all, executed so far, and booked so far, in units of `FineTime`.
+  var total: Int64 = 0
+  var executed: Int64 = 0
+  var booked: Int64 = 0
+  /// Iterations of a program, or native work in nanoseconds of a batch's chunk.
+  var amount: Int64 = 0
+  /// What is left of the same thread's work after this chunk.
+  var left: Int64 = 0
+}
+
+/// An operation that jobs of a VM make in bulk.
+struct BulkComponent {
+  /// How the number of operations of a job is found.
+  enum Count {
+    /// So many a request; a fraction is the probability of one more.
+    case perRequest(whole: Int64, fraction: Double)
+    /// So many a nanosecond of CPU time on the bare host.
+    case perNativeNanosecond(Double)
+    /// One each time the vCPUs have run for so many units of `FineTime`.
+    case perRunning(period: Int64)
+  }
+
+  let operation: GuestOperation
+  let count: Count
+  /// The first leaf in the ledger, and how many.
+  let firstLeaf: Int
+  let leafCount: Int
+  /// Native CPU time of one operation that is not part of the job's own native work, in units of `FineTime`.
+  let native: Int64
+  /// Expected stall of one operation in units of `FineTime`.
+  let stall: Int64
+}
+
+/// Kinds of work, as the event loop tells them apart.
+enum WorkShape: UInt8 { case requests, batch, program, idle }
+
+/// One VM with its guest scheduler and its backend.
+struct VMState {
+  var host: Int32
+  var workload: Int32
+  var firstThread: Int32
+  var vcpus: Int32
+  /// The backend's thread; -1 without one.
+  var backend: Int32 = -1
+
+  // Work.
+  var shape = WorkShape.requests
+  var isPoisson = false
+  var isClosed = false
+  /// Mean time between arrivals in nanoseconds; 0 for none.
+  var meanGap = 0.0
+  /// Mean think time of a client in nanoseconds.
+  var thinkTime = 0.0
+
+  // Guest scheduler.
+  var queueHead: Int32 = -1
+  var queueTail: Int32 = -1
+  var queueLength: Int32 = 0
+  var halted: Int32
+  /// vCPUs that were woken and have not yet looked for a job.
+  var waking: Int32 = 0
+  /// Longest burst of a job while others wait, in units of `FineTime`.
+  var turn: Int64 = .max
+
+  // Costs.
+  var wake = LeafGroup()
+  var kick = LeafGroup()
+  var halt = LeafGroup()
+  var doorbell = LeafGroup()
+  var wakeByBell = LeafGroup()
+  var wakeByDevice = LeafGroup()
+  var receive = LeafGroup()
+  var transmit = LeafGroup()
+  /// Index range of the VM's bulk components, and the first leaf of them all.
+  var firstComponent = 0
+  var componentCount = 0
+  var firstBulkLeaf = 0
+  var bulkLeafCount = 0
+  /// The guest's own share of native work: what virtualization does not replace and ticks do not take.
+  var guestShare = 1.0
+  /// Native work of one iteration of a program in units of `FineTime`.
+  var iteration: Int64 = 0
+
+  // Network.
+  var packetsReceived: Int32 = 0
+  var packetsSent: Int32 = 0
+  var nic: Int32 = -1
+  /// Time on the wire of the packets of one request, in nanoseconds.
+  var wireTime: Int64 = 0
+  var itemHead: Int32 = -1
+  var itemTail: Int32 = -1
+  /// Sent items that the backend has not finished; while there are any, the guest need not ring.
+  var sentPending: Int32 = 0
+
+  /// Threads of a batch or program that still run.
+  var running: Int32 = 0
+  /// When the last of them ended, in nanoseconds; -1 before.
+  var finishedAt: Int64 = -1
+  /// Iterations, or nanoseconds of native work, done in the measured window.
+  var done: Int64 = 0
+  var completed: Int64 = 0
+}
+
+/// A packet batch in a backend's queue.
+struct BackendItem {
+  var next: Int32 = -1
+  var job: Int32 = -1
+  var isSent = false
+}
+
+/// A host's cores and the queue of threads that wait for one.
+struct HostState {
+  var firstCore: Int32
+  var cores: Int32
+  var idleCores: Int32
+  var queueHead: Int32 = -1
+  var queueTail: Int32 = -1
+  var queueLength: Int32 = 0
+  var sliceGeneration: UInt32 = 0
+  var isSliceScheduled = false
+}
+
+/// A pool of plain values behind a pointer that doubles when it is full; a free list threads through the values.
+struct Pool<Value> {
+  private(set) var base: UnsafeMutablePointer<Value>
+  private(set) var capacity: Int
+  private(set) var count = 0
+
+  init(capacity: Int) {
+    self.capacity = max(1, capacity)
+    base = .allocate(capacity: self.capacity)
+  }
+
+  subscript(_ index: Int) -> Value {
+    @inline(__always) unsafeAddress { UnsafePointer(base + index) }
+    @inline(__always) nonmutating unsafeMutableAddress { base + index }
+  }
+
+  /// Adds a value and returns its index. Amortized O(1).
+  mutating func append(_ value: Value) -> Int {
+    if count == capacity {
+      let larger = UnsafeMutablePointer<Value>.allocate(capacity: capacity * 2)
+      larger.moveInitialize(from: base, count: count)
+      base.deallocate()
+      base = larger
+      capacity *= 2
+    }
+    (base + count).initialize(to: value)
+    count += 1
+    return count - 1
+  }
+
+  /// The indices of all values.
+  var indices: Range<Int> { 0..<count }
+
+  func deallocate() {
+    base.deinitialize(count: count)
+    base.deallocate()
+  }
+}

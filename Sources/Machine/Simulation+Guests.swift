@@ -1,0 +1,137 @@
+import EventKernel
+import Model
+
+/// The guest's scheduler: a queue of jobs that all vCPUs of a VM take from, in turns or to the end.
+extension Simulation {
+  // MARK: Queue
+
+  mutating func pushJob(_ job: Int32, vm: Int) {
+    jobs[Int(job)].next = -1
+    if vms[vm].queueTail >= 0 {
+      jobs[Int(vms[vm].queueTail)].next = job
+    } else {
+      vms[vm].queueHead = job
+    }
+    vms[vm].queueTail = job
+    vms[vm].queueLength += 1
+  }
+
+  private mutating func popJob(vm: Int) -> Int32 {
+    let job = vms[vm].queueHead
+    guard job >= 0 else { return -1 }
+    vms[vm].queueHead = jobs[Int(job)].next
+    if vms[vm].queueHead < 0 { vms[vm].queueTail = -1 }
+    vms[vm].queueLength -= 1
+    jobs[Int(job)].next = -1
+    return job
+  }
+
+  /// A job has come into the queue: wakes a halted vCPU for it, or makes running jobs share.
+  ///
+  /// - Complexity: O(vCPUs of the VM).
+  mutating func notify(vm: Int, byInterrupt: Bool) {
+    guard vms[vm].queueLength > vms[vm].waking else { return }
+    let first = Int(vms[vm].firstThread)
+    let range = first..<first + Int(vms[vm].vcpus)
+    if vms[vm].halted > 0 {
+      guard let thread = range.first(where: { threads[$0].state == .blocked }) else { return }
+      vms[vm].halted -= 1
+      vms[vm].waking += 1
+      threads[thread].activity = .woken
+      wake(thread: thread)
+      return
+    }
+    if byInterrupt, !vms[vm].kick.isEmpty { kick(vm: vm, range: range) }
+    if vms[vm].turn < .max {
+      for thread in range { shorten(thread: thread, vm: vm) }
+    }
+  }
+
+  /// Interrupts the first vCPU that can take it; one that is already to be interrupted takes this one along.
+  private mutating func kick(vm: Int, range: Range<Int>) {
+    guard !range.contains(where: { threads[$0].isKickPending }) else { return }
+    let target = range.first { threads[$0].state == .running && threads[$0].activity == .job } ?? range.lowerBound
+    threads[target].isKickPending = true
+    guard threads[target].state == .running, threads[target].activity == .job else { return }
+    cut(thread: target)
+    threads[target].remaining = 0
+    decideVCPU(thread: target)
+  }
+
+  /// Bounds the burst of a job that was planned to the end while nobody else waited.
+  private mutating func shorten(thread index: Int, vm: Int) {
+    guard threads[index].activity == .job, threads[index].remaining > vms[vm].turn else { return }
+    if threads[index].state == .running {
+      cut(thread: index)
+      threads[index].remaining = min(threads[index].remaining, vms[vm].turn)
+      beginBurst(thread: index)
+    } else {
+      threads[index].remaining = vms[vm].turn
+    }
+  }
+
+  // MARK: vCPU
+
+  /// What a vCPU does next: take an interrupt, go on with its job, fetch another, or halt.
+  mutating func decideVCPU(thread index: Int) {
+    let vm = Int(threads[index].vm)
+    if threads[index].activity == .woken {
+      begin(.wake, group: vms[vm].wake, operations: 1, thread: index)
+      return
+    }
+    if threads[index].isKickPending {
+      threads[index].isKickPending = false
+      begin(.kick, group: vms[vm].kick, operations: 1, thread: index)
+      return
+    }
+    if threads[index].current < 0 { threads[index].current = popJob(vm: vm) }
+    guard threads[index].current >= 0 else {
+      begin(.halt, group: vms[vm].halt, operations: 1, thread: index)
+      return
+    }
+    let job = Int(threads[index].current)
+    let left = jobs[job].total - jobs[job].executed
+    threads[index].activity = .job
+    threads[index].remaining = vms[vm].queueLength > vms[vm].waking ? min(left, vms[vm].turn) : left
+    beginBurst(thread: index)
+  }
+
+  mutating func endStall(_ activity: Activity, thread index: Int) {
+    let vm = Int(threads[index].vm)
+    switch activity {
+    case .wake:
+      vms[vm].waking -= 1
+      decideVCPU(thread: index)
+    case .doorbell:
+      ringBackend(vm: vm)
+      decideVCPU(thread: index)
+    case .halt:
+      if vms[vm].queueLength > vms[vm].waking || threads[index].isKickPending {
+        decideVCPU(thread: index)
+      } else {
+        vms[vm].halted += 1
+        block(thread: index)
+      }
+    default:
+      decideVCPU(thread: index)
+    }
+  }
+
+  mutating func endJobBurst(thread index: Int) {
+    let vm = Int(threads[index].vm)
+    let job = threads[index].current
+    threads[index].activity = .none
+    if jobs[Int(job)].executed == jobs[Int(job)].total {
+      threads[index].current = -1
+      let rings = complete(job: Int(job), vm: vm)
+      if rings {
+        begin(.doorbell, group: vms[vm].doorbell, operations: 1, thread: index)
+        return
+      }
+    } else if vms[vm].queueLength > 0 {
+      threads[index].current = -1
+      pushJob(job, vm: vm)
+    }
+    decideVCPU(thread: index)
+  }
+}

@@ -1,0 +1,274 @@
+import EventKernel
+import Model
+import Quantities
+import Virtualization
+
+/// Jobs: where they come from, what they cost, and the booking of it.
+extension Simulation {
+  // MARK: Arrivals
+
+  mutating func scheduleArrival(vm: Int) {
+    guard vms[vm].meanGap > 0 else { return }
+    let gap = vms[vm].isPoisson ? arrivalStreams[vm].nextExponential(mean: vms[vm].meanGap) : vms[vm].meanGap
+    // Rounding gaps one by one would shift the mean by up to half a nanosecond; the fraction is carried instead.
+    let exact = gap + arrivalCarry[vm]
+    let whole = exact.rounded(.down)
+    arrivalCarry[vm] = exact - whole
+    events.insert(
+      Event(time: now + Int64(whole), kind: EventKind.arrival, handle: UInt32(vm), generation: 0))
+  }
+
+  mutating func arrive(_ vm: Int) {
+    scheduleArrival(vm: vm)
+    submit(vm: vm)
+  }
+
+  /// A client starts to think; its next request follows.
+  mutating func think(vm: Int) {
+    let pause = arrivalStreams[vm].nextExponential(mean: vms[vm].thinkTime)
+    events.insert(
+      Event(time: now + Int64(pause.rounded()), kind: EventKind.thinkEnd, handle: UInt32(vm), generation: 0))
+  }
+
+  /// A request reaches the VM: by way of its backend if its packets pass one, else straight into the guest.
+  mutating func submit(vm: Int) {
+    let native = samplers[vm].sample(using: &serviceStreams[vm])
+    let job = makeJob(
+      vm: vm, native: native, guest: FineTime.units(nanoseconds: native * vms[vm].guestShare), iterations: 1)
+    if vms[vm].backend >= 0 && vms[vm].packetsReceived > 0 {
+      receive(job: job, vm: vm)
+    } else {
+      pushJob(job, vm: vm)
+      notify(vm: vm, byInterrupt: true)
+    }
+  }
+
+  // MARK: Batches and programs
+
+  mutating func startThread(vm: Int, work: Int64) {
+    guard let job = makeChunk(vm: vm, left: work) else { return }
+    pushJob(job, vm: vm)
+    notify(vm: vm, byInterrupt: false)
+  }
+
+  /// The next chunk of a thread with `left` work: nanoseconds of a batch, iterations of a program. The job remembers
+  /// what is left after it. Nil when nothing is left.
+  private mutating func makeChunk(vm: Int, left: Int64) -> Int32? {
+    guard left > 0 else { return nil }
+    let job: Int32
+    let amount: Int64
+    if vms[vm].shape == .program {
+      let cost = max(1, iterationCost(vm: vm))
+      amount = min(left, max(1, Self.chunk * FineTime.unitsPerNanosecond / cost))
+      job = makeJob(vm: vm, native: 0, guest: vms[vm].iteration * amount, iterations: amount)
+    } else {
+      amount = min(left, Self.chunk)
+      let guest = FineTime.units(nanoseconds: Double(amount) * vms[vm].guestShare)
+      job = makeJob(vm: vm, native: Double(amount), guest: guest, iterations: 0)
+    }
+    jobs[Int(job)].amount = amount
+    jobs[Int(job)].left = left - amount
+    return job
+  }
+
+  /// Expected vCPU time of one iteration of a program, in units of `FineTime`.
+  private func iterationCost(vm: Int) -> Int64 {
+    var cost = vms[vm].iteration
+    let first = vms[vm].firstComponent
+    for component in first..<first + vms[vm].componentCount {
+      if case .perRequest(let whole, _) = components[component].count { cost += whole * components[component].stall }
+    }
+    return cost
+  }
+
+  // MARK: Making a job
+
+  /// Draws the operations of a job and what they cost.
+  ///
+  /// - Parameters:
+  ///   - native: CPU time on the bare host in nanoseconds, by which rates are counted.
+  ///   - guest: the guest's own work in units of `FineTime`.
+  ///   - iterations: how often the operations per request happen.
+  /// - Complexity: O(leaves of the VM).
+  private mutating func makeJob(vm: Int, native: Double, guest: Int64, iterations: Int64) -> Int32 {
+    let job = allocateJob()
+    var total = guest
+    let first = vms[vm].firstComponent
+    let end = first + vms[vm].componentCount
+    for component in first..<end {
+      var operations: Int64 = 0
+      switch components[component].count {
+      case .perRequest(let whole, let fraction):
+        operations = whole * iterations
+        if fraction > 0, countStreams[vm].nextUniform() < fraction { operations += 1 }
+      case .perNativeNanosecond(let rate):
+        let exact = native * rate + carried[component]
+        let whole = exact.rounded(.down)
+        carried[component] = exact - whole
+        operations = Int64(whole)
+      case .perRunning: continue
+      }
+      total += charge(component: component, operations: operations, job: job, vm: vm)
+    }
+    total += chargeTicks(from: first, to: end, job: job, vm: vm, busy: total)
+    jobs[job] = Job()
+    jobs[job].vm = Int32(vm)
+    jobs[job].isAlive = true
+    jobs[job].arrival = now
+    // A job that costs nothing still ends: one unit keeps the shares of its parts defined.
+    jobs[job].total = max(1, total)
+    return Int32(job)
+  }
+
+  /// Draws the costs of one component's operations into the job and returns their sum with native work.
+  private mutating func charge(component: Int, operations: Int64, job: Int, vm: Int) -> Int64 {
+    let firstLeaf = components[component].firstLeaf
+    let offset = job * jobStride + firstLeaf - vms[vm].firstBulkLeaf
+    var total = components[component].native * operations
+    for leaf in 0..<components[component].leafCount {
+      let amount = ledger.draws[firstLeaf + leaf].sample(operations: operations, using: &costStreams[vm])
+      jobAmounts[offset + leaf] = amount
+      total += amount
+    }
+    jobCounts[job * jobStride + component - vms[vm].firstComponent] = operations
+    return total
+  }
+
+  /// Ticks come with running time, their own included: the number of periods that end while the job runs.
+  private mutating func chargeTicks(from first: Int, to end: Int, job: Int, vm: Int, busy: Int64) -> Int64 {
+    var ticks: Int64 = 0
+    var planned: Int64 = -1
+    while planned != ticks {
+      planned = ticks
+      ticks = 0
+      for component in first..<end {
+        guard case .perRunning(let period) = components[component].count else { continue }
+        let crossings = (Int64(carried[component]) + busy + planned) / period
+        ticks += crossings * (components[component].stall + components[component].native)
+      }
+      if ticks < planned { break }
+    }
+    var total: Int64 = 0
+    for component in first..<end {
+      guard case .perRunning(let period) = components[component].count else { continue }
+      let phase = Int64(carried[component]) + busy + planned
+      carried[component] = Double(phase % period)
+      total += charge(component: component, operations: phase / period, job: job, vm: vm)
+    }
+    return total
+  }
+
+  private mutating func allocateJob() -> Int {
+    if freeJob >= 0 {
+      let job = Int(freeJob)
+      freeJob = jobs[job].next
+      return job
+    }
+    let job = jobs.append(Job())
+    if jobs.capacity > jobCapacity {
+      let amounts = UnsafeMutablePointer<Int64>.allocate(capacity: jobs.capacity * jobStride)
+      let counts = UnsafeMutablePointer<Int64>.allocate(capacity: jobs.capacity * jobStride)
+      amounts.initialize(repeating: 0, count: jobs.capacity * jobStride)
+      counts.initialize(repeating: 0, count: jobs.capacity * jobStride)
+      amounts.update(from: jobAmounts, count: jobCapacity * jobStride)
+      counts.update(from: jobCounts, count: jobCapacity * jobStride)
+      jobAmounts.deallocate()
+      jobCounts.deallocate()
+      jobAmounts = amounts
+      jobCounts = counts
+      jobCapacity = jobs.capacity
+    }
+    return job
+  }
+
+  private mutating func release(job: Int) {
+    jobs[job].isAlive = false
+    jobs[job].next = freeJob
+    freeJob = Int32(job)
+  }
+
+  // MARK: The end of a job
+
+  /// Books a job that has run to its end and passes it on. Returns whether the vCPU must ring the backend.
+  mutating func complete(job: Int, vm: Int) -> Bool {
+    book(job: job, upTo: jobs[job].total)
+    switch vms[vm].shape {
+    case .requests:
+      if vms[vm].backend >= 0 && vms[vm].packetsSent > 0 { return send(job: job, vm: vm) }
+      leave(job: job, vm: vm)
+    case .idle:
+      vms[vm].completed += 1
+      release(job: job)
+    case .batch, .program:
+      continueThread(after: job, vm: vm)
+    }
+    return false
+  }
+
+  /// A request leaves the host: its packets go over the wire, its latency is recorded.
+  mutating func leave(job: Int, vm: Int) {
+    var end = now
+    if vms[vm].packetsSent > 0 {
+      let nic = Int(vms[vm].nic)
+      end = max(now, wireFree[nic]) + vms[vm].wireTime
+      wireFree[nic] = end
+    }
+    if isMeasuring {
+      vms[vm].completed += 1
+      latencies[Int(vms[vm].workload)].record(end - jobs[job].arrival)
+    }
+    release(job: job)
+    if vms[vm].isClosed { think(vm: vm) }
+  }
+
+  private mutating func continueThread(after job: Int, vm: Int) {
+    let amount = jobs[job].amount
+    let left = jobs[job].left
+    vms[vm].done += amount
+    release(job: job)
+    if let next = makeChunk(vm: vm, left: left) {
+      pushJob(next, vm: vm)
+      notify(vm: vm, byInterrupt: false)
+      return
+    }
+    vms[vm].running -= 1
+    if vms[vm].running == 0 { vms[vm].finishedAt = now }
+  }
+
+  // MARK: Booking
+
+  /// Books a job's costs up to `executed` units of its work. Its parts are spread evenly over it: at any cut each leaf
+  /// holds the floor of its share, so that cuts are exact and add up to the whole.
+  ///
+  /// - Complexity: O(leaves of the VM).
+  mutating func book(job: Int, upTo executed: Int64) {
+    let booked = jobs[job].booked
+    let total = jobs[job].total
+    guard executed > booked else { return }
+    let vm = Int(jobs[job].vm)
+    let base = job * jobStride
+    let first = vms[vm].firstComponent
+    let isWhole = booked == 0 && executed == total
+    for component in first..<first + vms[vm].componentCount {
+      let operations = jobCounts[base + component - first]
+      guard operations > 0 else { continue }
+      let ended =
+        isWhole
+        ? operations : Self.share(operations, executed, of: total) - Self.share(operations, booked, of: total)
+      let firstLeaf = components[component].firstLeaf
+      for leaf in firstLeaf..<firstLeaf + components[component].leafCount {
+        let amount = jobAmounts[base + leaf - vms[vm].firstBulkLeaf]
+        ledger.time[leaf] +=
+          isWhole ? amount : Self.share(amount, executed, of: total) - Self.share(amount, booked, of: total)
+        ledger.count[leaf] += ended * ledger.draws[leaf].count
+      }
+    }
+    jobs[job].booked = executed
+  }
+
+  /// `⌊value · part / whole⌋` without overflow.
+  private static func share(_ value: Int64, _ part: Int64, of whole: Int64) -> Int64 {
+    let product = value.multipliedFullWidth(by: part)
+    return whole.dividingFullWidth(product).quotient
+  }
+}

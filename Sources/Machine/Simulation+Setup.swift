@@ -1,0 +1,194 @@
+import EventKernel
+import Model
+import Quantities
+import Virtualization
+
+/// Building the tables of a VM, and setting it going.
+extension Simulation {
+  /// Random streams of one VM by purpose.
+  enum Purpose {
+    static let arrivals: UInt16 = 1
+    static let service: UInt16 = 2
+    static let counts: UInt16 = 3
+    static let costs: UInt16 = 4
+  }
+
+  mutating func addVM(_ index: Int) {
+    let vm = model.vms[index]
+    let design = model.hosts[vm.host].design
+    var state = VMState(
+      host: Int32(vm.host), workload: Int32(vm.workload), firstThread: Int32(threads.count),
+      vcpus: Int32(vm.vcpus), halted: Int32(vm.vcpus))
+    for vcpu in 0..<vm.vcpus {
+      _ = threads.append(Thread(host: Int32(vm.host), vm: Int32(index), vcpu: Int32(vcpu)))
+    }
+    addBulkComponents(of: index, to: &state)
+    addStalls(of: index, design: design, to: &state)
+    addNetwork(of: index, design: design, to: &state)
+    describeWork(of: index, in: &state)
+    func stream(_ purpose: UInt16) -> RandomStream {
+      RandomStream(seed: model.seed, replication: replication, entity: UInt32(index), purpose: purpose)
+    }
+    _ = arrivalStreams.append(stream(Purpose.arrivals))
+    _ = serviceStreams.append(stream(Purpose.service))
+    _ = countStreams.append(stream(Purpose.counts))
+    _ = costStreams.append(stream(Purpose.costs))
+    _ = arrivalCarry.append(0)
+    _ = vms.append(state)
+  }
+
+  /// Turns the workload's document into the plain numbers that the event loop reads.
+  private mutating func describeWork(of index: Int, in state: inout VMState) {
+    let vm = model.vms[index]
+    switch model.workloads[vm.workload].shape {
+    case .requests(let requests):
+      state.shape = .requests
+      _ = samplers.append(Sampler(requests.service))
+      if requests.discipline == .processorSharing {
+        state.turn = FineTime.units(nanoseconds: max(1000, requests.service.mean * Self.turnShare))
+      }
+      switch requests.arrivals {
+      case .poisson(let rate):
+        state.isPoisson = true
+        state.meanGap = rate.perSecond > 0 ? 1e9 / rate.perSecond : 0
+      case .deterministic(let rate): state.meanGap = rate.perSecond > 0 ? 1e9 / rate.perSecond : 0
+      case .closed(_, let think): state.thinkTime = Double(think.nanoseconds)
+      }
+    case .idle:
+      state.shape = .idle
+      _ = samplers.append(Sampler(.deterministic(mean: vm.guest.idleWork)))
+      let rate = vm.guest.idleWakeups * Double(vm.vcpus)
+      state.isPoisson = true
+      state.meanGap = rate > 0 ? 1e9 / rate : 0
+    case .batch:
+      state.shape = .batch
+      _ = samplers.append(Sampler(.deterministic(mean: 1)))
+    case .program:
+      state.shape = .program
+      _ = samplers.append(Sampler(.deterministic(mean: 1)))
+    }
+  }
+
+  /// Opens the leaves of an operation's synchronous or asynchronous steps.
+  private mutating func open(_ operation: GuestOperation, of vm: Int, charges: [StepCharge]) -> LeafGroup {
+    LeafGroup(
+      first: Int32(ledger.open(vm: vm, operation: operation, charges: charges)), count: Int32(charges.count),
+      mean: charges.reduce(0) { $0 + $1.draw.mean })
+  }
+
+  private mutating func addStalls(of index: Int, design: CompiledDesign, to state: inout VMState) {
+    func synchronous(_ operation: GuestOperation, _ target: TargetState = .running) -> [StepCharge] {
+      design.cost(of: operation, target: target)?.synchronous ?? []
+    }
+    func pair(_ first: LeafGroup, _ second: LeafGroup) -> LeafGroup {
+      LeafGroup(first: first.first, count: first.count + second.count, mean: first.mean + second.mean)
+    }
+    let wake = open(.interrupt, of: index, charges: synchronous(.interrupt, .halted))
+    state.wake = pair(wake, open(.eoi, of: index, charges: synchronous(.eoi, .halted)))
+    let kick = open(.interrupt, of: index, charges: synchronous(.interrupt))
+    state.kick = pair(kick, open(.eoi, of: index, charges: synchronous(.eoi)))
+    state.halt = open(.halt, of: index, charges: synchronous(.halt))
+  }
+
+  private mutating func addNetwork(of index: Int, design: CompiledDesign, to state: inout VMState) {
+    let vm = model.vms[index]
+    guard vm.load.packetsSent + vm.load.packetsReceived > 0 else { return }
+    state.packetsReceived = Int32(vm.load.packetsReceived)
+    state.packetsSent = Int32(vm.load.packetsSent)
+    state.nic = Int32(vm.nic ?? -1)
+    state.wireTime = model.wireTime(ofRequestBy: vm)
+    guard design.hasNetworkBackend else { return }
+    state.backend = Int32(threads.count)
+    _ = threads.append(Thread(host: Int32(vm.host), vm: Int32(index), vcpu: -1))
+    let doorbell = design.cost(of: .doorbell)
+    state.doorbell = open(.doorbell, of: index, charges: doorbell?.synchronous ?? [])
+    state.wakeByBell = open(.doorbell, of: index, charges: doorbell?.asynchronous ?? [])
+    state.wakeByDevice = open(
+      .deviceInterrupt, of: index, charges: design.cost(of: .deviceInterrupt)?.asynchronous ?? [])
+    state.receive = open(.netRx, of: index, charges: design.cost(of: .netRx)?.asynchronous ?? [])
+    state.transmit = open(.netTx, of: index, charges: design.cost(of: .netTx)?.asynchronous ?? [])
+  }
+
+  private mutating func addBulkComponents(of index: Int, to state: inout VMState) {
+    let vm = model.vms[index]
+    let design = model.hosts[vm.host].design
+    let workload = model.workloads[vm.workload]
+    state.firstComponent = components.count
+    state.firstBulkLeaf = ledger.leaves.count
+
+    func add(_ entry: OperationLoad.Entry, _ count: BulkComponent.Count, native: Double = 0) {
+      guard let cost = design.cost(of: entry.operation) else { return }
+      let group = open(entry.operation, of: index, charges: cost.synchronous)
+      guard group.count > 0 || native > 0 else { return }
+      _ = components.append(
+        BulkComponent(
+          operation: entry.operation, count: count, firstLeaf: Int(group.first), leafCount: Int(group.count),
+          native: FineTime.units(nanoseconds: native), stall: group.mean))
+      _ = carried.append(0)
+    }
+
+    for entry in vm.load.perRequest {
+      let whole = entry.rate.rounded(.down)
+      add(entry, .perRequest(whole: Int64(whole), fraction: entry.rate - whole))
+    }
+    for entry in vm.load.perCPUSecond {
+      add(entry, .perNativeNanosecond(entry.rate * 1e-9))
+    }
+    for entry in vm.load.perRunningSecond {
+      let native = design.cost(of: entry.operation)?.nativeMean ?? 0
+      add(entry, .perRunning(period: FineTime.units(nanoseconds: 1e9 / entry.rate)), native: native)
+    }
+    state.componentCount = components.count - state.firstComponent
+    state.bulkLeafCount = ledger.leaves.count - state.firstBulkLeaf
+    addExtraWalks(of: index, to: &state)
+    state.guestShare = vm.load.guestShare(of: workload, under: design)
+    if case .program(let program) = workload.shape {
+      let kept = vm.load.perRequest.reduce(0) { $0 + $1.rate * (design.cost(of: $1.operation)?.nativeMean ?? 0) }
+      state.iteration = FineTime.units(nanoseconds: Double(program.compute.nanoseconds) + kept)
+    }
+  }
+
+  /// Under a smaller effective page the design has more TLB misses than the bare host; the native walks of the
+  /// additional ones are virtualization's.
+  private mutating func addExtraWalks(of index: Int, to state: inout VMState) {
+    let vm = model.vms[index]
+    let design = model.hosts[vm.host].design
+    guard let misses = vm.load.perCPUSecond.first(where: { $0.operation == .tlbMiss })?.rate,
+      misses > vm.load.bareHostTLBMisses, let walk = design.cost(of: .tlbMiss)
+    else { return }
+    let group = open(.tlbMiss, of: index, charges: walk.native)
+    _ = components.append(
+      BulkComponent(
+        operation: .tlbMiss, count: .perNativeNanosecond((misses - vm.load.bareHostTLBMisses) * 1e-9),
+        firstLeaf: Int(group.first), leafCount: Int(group.count), native: 0, stall: group.mean))
+    _ = carried.append(0)
+    state.componentCount += 1
+    state.bulkLeafCount += Int(group.count)
+  }
+
+  /// Starts the arrivals, clients, threads or wake-ups of a VM.
+  mutating func start(_ vm: Int) {
+    switch model.workloads[Int(vms[vm].workload)].shape {
+    case .requests(let requests):
+      switch requests.arrivals {
+      case .closed(let clients, _):
+        vms[vm].isClosed = true
+        for _ in 0..<clients { think(vm: vm) }
+      case .poisson, .deterministic:
+        scheduleArrival(vm: vm)
+      }
+    case .idle:
+      scheduleArrival(vm: vm)
+    case .batch(let batch):
+      vms[vm].running = Int32(batch.threads)
+      for thread in 0..<batch.threads {
+        let share = batch.work.nanoseconds / Int64(batch.threads)
+        let extra = Int64(thread) < batch.work.nanoseconds % Int64(batch.threads) ? Int64(1) : 0
+        startThread(vm: vm, work: share + extra)
+      }
+    case .program(let program):
+      vms[vm].running = 1
+      startThread(vm: vm, work: program.iterations)
+    }
+  }
+}

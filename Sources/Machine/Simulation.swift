@@ -1,0 +1,201 @@
+import EventKernel
+import Model
+import Quantities
+import Virtualization
+
+/// The state of one exit-level run.
+///
+/// ```
+///  arrivals -> [backend thread] -> guest queue -> vCPU threads -> [backend thread] -> wire
+///                     \________ host scheduler: cores, time slices ________/
+/// ```
+///
+/// Everything the event loop touches lies in tables of plain values behind pointers; entities are indices. An event is
+/// the end of a thread's burst, an arrival, a client's return or the end of a time slice. Private operations of a job
+/// are charged in bulk: they are spread evenly over the job, so that any cut of it books whole counts and exact times.
+struct Simulation: ~Copyable {
+  let model: SimulationModel
+  let replication: UInt32
+  let events = PendingEventSet()
+  var now: Int64 = 0
+  var eventCount: Int64 = 0
+  var ledger = Ledger()
+  var threads: Pool<Thread>
+  var vms: Pool<VMState>
+  var hosts: Pool<HostState>
+  /// The thread on each core of all hosts; -1 when idle.
+  var cores: Pool<Int32>
+  var jobs = Pool<Job>(capacity: 256)
+  var freeJob: Int32 = -1
+  var items = Pool<BackendItem>(capacity: 256)
+  var freeItem: Int32 = -1
+  /// Amounts of a job by bulk leaf (`jobStride` a job) and operation counts by component.
+  var jobAmounts: UnsafeMutablePointer<Int64>
+  var jobCounts: UnsafeMutablePointer<Int64>
+  var jobCapacity = 0
+  var jobStride = 1
+  var components: Pool<BulkComponent>
+  /// Fractions of operations with a rate, carried from job to job, by component.
+  var carried: Pool<Double>
+  /// Amounts of a thread's current stall or item, `groupStride` a thread.
+  var groupAmounts: UnsafeMutablePointer<Int64>
+  let groupStride = 16
+  /// When each network interface has sent what it was given.
+  var wireFree: Pool<Int64>
+  var arrivalStreams: Pool<RandomStream>
+  var serviceStreams: Pool<RandomStream>
+  var countStreams: Pool<RandomStream>
+  var costStreams: Pool<RandomStream>
+  /// Native work of a job by VM.
+  var samplers: Pool<Sampler>
+  /// Parts of a nanosecond by which the last arrival of a VM was rounded down.
+  var arrivalCarry: Pool<Double>
+  /// Latencies by workload.
+  var latencies: Pool<LatencyRecord>
+  /// Whether the warm-up is over.
+  var isMeasuring = false
+
+  /// Slice of the host's scheduler in nanoseconds.
+  ///
+  /// Assumption: the base slice of Linux's fair scheduler on eight or more CPUs (0.75 ms × (1 + log2 8)).
+  static let timeSlice: Int64 = 3_000_000
+
+  /// A guest under processor sharing takes turns of this share of a mean request, at least one microsecond.
+  static let turnShare = 1.0 / 16
+
+  /// Native work of a chunk of a batch or a program, in nanoseconds.
+  static let chunk: Int64 = 1_000_000
+
+  init(model: SimulationModel, replication: Int) {
+    self.model = model
+    self.replication = UInt32(replication)
+    threads = Pool(capacity: model.vms.reduce(0) { $0 + $1.vcpus + 1 })
+    vms = Pool(capacity: model.vms.count)
+    hosts = Pool(capacity: model.hosts.count)
+    cores = Pool(capacity: model.hosts.reduce(0) { $0 + $1.cores })
+    components = Pool(capacity: 64)
+    carried = Pool(capacity: 64)
+    wireFree = Pool(capacity: model.nicCount)
+    arrivalStreams = Pool(capacity: model.vms.count)
+    serviceStreams = Pool(capacity: model.vms.count)
+    countStreams = Pool(capacity: model.vms.count)
+    costStreams = Pool(capacity: model.vms.count)
+    samplers = Pool(capacity: model.vms.count)
+    arrivalCarry = Pool(capacity: model.vms.count)
+    latencies = Pool(capacity: model.workloads.count)
+    for workload in model.workloads { _ = latencies.append(LatencyRecord(objective: workload.objective)) }
+    jobAmounts = .allocate(capacity: 1)
+    jobCounts = .allocate(capacity: 1)
+    groupAmounts = .allocate(capacity: 1)
+    for host in model.hosts {
+      let first = cores.count
+      for _ in 0..<host.cores { _ = cores.append(-1) }
+      _ = hosts.append(
+        HostState(firstCore: Int32(first), cores: Int32(host.cores), idleCores: Int32(host.cores)))
+    }
+    for _ in 0..<model.nicCount { _ = wireFree.append(0) }
+    for index in model.vms.indices { addVM(index) }
+    for index in 0..<vms.count { jobStride = max(jobStride, vms[index].bulkLeafCount, vms[index].componentCount) }
+    groupAmounts.deallocate()
+    groupAmounts = .allocate(capacity: max(1, threads.count * groupStride))
+    groupAmounts.initialize(repeating: 0, count: max(1, threads.count * groupStride))
+  }
+
+  deinit {
+    ledger.deallocate()
+    threads.deallocate()
+    vms.deallocate()
+    hosts.deallocate()
+    cores.deallocate()
+    jobs.deallocate()
+    items.deallocate()
+    components.deallocate()
+    carried.deallocate()
+    wireFree.deallocate()
+    arrivalStreams.deallocate()
+    serviceStreams.deallocate()
+    countStreams.deallocate()
+    costStreams.deallocate()
+    samplers.deallocate()
+    arrivalCarry.deallocate()
+    latencies.deallocate()
+    jobAmounts.deallocate()
+    jobCounts.deallocate()
+    groupAmounts.deallocate()
+  }
+
+  /// Runs to the end of the scenario, with the measured window behind the warm-up.
+  ///
+  /// - Throws: `RunInterrupted` when `isCancelled` says so; asked every 65,536 events.
+  mutating func run(isCancelled: () -> Bool) throws {
+    for vm in 0..<vms.count { start(vm) }
+    try run(until: model.warmup.nanoseconds, isCancelled: isCancelled)
+    now = model.warmup.nanoseconds
+    beginWindow()
+    try run(until: model.duration.nanoseconds, isCancelled: isCancelled)
+    now = model.duration.nanoseconds
+    bookEverything()
+  }
+
+  private mutating func run(until end: Int64, isCancelled: () -> Bool) throws {
+    while let event = events.popFirst(notAfter: end) {
+      now = event.time
+      eventCount += 1
+      if eventCount & 0xffff == 0, isCancelled() { throw RunInterrupted() }
+      let index = Int(event.handle)
+      switch event.kind {
+      case EventKind.burstEnd:
+        if threads[index].generation & Event.generationMask == event.generation { endBurst(index) }
+      case EventKind.arrival: arrive(index)
+      case EventKind.thinkEnd: submit(vm: index)
+      case EventKind.sliceEnd:
+        if hosts[index].sliceGeneration & Event.generationMask == event.generation { endSlice(host: index) }
+      default: break
+      }
+    }
+  }
+
+  /// Books what has run so far, then forgets it: the measured window starts here.
+  private mutating func beginWindow() {
+    bookEverything()
+    ledger.reset()
+    for index in 0..<threads.count {
+      threads[index].blockedTime = 0
+      threads[index].waitingTime = 0
+      threads[index].runningTime = 0
+    }
+    for vm in 0..<vms.count {
+      vms[vm].completed = 0
+      vms[vm].done = 0
+    }
+    isMeasuring = true
+  }
+
+  /// Brings every account up to the present instant without disturbing anything that runs.
+  private mutating func bookEverything() {
+    for index in 0..<threads.count {
+      enter(threads[index].state, thread: index)
+      guard threads[index].state == .running else {
+        bookCurrent(thread: index, elapsed: 0)
+        continue
+      }
+      bookCurrent(thread: index, elapsed: elapsed(of: index))
+    }
+    for job in 0..<jobs.count where jobs[job].isAlive && jobs[job].executed > jobs[job].booked {
+      book(job: job, upTo: jobs[job].executed)
+    }
+  }
+
+  /// Books the current activity of a thread, whose burst has run for `elapsed` units beyond `remaining`'s last update.
+  private mutating func bookCurrent(thread index: Int, elapsed: Int64) {
+    switch threads[index].activity {
+    case .job:
+      guard threads[index].current >= 0 else { return }
+      let job = Int(threads[index].current)
+      book(job: job, upTo: jobs[job].executed + elapsed)
+    case .none, .woken: break
+    default:
+      bookGroup(thread: index, upTo: threads[index].groupTotal - threads[index].remaining + elapsed)
+    }
+  }
+}

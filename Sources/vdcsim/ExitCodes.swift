@@ -1,0 +1,47 @@
+import ArgumentParser
+import Documents
+import Glibc
+import Machine
+import Model
+import Tables
+
+/// Exit codes, as BSD's sysexits name them.
+enum ExitCodes {
+  static let faultyDocument = ExitCode(65)
+  static let missingInput = ExitCode(66)
+  static let internalError = ExitCode(70)
+  static let unwritableOutput = ExitCode(73)
+  static let interrupted = ExitCode(130)
+}
+
+/// Runs a command's body; prints what went wrong to standard error and ends with the documented code.
+func reportingFailures<Result>(_ body: () async throws -> Result) async throws -> Result {
+  do {
+    return try await body()
+  } catch let error as DiagnosticError {
+    printError("\(error)")
+    if case .invalid = error { throw ExitCodes.faultyDocument }
+    throw ExitCodes.missingInput
+  } catch let error as ModelFaults {
+    for fault in error.faults {
+      printError("\(Diagnostic(location: fault.location, message: fault.message))")
+    }
+    throw ExitCodes.faultyDocument
+  } catch let error as ResultDirectoryError {
+    printError("\(error)")
+    throw ExitCodes.unwritableOutput
+  } catch is RunInterrupted {
+    printError("interrupted: nothing was written; run the same command again to start over")
+    throw ExitCodes.interrupted
+  } catch let error as ExitCode {
+    throw error
+  } catch let error as ValidationError {
+    throw error
+  } catch {
+    printError("error: internal: \(error)")
+    throw ExitCodes.internalError
+  }
+}
+
+/// Prints a line to standard error.
+func printError(_ text: String) { fputs(text + "\n", stderr) }

@@ -1,0 +1,80 @@
+import ArgumentParser
+import Documents
+import Experiments
+import Model
+import Virtualization
+
+/// `vdcsim explain`.
+struct ExplainCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "explain",
+    abstract: "Show the steps of a design's operations: cost, place, kind and source of each.")
+
+  @Argument(help: "The design.")
+  var design: String
+
+  @Argument(help: "The guest operation (default: all that the design has a path for).")
+  var operation: String?
+
+  @Option(help: ArgumentHelp("Cost profile: a name of the library or a file.", valueName: "name|file"))
+  var profile = "cascade-lake-pvm-paper"
+
+  @Option(
+    name: .customLong("axis"),
+    help: ArgumentHelp("Override an axis of the design, such as paging=shadow; may be repeated.", valueName: "axis=value"))
+  var axes: [String] = []
+
+  @OptionGroup var library: LibraryOptions
+
+  func run() async throws {
+    try await reportingFailures {
+      let folder = try LibraryLoader.locate(explicit: library.folder)
+      let documents = try LibraryLoader.load(folder: folder, digest: Digest.sha256)
+      let prices = try LibraryLoader.profile(profile, library: documents, digest: Digest.sha256)
+      let compiled = try compile(documents, prices: prices)
+      let operations: [GuestOperation]
+      if let operation {
+        operations = [try find(operation)]
+      } else {
+        operations = GuestOperation.allCases.filter { compiled.cost(of: $0) != nil }
+      }
+      print(Explanation(design: compiled).text(of: operations))
+    }
+  }
+
+  private func compile(_ documents: Library, prices: CostProfile) throws -> CompiledDesign {
+    guard let chosen = documents.designs[design] else {
+      throw ValidationError(unknown("design", design, among: documents.designs.keys.sorted()))
+    }
+    guard let bareHost = documents.designs[Library.bareHostDesign] else {
+      throw ValidationError("the library has no design '\(Library.bareHostDesign)'")
+    }
+    var overrides: [DesignAxis: String] = [:]
+    for text in axes {
+      let parts = text.split(separator: "=", maxSplits: 1).map(String.init)
+      guard parts.count == 2, let axis = DesignAxis(name: parts[0]) else {
+        throw ValidationError(
+          "--axis \(text): expected AXIS=VALUE with one of \(DesignAxis.allCases.map(\.name).joined(separator: ", "))")
+      }
+      guard chosen.allowed[axis]?.contains(parts[1]) ?? false else {
+        let allowed = chosen.allowed[axis] ?? []
+        throw ValidationError("--axis \(text): design '\(design)' allows \(allowed.joined(separator: " or "))")
+      }
+      overrides[axis] = parts[1]
+    }
+    do {
+      return try CompiledDesign(
+        choice: DesignChoice(design: chosen, overrides: overrides), bareHost: bareHost,
+        catalogue: documents.catalogue, profile: prices)
+    } catch {
+      throw ModelFaults(faults: error.faults.map { ModelFault(location: $0.location, message: $0.message) })
+    }
+  }
+
+  private func find(_ name: String) throws -> GuestOperation {
+    guard let operation = GuestOperation(name: name) else {
+      throw ValidationError(unknown("operation", name, among: GuestOperation.allCases.map(\.name)))
+    }
+    return operation
+  }
+}

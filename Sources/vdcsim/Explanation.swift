@@ -1,0 +1,96 @@
+import Quantities
+import Virtualization
+
+/// A design's paths as text, at most 80 columns wide.
+struct Explanation {
+  let design: CompiledDesign
+
+  private static let width = 80
+
+  /// The design, its axes and profile, and the paths of some operations.
+  func text(of operations: [GuestOperation]) -> String {
+    let axes = DesignAxis.allCases.map { "\($0.name) \(design.choice.axes[$0])" }.joined(separator: ", ")
+    var lines = Self.wrapped("\(design.choice.label): \(design.choice.design.title)")
+    lines += Self.wrapped("axes: \(axes)", indent: "  ")
+    lines += Self.wrapped("profile \(design.profile.name): \(design.profile.title)", indent: "  ")
+    for operation in operations {
+      lines.append("")
+      lines += self.lines(of: operation)
+    }
+    return lines.joined(separator: "\n")
+  }
+
+  private func lines(of operation: GuestOperation) -> [String] {
+    var lines = Self.wrapped("\(operation.name): \(operation.meaning) (\(operation.origin.rawValue))")
+    guard let running = design.cost(of: operation, target: .running),
+      let halted = design.cost(of: operation, target: .halted)
+    else {
+      return lines + ["  the design has no path for it"]
+    }
+    if running == halted { return lines + self.lines(of: running) }
+    lines += ["  to a running vCPU:"] + self.lines(of: running)
+    return lines + ["  to a halted vCPU:"] + self.lines(of: halted)
+  }
+
+  private func lines(of cost: OperationCost) -> [String] {
+    if cost.steps.isEmpty { return ["  no steps: it costs nothing"] }
+    var lines = [
+      "  " + Self.padded("step", 24) + Self.padded("place", 18) + Self.padded("times", 6) + Self.padded("cost", 11)
+        + "kind"
+    ]
+    for step in cost.steps {
+      let charge = step.charge
+      lines.append(
+        "  " + Self.padded(charge.step, 24) + Self.padded(charge.place.name, 18) + Self.padded("\(charge.count)", 6)
+          + Self.padded(Self.time(charge.mean), 11) + charge.kind.rawValue)
+      lines += source(of: step)
+    }
+    let total =
+      "total: \(Self.time(cost.nativeMean)) native, \(Self.time(cost.synchronousMean)) added on the vCPU, "
+      + "\(Self.time(cost.asynchronousMean)) elsewhere, \(cost.exits) exits; bare host \(Self.time(cost.bareHostMean))"
+    return lines + Self.wrapped(total, indent: "  ")
+  }
+
+  private func source(of step: OperationCost.PathStep) -> [String] {
+    guard let price = design.profile.price(of: step.charge.step, backends: design.choice.design.backends) else {
+      return []
+    }
+    var text = step.role == .native ? "native; " : ""
+    text += price.cost.source
+    if let range = price.cost.range {
+      text += " [\(Self.time(range.lowerBound)) to \(Self.time(range.upperBound))]"
+    }
+    if price.profile != design.profile.name { text += " (from profile \(price.profile))" }
+    return Self.wrapped(text, indent: "      ")
+  }
+
+  private static func time(_ nanoseconds: Double) -> String {
+    nanoseconds >= 1000 ? "\(SummaryText.decimal(nanoseconds / 1000)) us" : "\(SummaryText.decimal(nanoseconds)) ns"
+  }
+
+  private static func padded(_ text: String, _ width: Int) -> String {
+    text.count >= width ? text + " " : text + String(repeating: " ", count: width - text.count)
+  }
+
+  /// Text broken at spaces to at most 80 columns; every line starts with the indent.
+  static func wrapped(_ text: String, indent: String = "") -> [String] {
+    var lines: [String] = []
+    var line = indent
+    for word in text.split(separator: " ") {
+      if line.count > indent.count, line.count + 1 + word.count > width {
+        lines.append(line)
+        line = indent
+      }
+      line += (line.count > indent.count ? " " : "") + word
+    }
+    return lines + [line]
+  }
+}
+
+/// What to say of an unknown name, with the nearest known one.
+func unknown(_ what: String, _ name: String, among names: [String]) -> String {
+  if let nearest = NearestName.nearest(to: name, among: names) {
+    return "unknown \(what) '\(name)' (did you mean '\(nearest)'?)"
+  }
+  return "unknown \(what) '\(name)'; expected one of: \(names.joined(separator: ", "))"
+}

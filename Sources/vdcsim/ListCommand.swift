@@ -1,0 +1,53 @@
+import ArgumentParser
+import Documents
+import Experiments
+import Virtualization
+
+/// `vdcsim list`.
+struct ListCommand: AsyncParsableCommand {
+  /// What can be listed.
+  enum Subject: String, CaseIterable, ExpressibleByArgument {
+    case designs, profiles, guests, operations, steps
+  }
+
+  static let configuration = CommandConfiguration(
+    commandName: "list", abstract: "List the designs, profiles, guests, operations or steps of the library.")
+
+  @Argument(help: "designs, profiles, guests, operations or steps.")
+  var subject: Subject
+
+  @OptionGroup var library: LibraryOptions
+
+  func run() async throws {
+    try await reportingFailures {
+      if subject == .operations {
+        show(
+          GuestOperation.allCases.map { ($0.name, "\($0.meaning) (\($0.origin.rawValue), \($0.scope.rawValue))") })
+        return
+      }
+      let documents = try LibraryLoader.load(
+        folder: LibraryLoader.locate(explicit: library.folder), digest: Digest.sha256)
+      switch subject {
+      case .designs:
+        show(documents.designs.values.map { ($0.name, "\($0.title); paging \($0.defaults[.paging])") }.sorted { $0.0 < $1.0 })
+      case .profiles:
+        show(
+          documents.profiles.values.map { ($0.name, "\($0.title); backend \($0.backend)") }.sorted { $0.0 < $1.0 })
+      case .guests: show(documents.guests.values.map { ($0.name, $0.title) }.sorted { $0.0 < $1.0 })
+      case .steps: show(documents.catalogue.steps.map { ($0.name, $0.meaning) })
+      case .operations: break
+      }
+    }
+  }
+
+  /// Prints names and texts in two columns, at most 80 wide.
+  private func show(_ entries: [(name: String, text: String)]) {
+    let width = (entries.map(\.name.count).max() ?? 0) + 2
+    let indent = String(repeating: " ", count: width)
+    for entry in entries {
+      var lines = Explanation.wrapped(entry.text, indent: indent)
+      lines[0] = entry.name + String(repeating: " ", count: width - entry.name.count) + lines[0].dropFirst(width)
+      print(lines.joined(separator: "\n"))
+    }
+  }
+}

@@ -1,0 +1,22 @@
+import Glibc
+import Synchronization
+
+/// A progress line on standard error, only when that is a terminal.
+struct Progress: Sendable {
+  let isShown: Bool
+
+  init(isQuiet: Bool) { isShown = !isQuiet && isatty(STDERR_FILENO) == 1 }
+
+  /// Shows how many runs have ended.
+  func update(done: Int, all: Int) {
+    guard isShown else { return }
+    fputs("\r\(done) of \(all) runs", stderr)
+    if done == all { fputs("\r" + String(repeating: " ", count: 32) + "\r", stderr) }
+    fflush(stderr)
+  }
+
+  /// Removes the line.
+  func clear() {
+    if isShown { fputs("\r" + String(repeating: " ", count: 32) + "\r", stderr) }
+  }
+}

@@ -1,0 +1,129 @@
+import Documents
+import Experiments
+import Machine
+import Model
+import Tables
+import Virtualization
+
+/// The documents that a command works on.
+struct Inputs {
+  let scenario: Scenario
+  let scenarioDigest: String
+  let path: String
+  let library: Library
+  let profile: CostProfile?
+  let warnings: [String]
+
+  init(scenario path: String, options: CommonOptions) throws {
+    let folder = try LibraryLoader.locate(explicit: options.library.folder)
+    library = try LibraryLoader.load(folder: folder, scenario: path, digest: Digest.sha256)
+    profile = try options.profile.map { try LibraryLoader.profile($0, library: library, digest: Digest.sha256) }
+    var edits = try options.settings.map { try DocumentEdit(parsing: $0) }
+    if let seed = options.seed { edits.append(try DocumentEdit(parsing: "seed=\(seed)")) }
+    let read = try ScenarioReader.read(path: path, edits: edits)
+    scenario = read.scenario
+    warnings = read.warnings.map(\.description)
+    scenarioDigest = Digest.sha256(read.bytes)
+    self.path = path
+  }
+}
+
+/// Runs an experiment on a scenario, writes its results, and prints its summary.
+struct ScenarioRun {
+  let inputs: Inputs
+  let options: CommonOptions
+  let designs: [DesignReference]
+  let baseline: String?
+
+  func perform() async throws -> [RunResult] {
+    let overrides = ModelOverrides(profile: inputs.profile, fidelity: options.fidelity)
+    let experiment = try Experiment(
+      scenario: inputs.scenario, library: inputs.library, designs: designs, overrides: overrides,
+      replications: options.replications)
+    let directory = ResultDirectory(path: options.output ?? "reports/\(Self.fileName(inputs.scenario.name))")
+    try directory.check()
+    for warning in inputs.warnings where options.verbose { printError(warning) }
+    for warning in experiment.warnings where !options.quiet { printError("warning: \(warning)") }
+
+    Interruption.install()
+    let progress = Progress(isQuiet: options.quiet)
+    let runner = LocalRunner(
+      jobs: options.jobCount, isCancelled: { Interruption.isRequested },
+      progress: { progress.update(done: $0, all: $1) })
+    let results: [RunResult]
+    do {
+      results = try await runner.run(experiment)
+    } catch {
+      progress.clear()
+      throw error
+    }
+    if options.check { for result in results { try result.checkConservation() } }
+    let comparison = designs.isEmpty ? nil : try Comparison(results: results, baseline: baselineLabel(in: experiment))
+    let table = comparison?.table(scenario: inputs.scenario.name, baseline: baselineLabel(in: experiment) ?? "")
+    let files = ResultFiles.make(
+      results: results, comparison: table, manifest: manifest(of: experiment, results: results))
+    if Interruption.isRequested { throw RunInterrupted() }
+    try directory.write(files: files)
+    if !options.quiet { show(results, comparison: comparison, directory: directory.path) }
+    return results
+  }
+
+  /// The label of the baseline's model: the first whose design has the baseline's name.
+  private func baselineLabel(in experiment: Experiment) -> String? {
+    guard let index = designs.firstIndex(where: { $0.name == baseline }) ?? designs.indices.first else { return nil }
+    return experiment.models[index].designLabel
+  }
+
+  private func show(_ results: [RunResult], comparison: Comparison?, directory: String) {
+    if options.json {
+      print(SummaryText.json(results))
+      return
+    }
+    let fidelity = results.first?.fidelity.rawValue ?? ""
+    print("\(inputs.scenario.name): \(fidelity) fidelity, \(inputs.scenario.duration) with \(inputs.scenario.warmup)"
+      + " of warm-up, seed \(inputs.scenario.seed)")
+    print(SummaryText.table(results))
+    if options.verbose {
+      print("\(results.reduce(0) { $0 + $1.events }) events")
+    }
+    print("results: \(directory)")
+  }
+
+  private func manifest(of experiment: Experiment, results: [RunResult]) -> Manifest {
+    var profiles: [String: String] = [:]
+    for host in experiment.models.flatMap(\.hosts) {
+      for profile in [host.design.profile] + host.design.profile.bases { profiles[profile.name] = profile.digest }
+    }
+    return Manifest(
+      scenario: inputs.scenario.name, scenarioDigest: inputs.scenarioDigest, seed: inputs.scenario.seed,
+      replications: options.replications, fidelity: experiment.models[0].fidelity,
+      designs: experiment.models.map(\.designLabel), profiles: profiles, commandLine: Self.commandLine(),
+      tables: [], warnings: experiment.warnings)
+  }
+
+  /// The command line without what does not change results: the program's path, output directory, jobs and verbosity.
+  private static func commandLine() -> [String] {
+    var words: [String] = ["vdcsim"]
+    var skipsNext = false
+    for word in CommandLine.arguments.dropFirst() {
+      if skipsNext {
+        skipsNext = false
+        continue
+      }
+      switch word {
+      case "-o", "--output", "--jobs", "--library": skipsNext = true
+      case "--json", "--quiet", "--verbose", "--check": continue
+      case _ where ["--output=", "--jobs=", "--library=", "-o"].contains { word.hasPrefix($0) }: continue
+      default: words.append(word)
+      }
+    }
+    return words
+  }
+
+  /// A scenario's name as a name of a folder.
+  static func fileName(_ name: String) -> String {
+    let safe = name.map { $0.isLetter || $0.isNumber || "-_.".contains($0) ? $0 : "-" }
+    let text = String(safe)
+    return text.hasPrefix(".") ? "_" + text.dropFirst() : text
+  }
+}

@@ -1,0 +1,20 @@
+import ArgumentParser
+import Experiments
+
+/// The command line.
+@main
+struct VDCSim: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "vdcsim",
+    abstract: "Simulate virtualized datacenters, down to the cost of a VM exit.",
+    discussion: """
+      A scenario file describes hosts, VMs and workloads; a hypervisor design says which steps each guest operation \
+      takes; a cost profile prices the steps. Results are CSV tables that say which steps took the time, and where \
+      each price comes from.
+
+      Exit codes: 0 done, 64 wrong usage, 65 faulty document, 66 missing file, 70 internal error, 73 results cannot \
+      be written, 130 interrupted.
+      """,
+    version: "vdcsim \(Manifest.version)",
+    subcommands: [RunCommand.self, CompareCommand.self, CheckCommand.self, ExplainCommand.self, ListCommand.self])
+}
