@@ -39,7 +39,7 @@ extension DocumentReader {
     case "erlang":
       let stages = required("stages", in: fields, .integer(in: 1...10_000))
       guard let mean, let stages else { return nil }
-      return .erlang(mean: mean, stages: stages)
+      return .erlang(shape: stages, mean: mean)
     case "gamma", "lognormal":
       let variation = required("cv", in: fields, .real("a number above 0, at most 1000") { $0 > 0 && $0 <= 1000 })
       guard let mean, let variation else { return nil }
@@ -63,6 +63,6 @@ extension DocumentReader {
       error(at: to.location, "expected a time above \(from), where the distribution begins; found \(to.value)")
       return nil
     }
-    return .uniform(from: Double(from.nanoseconds), to: Double(to.value.nanoseconds))
+    return .uniform(lower: Double(from.nanoseconds), upper: Double(to.value.nanoseconds))
   }
 }

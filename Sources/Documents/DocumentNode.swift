@@ -34,12 +34,12 @@ struct DocumentNode: Sendable {
     }
   }
 
-  /// Whether this is a list or a mapping without any entries.
-  var isEmpty: Bool {
+  /// Entries of a list or a mapping; nil for others.
+  var count: Int? {
     switch content {
-    case .list(let items): items.isEmpty
-    case .mapping(let entries): entries.isEmpty
-    case .nothing, .text: false
+    case .list(let items): items.count
+    case .mapping(let entries): entries.count
+    case .nothing, .text: nil
     }
   }
 

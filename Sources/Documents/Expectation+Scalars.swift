@@ -11,20 +11,21 @@ extension Expectation where Value == String {
   static var prose: Expectation { .scalar("text") { $0 } }
 
   /// A name: 1 to 128 characters, none of them a control character.
-  static var name: Expectation { named("a name") }
-
-  /// A name of a VM, a host or the like: letters, digits, `-`, `_`, `.` and spaces.
-  static var label: Expectation {
-    named("a name").accepting("a name of letters, digits, '-', '_', '.' and spaces") { name in
-      name.allSatisfy { $0.isLetter || $0.isNumber || "-_. ".contains($0) }
-    }
-  }
-
-  private static func named(_ text: String) -> Expectation {
-    Expectation.scalar(text) { $0 }.accepting("\(text) of 1 to 128 characters without control characters") { name in
+  static var name: Expectation {
+    let text = "a name of 1 to 128 characters without control characters"
+    let name = Expectation.scalar("a name") { $0 }.accepting(text) { name in
       (1...128).contains(name.unicodeScalars.count)
         && !name.unicodeScalars.contains { $0.properties.generalCategory == .control }
     }
+    return Expectation("a name", read: name.read)
+  }
+
+  /// A name of a VM, a host or the like: letters, digits, `-`, `_`, `.` and spaces.
+  static var label: Expectation {
+    let label = name.accepting("a name of letters, digits, '-', '_', '.' and spaces") { name in
+      name.allSatisfy { $0.isLetter || $0.isNumber || "-_. ".contains($0) }
+    }
+    return Expectation("a name", read: label.read)
   }
 
   /// One of several words; `what` names them without an article.

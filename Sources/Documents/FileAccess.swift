@@ -1,7 +1,7 @@
 import Glibc
 
 /// Reading of files and folders.
-enum FileAccess {
+public enum FileAccess {
   /// A file as the file system knows it, whatever path leads to it.
   struct Identity: Hashable {
     let device: UInt64
@@ -11,7 +11,7 @@ enum FileAccess {
   /// The bytes of a file; at most one more than the greatest size of a document, which tells that it is too large.
   ///
   /// - Throws: `DiagnosticError.missing` or `.unreadable`.
-  static func read(_ path: String) throws(DiagnosticError) -> [UInt8] {
+  public static func read(_ path: String) throws(DiagnosticError) -> [UInt8] {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { throw failure(path) }
     defer { close(descriptor) }
@@ -64,7 +64,7 @@ enum FileAccess {
   }
 
   /// The folder that holds what stands at the path: `.` for a bare name.
-  static func folder(of path: String) -> String {
+  public static func folder(of path: String) -> String {
     guard let slash = path.lastIndex(of: "/") else { return "." }
     return slash == path.startIndex ? "/" : String(path[..<slash])
   }

@@ -104,7 +104,7 @@ extension DocumentReader {
     let iterations = required("repeat", in: parts, Expectation<Int64>.integer(in: 1...1_000_000_000_000))
     let operations = optional("loop", in: parts, .programLoop)
     let compute = optional("compute", in: parts, .time)
-    if (parts["loop"].map(\.isEmpty) ?? true) && (parts["compute"] == nil || compute == .zero) {
+    if (parts["loop"].map { $0.count == 0 } ?? true) && (parts["compute"] == nil || compute == .zero) {
       error(at: program.location, "expected a program with at least one operation or a compute time above 0")
     }
     guard let iterations else { return nil }

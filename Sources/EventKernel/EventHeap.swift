@@ -5,10 +5,9 @@ struct EventHeap {
     var sequence: UInt64
     var payload: UInt64
 
+    /// Both parts of the order in one number: compared without a branch, which could not be predicted.
     @inline(__always)
-    func precedes(_ other: Entry) -> Bool {
-      time != other.time ? time < other.time : sequence < other.sequence
-    }
+    var key: Int128 { Int128(time) << 64 | Int128(sequence) }
   }
 
   private(set) var entries: UnsafeMutablePointer<Entry>
@@ -49,20 +48,34 @@ struct EventHeap {
     floor = first.time
     count &-= 1
     let last = entries[count]
+    let lastKey = last.key
     let end = count
     // The hole sinks to the first of its children until the last entry precedes them all.
     var hole = 0
     while true {
-      var child = hole &* 4 &+ 1
-      if child >= end { break }
+      let child = hole &* 4 &+ 1
       var least = child
-      let stop = min(child &+ 4, end)
-      child &+= 1
-      while child < stop {
-        if entries[child].precedes(entries[least]) { least = child }
-        child &+= 1
+      var leastKey: Int128
+      if child &+ 4 <= end {
+        let key0 = entries[child].key
+        let key1 = entries[child &+ 1].key
+        let key2 = entries[child &+ 2].key
+        let key3 = entries[child &+ 3].key
+        let left = key1 < key0 ? child &+ 1 : child
+        let leftKey = key1 < key0 ? key1 : key0
+        let right = key3 < key2 ? child &+ 3 : child &+ 2
+        let rightKey = key3 < key2 ? key3 : key2
+        least = rightKey < leftKey ? right : left
+        leastKey = rightKey < leftKey ? rightKey : leftKey
+      } else {
+        if child >= end { break }
+        leastKey = entries[child].key
+        for other in child &+ 1..<end where entries[other].key < leastKey {
+          least = other
+          leastKey = entries[other].key
+        }
       }
-      if last.precedes(entries[least]) { break }
+      if lastKey < leastKey { break }
       entries[hole] = entries[least]
       hole = least
     }

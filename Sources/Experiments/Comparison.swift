@@ -51,7 +51,7 @@ public struct Comparison: Sendable {
         let own = results.filter { $0.design == design }.compactMap { $0.value(of: metric) }
         let base = results.filter { $0.design == reference }.compactMap { $0.value(of: metric) }
         guard !own.isEmpty, own.count == base.count else { continue }
-        let interval = own.count > 1 ? try pairedInterval(own, base, confidence: level) : nil
+        let interval = own.count > 1 ? try pairedInterval(of: own, minus: base, confidence: level).interval : nil
         let verdict =
           interval.map { $0.lower > 0 ? "higher" : $0.upper < 0 ? "lower" : "no difference shown" }
           ?? "one replication"

@@ -63,7 +63,7 @@ public struct Manifest: Sendable {
   }
 
   /// A JSON string.
-  static func quoted(_ text: String) -> String {
+  public static func quoted(_ text: String) -> String {
     var result = "\""
     for scalar in text.unicodeScalars {
       switch scalar {

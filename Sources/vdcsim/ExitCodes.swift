@@ -44,4 +44,14 @@ func reportingFailures<Result>(_ body: () async throws -> Result) async throws -
 }
 
 /// Prints a line to standard error.
-func printError(_ text: String) { fputs(text + "\n", stderr) }
+func printError(_ text: String) { writeError(text + "\n") }
+
+/// Writes text to standard error as it is, unbuffered.
+func writeError(_ text: String) {
+  var bytes = Array(text.utf8)[...]
+  while !bytes.isEmpty {
+    let count = bytes.withUnsafeBytes { write(STDERR_FILENO, $0.baseAddress, $0.count) }
+    guard count > 0 else { return }
+    bytes = bytes.dropFirst(count)
+  }
+}

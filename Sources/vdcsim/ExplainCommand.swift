@@ -28,9 +28,9 @@ struct ExplainCommand: AsyncParsableCommand {
 
   func run() async throws {
     try await reportingFailures {
-      let folder = try LibraryLoader.locate(explicit: library.folder)
-      let documents = try LibraryLoader.load(folder: folder, digest: Digest.sha256)
-      let prices = try LibraryLoader.profile(profile, library: documents, digest: Digest.sha256)
+      let documents = try LibraryLoader.load(
+        folder: LibraryLoader.locate(explicit: library.folder), digest: Digest.sha256)
+      let prices = try Inputs.profile(profile, library: documents)
       let compiled = try compile(documents, prices: prices)
       let operations: [GuestOperation]
       if let operation {

@@ -1,5 +1,4 @@
 import Glibc
-import Synchronization
 
 /// A progress line on standard error, only when that is a terminal.
 struct Progress: Sendable {
@@ -10,13 +9,12 @@ struct Progress: Sendable {
   /// Shows how many runs have ended.
   func update(done: Int, all: Int) {
     guard isShown else { return }
-    fputs("\r\(done) of \(all) runs", stderr)
-    if done == all { fputs("\r" + String(repeating: " ", count: 32) + "\r", stderr) }
-    fflush(stderr)
+    writeError("\r\(done) of \(all) runs")
+    if done == all { clear() }
   }
 
   /// Removes the line.
   func clear() {
-    if isShown { fputs("\r" + String(repeating: " ", count: 32) + "\r", stderr) }
+    if isShown { writeError("\r" + String(repeating: " ", count: 32) + "\r") }
   }
 }

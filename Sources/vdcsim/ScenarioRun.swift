@@ -1,32 +1,8 @@
-import Documents
 import Experiments
 import Machine
 import Model
 import Tables
 import Virtualization
-
-/// The documents that a command works on.
-struct Inputs {
-  let scenario: Scenario
-  let scenarioDigest: String
-  let path: String
-  let library: Library
-  let profile: CostProfile?
-  let warnings: [String]
-
-  init(scenario path: String, options: CommonOptions) throws {
-    let folder = try LibraryLoader.locate(explicit: options.library.folder)
-    library = try LibraryLoader.load(folder: folder, scenario: path, digest: Digest.sha256)
-    profile = try options.profile.map { try LibraryLoader.profile($0, library: library, digest: Digest.sha256) }
-    var edits = try options.settings.map { try DocumentEdit(parsing: $0) }
-    if let seed = options.seed { edits.append(try DocumentEdit(parsing: "seed=\(seed)")) }
-    let read = try ScenarioReader.read(path: path, edits: edits)
-    scenario = read.scenario
-    warnings = read.warnings.map(\.description)
-    scenarioDigest = Digest.sha256(read.bytes)
-    self.path = path
-  }
-}
 
 /// Runs an experiment on a scenario, writes its results, and prints its summary.
 struct ScenarioRun {

@@ -37,15 +37,18 @@ enum SummaryText {
 
   /// All summary rows as JSON.
   static func json(_ results: [RunResult]) -> String {
-    let rows = results.flatMap { result in
-      result.summary.map { row in
-        "  {\"scenario\": \(Manifest.quoted(result.scenario)), \"design\": \(Manifest.quoted(result.design)), "
-          + "\"profile\": \(Manifest.quoted(result.profile)), \"replication\": \(result.replication), "
-          + "\"metric\": \"\(row.metric.name)\", \"value\": \(row.value), \"unit\": \"\(row.unit)\", "
-          + "\"workload\": \(Manifest.quoted(row.workload))}"
-      }
-    }
+    let rows = results.flatMap { result in result.summary.map { object(result, $0) } }
     return "[\n" + rows.joined(separator: ",\n") + "\n]"
+  }
+
+  private static func object(_ result: RunResult, _ row: SummaryRow) -> String {
+    let fields: [(String, String)] = [
+      ("scenario", Manifest.quoted(result.scenario)), ("design", Manifest.quoted(result.design)),
+      ("profile", Manifest.quoted(result.profile)), ("replication", "\(result.replication)"),
+      ("metric", Manifest.quoted(row.metric.name)), ("value", "\(row.value)"), ("unit", Manifest.quoted(row.unit)),
+      ("workload", Manifest.quoted(row.workload)),
+    ]
+    return "  {" + fields.map { "\"\($0.0)\": \($0.1)" }.joined(separator: ", ") + "}"
   }
 
   private static func shortened(_ text: String, to width: Int) -> String {

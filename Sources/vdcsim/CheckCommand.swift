@@ -1,0 +1,54 @@
+import ArgumentParser
+import Documents
+import Experiments
+import Model
+
+/// `vdcsim check`.
+struct CheckCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "check",
+    abstract: "Check scenarios, designs, profiles, guests and step catalogues without running anything.")
+
+  @Argument(help: "Documents.")
+  var files: [String]
+
+  @Flag(help: "Print nothing but errors.")
+  var quiet = false
+
+  @OptionGroup var library: LibraryOptions
+
+  func run() async throws {
+    var worst: ExitCode?
+    for file in files {
+      do {
+        try await reportingFailures { try check(file) }
+      } catch let code as ExitCode {
+        worst = worst ?? code
+      }
+    }
+    if let worst { throw worst }
+  }
+
+  private func check(_ file: String) throws {
+    let documents = try LibraryLoader.load(
+      folder: LibraryLoader.locate(explicit: library.folder), scenarioFolder: scenarioFolder(of: file),
+      digest: Digest.sha256)
+    let (kind, warnings) = try DocumentKind.check(path: file, library: documents)
+    for warning in warnings where !quiet { printError("\(warning)") }
+    if kind == .scenario {
+      let scenario = try ScenarioReader.read(path: file).scenario
+      _ = try Experiment(
+        scenario: scenario, library: documents, designs: scenario.comparison?.designs ?? [],
+        overrides: ModelOverrides(), replications: 1)
+      _ = try SimulationModel(scenario: scenario, library: documents)
+    }
+    if !quiet { print("\(file): \(kind.rawValue) without faults") }
+  }
+
+  /// Only scenarios have a library of their own beside them; a design's folder is part of one.
+  private func scenarioFolder(of file: String) -> String? {
+    let bytes = try? FileAccess.read(file)
+    let isScenario = bytes.map { (try? ScenarioReader.read(bytes: $0, file: file)) != nil } ?? false
+    return isScenario ? FileAccess.folder(of: file) : nil
+  }
+}

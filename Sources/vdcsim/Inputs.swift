@@ -1,0 +1,46 @@
+import Documents
+import Experiments
+import Model
+import Virtualization
+
+/// The documents that a command works on.
+struct Inputs {
+  let scenario: Scenario
+  let scenarioDigest: String
+  let library: Library
+  let profile: CostProfile?
+  let warnings: [String]
+
+  /// Reads a scenario, the library, and the profile of the command line.
+  ///
+  /// - Throws: `DiagnosticError` with every fault of the documents.
+  init(scenario path: String, options: CommonOptions) throws {
+    // The scenario first: its faults are the user's own.
+    let bytes = try FileAccess.read(path)
+    var edits = options.settings.compactMap { DocumentEdit($0) }
+    if let seed = options.seed { edits.append(DocumentEdit(key: "seed", value: "\(seed)")) }
+    let read = try ScenarioReader.read(bytes: bytes, file: path, edits: edits)
+    scenario = read.scenario
+    warnings = read.warnings.map(\.description)
+    scenarioDigest = Digest.sha256(bytes)
+    let documents = try LibraryLoader.load(
+      folder: LibraryLoader.locate(explicit: options.library.folder), scenarioFolder: FileAccess.folder(of: path),
+      digest: Digest.sha256)
+    library = documents
+    profile = try options.profile.map { try Self.profile($0, library: documents) }
+  }
+
+  /// A profile by name, or from a file where the text looks like a path.
+  static func profile(_ text: String, library: Library) throws -> CostProfile {
+    if text.contains("/") || text.hasSuffix(".yaml") || text.hasSuffix(".yml") {
+      return try LibraryLoader.profile(path: text, library: library, digest: Digest.sha256)
+    }
+    guard let profile = library.profiles[text] else {
+      let location = SourceLocation(file: "--profile", line: 1, column: 1)
+      throw ModelFaults(faults: [
+        ModelFault(location: location, message: unknown("profile", text, among: library.profiles.keys.sorted()))
+      ])
+    }
+    return profile
+  }
+}

@@ -1,0 +1,49 @@
+import Documents
+import Foundation
+import Testing
+
+@Suite struct DocumentKindTests {
+  private func check(_ text: String) throws -> [String] {
+    let folder = try TemporaryFolder()
+    try folder.write("d.yaml", text)
+    let library = try Fixture.library()
+    var lines: [String] = []
+    let faults = folder.faults {
+      let (kind, warnings) = try DocumentKind.check(path: "\(folder.path)/d.yaml", library: library)
+      lines = ["\(kind)"] + warnings.map(\.message)
+    }
+    return faults + lines
+  }
+
+  @Test func theFirstKeyTellsTheKind() throws {
+    #expect(try check(Fixture.steps) == ["steps"])
+    #expect(try check(Fixture.hypervisor) == ["design"])
+    #expect(try check("x-note: [a]\n" + Fixture.profile) == ["profile"])
+    #expect(try check(Fixture.guest) == ["guest"])
+    #expect(try check(ScenarioText().text) == ["scenario"])
+    #expect(try check("design: child\nbase: hypervisor\ntitle: t\n") == ["design"])
+    #expect(
+      try check(ScenarioText().text + "  spare: {idle: true}\n")
+        == ["scenario", "workload 'spare' is not used by any vm"])
+  }
+
+  @Test func otherDocumentsAreRefused() throws {
+    #expect(try check("desing: a\n") == ["d.yaml:1:1: error: unknown kind of document 'desing' (did you mean 'design'?)"])
+    #expect(
+      try check("x-a: b\n") == [
+        "d.yaml:1:1: error: expected a document that begins with scenario, design, profile, guest or steps"
+      ])
+    #expect(try check("- a\n") == ["d.yaml:1:1: error: expected a mapping, found a list"])
+    #expect(
+      try check("design: a\nbase: hipervisor\ntitle: t\n")
+        == ["d.yaml:2:7: error: unknown base design 'hipervisor' (did you mean 'hypervisor'?)"])
+  }
+
+  @Test func faultsOfEachKindAreTold() throws {
+    #expect(try check("steps: {a: {}}\n") == ["d.yaml:1:12: error: missing key 'meaning' in a step; expected text"])
+    #expect(try check("guest: a\n").count == 4)
+    #expect(try check("profile: a\n").count == 4)
+    #expect(try check("design: a\n").count == 4)
+    #expect(try check("scenario: a\n").count == 4)
+  }
+}

@@ -1,0 +1,123 @@
+import Documents
+import Foundation
+import Model
+import Quantities
+import Testing
+import Virtualization
+
+@Suite struct ProfileTests {
+  @Test func everyKeyIsRead() throws {
+    let profile = try #require(try Fixture.library().profiles["machine"])
+    #expect(profile.title == "a machine")
+    #expect(profile.backend == "vt-x")
+    #expect(profile.frequency.hertz == 2_000_000_000)
+    #expect(profile.processors == ["p1"])
+    #expect(
+      profile.tlb == ProcessorTLB(entries: [4096: 1536, 2 << 20: 32], kind: .published, source: "manual"))
+    #expect(profile.bases.isEmpty)
+    let work = try #require(profile.costs["work"])
+    #expect(work.mean == .nanoseconds(100))
+    #expect(work.distribution == .deterministic)
+    #expect(work.kind == .assumed)
+    #expect(work.source == "guess")
+    #expect(work.range == 50...200)
+    #expect(work.location.line == 8)
+    let leave = try #require(profile.costs["leave"])
+    #expect(leave.rows.map(\.id) == ["r1", "r0"])
+    #expect(leave.rows.map(\.coefficient) == [0.5, -0.5])
+    let enter = try #require(profile.costs["enter"])
+    #expect(enter.mean == .cycles(200))
+    #expect(enter.kind == .measured)
+    #expect(enter.distribution == .gamma(coefficientOfVariation: 0.5))
+  }
+
+  @Test func basesAreNearestFirstAndEnterTheDigest() throws {
+    let folder = try TemporaryFolder()
+    let (middle, top) = (child("middle", of: "machine"), child("a-top", of: "middle"))
+    try Fixture.write(to: folder, ["profiles/middle.yaml": middle, "profiles/a-top.yaml": top])
+    let library = try LibraryLoader.load(folder: folder.path) { "<\($0.count)>" }
+    let profile = try #require(library.profiles["a-top"])
+    #expect(profile.bases.map(\.name) == ["middle", "machine"])
+    let machine = Fixture.profile.utf8.count
+    #expect(library.profiles["machine"]?.digest == "<\(machine)>")
+    let middleDigest = "<\(middle.utf8.count + "<\(machine)>".utf8.count)>"
+    #expect(library.profiles["middle"]?.digest == middleDigest)
+    #expect(profile.digest == "<\(top.utf8.count + middleDigest.utf8.count)>")
+    #expect(profile.effectiveTLB?.kind == .published)
+    #expect(profile.price(of: "work", backends: [])?.profile == "machine")
+  }
+
+  @Test func aProfileMayStandAnywhere() throws {
+    let folder = try TemporaryFolder()
+    let library = try Fixture.library()
+    try folder.write("own.yaml", child("another-name", of: "machine"))
+    let profile = try LibraryLoader.profile(path: "\(folder.path)/own.yaml", library: library) { "\($0.count)" }
+    #expect(profile.name == "another-name")
+    #expect(profile.bases.map(\.name) == ["machine"])
+    try folder.write("own.yaml", child("own", of: "machin"))
+    #expect(
+      folder.faults { _ = try LibraryLoader.profile(path: "\(folder.path)/own.yaml", library: library) } == [
+        "own.yaml:2:7: error: unknown base profile 'machin' (did you mean 'machine'?)"
+      ])
+    #expect(throws: DiagnosticError.missing(path: "nowhere.yaml")) {
+      try LibraryLoader.profile(path: "nowhere.yaml", library: library)
+    }
+  }
+
+  private func child(_ name: String, of base: String) -> String {
+    """
+    profile: \(name)
+    base: \(base)
+    title: t
+    backend: none
+    frequency: 1 GHz
+    steps:
+      enter: {mean: 1 ns, kind: measured, source: s}
+    """
+  }
+
+  @Test(arguments: [
+    ("backend: vt-x", "backend: vmx", "3:10: error: unknown backend 'vmx'; expected vt-x, amd-v, pvm or none"),
+    ("frequency: 2 GHz", "frequency: 0 GHz", "4:12: error: expected a frequency above 0, found '0 GHz'"),
+    ("4 KiB: 1536", "8 KiB: 1536", "6:17: error: expected 4 KiB, 2 MiB or 1 GiB, found '8 KiB'"),
+    ("4 KiB: 1536", "4 KiB: 0", "6:24: error: expected an integer from 1 to 1000000, found '0'"),
+    (", source: manual", "", "6:6: error: missing key 'source' in the tlb; expected text"),
+    ("  work:", "  works:", "8:3: error: unknown step 'works' (did you mean 'work'?)"),
+    ("mean: 100 ns, ", "", "8:9: error: missing key 'mean' in the cost of 'work'; expected a cost such as 0.5 us or 1300 cycles"),
+    ("100 ns", "100", "8:16: error: expected a cost with its unit (ns, us, ms, s, cycles), found '100'"),
+    ("100 ns", "201 ns", "8:16: error: the mean 201 ns lies outside its range from 50 ns to 400 cycles"),
+    ("kind: assumed", "kind: guessed", "8:30: error: unknown kind 'guessed'; expected measured, published or assumed"),
+    (", reason: guess", "", "8:9: error: missing key 'reason' in the cost of 'work'; expected text"),
+    ("reason: guess", "reason: ''", "8:77: error: expected text, found ''"),
+    ("reason: guess", "reason: x, source: y", "8:88: error: a cost of kind 'assumed' has no 'source'; expected 'reason'"),
+    (", range: [50 ns, 400 cycles]", "", "8:9: error: missing key 'range' in the cost of 'work'; expected the range of an assumed mean"),
+    ("[50 ns, 400 cycles]", "[400 cycles, 50 ns]", "8:46: error: expected a range [low, high] of two costs, the lower first"),
+    ("[50 ns, 400 cycles]", "[50 ns]", "8:46: error: expected a range [low, high] of two costs, the lower first"),
+    ("[50 ns, 400 cycles]", "[50 ns, a]", "8:54: error: expected a cost with its unit (ns, us, ms, s, cycles), found 'a'"),
+    (", source: paper", "", "9:10: error: missing key 'source' in the cost of 'leave'; expected text"),
+    ("r1: 0.5", "r1: half", "9:69: error: expected a number, found 'half'"),
+    (", source: harness", "", "10:10: error: missing key 'source' in the cost of 'enter'; expected text"),
+    ("cv: 0.5", "cv: 0", "10:90: error: expected a number above 0, at most 1000, found '0'"),
+    ("{gamma: {cv: 0.5}}", "normal", "10:76: error: unknown distribution 'normal'; expected deterministic"),
+    ("{gamma: {cv: 0.5}}", "{normal: 1, gamma: {cv: 1}}", "10:77: error: unknown key 'normal' in a distribution; expected gamma"),
+    ("title: a machine", "titles: a machine\ntitle: b", "2:1: error: unknown key 'titles' in the profile (did you mean 'title'?)"),
+  ])
+  func fault(old: String, new: String, message: String) throws {
+    let changed = Fixture.profile.replacingOccurrences(of: old, with: new)
+    #expect(changed != Fixture.profile)
+    #expect(try Fixture.faults(["profiles/machine.yaml": changed]) == ["profiles/machine.yaml:\(message)"])
+  }
+
+  @Test func circlesOfBases() throws {
+    #expect(
+      try Fixture.faults(["profiles/a.yaml": child("a", of: "b"), "profiles/b.yaml": child("b", of: "a")]) == [
+        "profiles/a.yaml:2:7: error: profile 'a' is a base of itself",
+        "profiles/b.yaml:2:7: error: profile 'b' is a base of itself",
+      ])
+  }
+
+  @Test func deterministicCostsMayBeSaid() throws {
+    let text = Fixture.profile.replacingOccurrences(of: "{gamma: {cv: 0.5}}", with: "deterministic")
+    #expect(try Fixture.faults(["profiles/machine.yaml": text]) == [])
+  }
+}
