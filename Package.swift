@@ -60,7 +60,8 @@ let package = Package(
     .testTarget(
       name: "EventKernelTests",
       dependencies: ["EventKernel", "Quantities", "Statistics", .product(name: "HeapModule", package: "swift-collections")]),
-    .testTarget(name: "VirtualizationTests", dependencies: ["Virtualization", "Quantities", "Documents"]),
+    .testTarget(
+      name: "VirtualizationTests", dependencies: ["Virtualization", "Quantities", "EventKernel", "Statistics"]),
     .testTarget(name: "DocumentsTests", dependencies: ["Documents", "Model", "Virtualization", "Quantities"]),
     .testTarget(
       name: "EngineTests",

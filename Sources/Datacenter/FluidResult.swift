@@ -35,14 +35,15 @@ struct FluidResult {
     for flow in expectations[vm].flows {
       let operations = flow.rate * seconds
       let account = flow.charge.place.isAsynchronous ? 1 : 0
-      let before = cumulative[account].rounded()
+      // Rounded down, so that the sum never exceeds the cores' time.
+      let before = cumulative[account].rounded(.down)
       cumulative[account] += operations * flow.charge.mean
       rows.append(
         RunResult.ExitRow(
           host: model.vms[vm].host, vm: vm, operation: flow.operation, step: flow.charge.step,
           place: flow.charge.place, count: Int64((operations * Double(flow.charge.count)).rounded()),
           exits: Int64((operations * Double(flow.charge.exits)).rounded()),
-          nanoseconds: Int64(cumulative[account].rounded() - before), kind: flow.charge.kind))
+          nanoseconds: Int64(cumulative[account].rounded(.down) - before), kind: flow.charge.kind))
     }
     return rows
   }
@@ -54,7 +55,7 @@ struct FluidResult {
     let stall = exits.reduce(0) { $0 + ($1.place.isAsynchronous ? 0 : $1.nanoseconds) }
     let backend = exits.reduce(0) { $0 + ($1.place.isAsynchronous ? $1.nanoseconds : 0) }
     let capacity = Int64(vm.vcpus) * model.window.nanoseconds
-    let guest = min(capacity - stall, Int64((expectation.guest * seconds).rounded()))
+    let guest = min(capacity - stall, Int64((expectation.guest * seconds).rounded(.down)))
     let rest = capacity - guest - stall
     // A saturated VM's vCPUs always have work: what they do not run of it while it lasts is steal.
     let parallel = expectation.isSaturated ? Double(saturatedVCPUs(of: index)) : 0

@@ -34,12 +34,13 @@ enum DesignReader {
       ? reader.required("backends", in: fields, backendList) : base?.backends
     let axes = readAxes(fields, base: base, &reader)
     let memory = reader.optional("memory", in: fields, .memoryOverhead) ?? base?.memory
-    let place = reader.optional("default_place", in: fields, .place)
     let isBareHost = name == Library.bareHostDesign
+    // After a fault any place will do, so that the fault is told only once.
+    let place = fields["default_place"].map { reader.read($0, .place) ?? .guest } ?? (isBareHost ? .guest : nil)
     var paths = base?.paths ?? [:]
     if fields["paths"] != nil || base == nil {
       let expectation = Expectation.paths(
-        PathContext(catalogue: catalogue, defaultPlace: place ?? (isBareHost ? .guest : nil), isBareHost: isBareHost))
+        PathContext(catalogue: catalogue, defaultPlace: place, isBareHost: isBareHost))
       for (operation, path) in reader.required("paths", in: fields, expectation) ?? [:] { paths[operation] = path }
     }
     guard let name, let title, let backends, let axes else { return nil }
@@ -89,7 +90,7 @@ extension Expectation where Value == AxisChoice {
       let chosen = reader.required("default", in: fields, value.located)
       let allowed = reader.required("allowed", in: fields, .list(of: value, "a list of values", minimum: 1))
       guard let chosen, let allowed else { return nil }
-      if !allowed.contains(chosen.value) {
+      if !allowed.isEmpty && !allowed.contains(chosen.value) {
         reader.error(
           at: chosen.location,
           "the default '\(chosen.value)' of axis '\(axis)' is not allowed; expected \(Wording.alternatives(allowed))")

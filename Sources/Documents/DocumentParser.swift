@@ -66,7 +66,9 @@ enum DocumentParser {
     switch error {
     case .scanner(let context, let problem, let mark, _), .parser(let context, let problem, let mark, _):
       guard let context else { return (mark, problem) }
-      return (mark, "\(problem), \(context.text) that starts in line \(context.mark.line), column \(context.mark.column)")
+      return (
+        mark, "\(problem), \(context.text) that starts in line \(context.mark.line), column \(context.mark.column)"
+      )
     case .composer(let context, let problem, let mark, _):
       return (mark, [context?.text, problem].compactMap { $0 }.joined(separator: ", "))
     case .duplicatedKeysInMapping(let duplicates, let context):

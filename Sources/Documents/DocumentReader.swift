@@ -1,3 +1,4 @@
+import Quantities
 import Virtualization
 
 /// Reads values out of nodes and keeps a list of what is wrong with them, so that one reading finds all faults.
@@ -35,9 +36,14 @@ struct Fields {
   let location: SourceLocation
   /// The entries in the order of the document.
   let entries: [DocumentNode.Entry]
+  /// Known keys that are not there, each with the unknown key that was probably meant to be it.
+  var misspelled: [String: String] = [:]
 
-  /// The value of a key, or nil.
-  subscript(_ key: String) -> DocumentNode? { entries.first { $0.key == key }?.value }
+  /// The value of a key, or nil. A misspelled key counts, so that one slip makes one message and its value is checked.
+  subscript(_ key: String) -> DocumentNode? {
+    let written = misspelled[key] ?? key
+    return entries.first { $0.key == written }?.value
+  }
 }
 
 extension DocumentReader {
@@ -63,6 +69,7 @@ extension DocumentReader {
     ignoring prefix: String? = nil
   ) -> Fields? {
     guard let entries = entries(of: node) else { return nil }
+    var fields = Fields(subject: subject, location: node.location, entries: entries)
     for entry in entries where !known.contains(entry.key) {
       if let prefix, entry.key.hasPrefix(prefix) { continue }
       if notSimulated.contains(entry.key) {
@@ -71,9 +78,12 @@ extension DocumentReader {
         let key = Wording.quoted(entry.key)
         let rest = Wording.hint(entry.key, among: known) ?? "; expected \(Wording.alternatives(known))"
         error(at: entry.keyLocation, "unknown key \(key) in \(subject)\(rest)")
+        if let meant = NearestName.nearest(to: entry.key, among: known), fields[meant] == nil {
+          fields.misspelled[meant] = entry.key
+        }
       }
     }
-    return Fields(subject: subject, location: node.location, entries: entries)
+    return fields
   }
 
   /// The value of a key that must be there.

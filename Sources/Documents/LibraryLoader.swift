@@ -36,7 +36,8 @@ public enum LibraryLoader {
     let profiles = BaseResolver(documents: try SourceDocument.all(.profile, in: folders, &reader))
     library.profiles = profiles.resolve(&reader) { reader, document, base, _ in
       ProfileReader.read(
-        document.root, base: base, catalogue: catalogue, digest: digest(document.bytes + Array((base?.digest ?? "").utf8)),
+        document.root, base: base, catalogue: catalogue,
+        digest: digest(document.bytes + Array((base?.digest ?? "").utf8)),
         &reader)
     }
     let designs = BaseResolver(documents: try SourceDocument.all(.design, in: folders, &reader))

@@ -106,7 +106,8 @@ struct NodeBuilder {
     alias name: String, at location: SourceLocation, _ depth: Int
   ) throws(DiagnosticError) -> Built {
     guard let built = anchored[name] else {
-      fault(location, "undefined alias \(Wording.quoted(name))\(Wording.hint(name, among: anchored.keys.sorted()) ?? "")")
+      fault(
+        location, "undefined alias \(Wording.quoted(name))\(Wording.hint(name, among: anchored.keys.sorted()) ?? "")")
       return Built(node: DocumentNode(content: .nothing, location: location), size: 1, height: 0)
     }
     try spend(built.size, at: location)

@@ -168,5 +168,5 @@ extension Expectation where Value == DesignReference {
 
 extension Expectation where Value == String {
   /// A value that the cost model knows for an axis.
-  static func value(of axis: DesignAxis) -> Expectation { .word("value of axis '\(axis)'", among: axis.knownValues) }
+  static func value(of axis: DesignAxis) -> Expectation { .word(axis.name, among: axis.knownValues) }
 }

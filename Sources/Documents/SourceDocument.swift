@@ -45,7 +45,8 @@ struct SourceDocument {
         if let other = documents[stem] {
           reader.error(
             at: place,
-            "\(kind.rawValue) \(Wording.quoted(stem)) is already in \(Wording.printable(other.path)); expected another name")
+            "\(kind.rawValue) \(Wording.quoted(stem)) is already in \(Wording.printable(other.path)); expected another name"
+          )
           continue
         }
         documents[stem] = SourceDocument(kind: kind, name: stem, path: path, bytes: bytes, root: root)

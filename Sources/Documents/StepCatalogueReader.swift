@@ -2,7 +2,7 @@ import Virtualization
 
 /// Reads the catalogue of transition steps.
 enum StepCatalogueReader {
-  /// Reads the catalogue; steps with faults are left out.
+  /// Reads the catalogue.
   static func read(_ root: DocumentNode, _ reader: inout DocumentReader) -> StepCatalogue {
     var catalogue = StepCatalogue()
     guard
@@ -19,8 +19,9 @@ enum StepCatalogueReader {
       let meaning = reader.required("meaning", in: parts, .prose)
       let exits = reader.optional("exits", in: parts, .integer(in: 0...1000))
       let names = reader.optional("parts", in: parts, .list(of: .name, "a list of steps", minimum: 1))
-      guard let name, let meaning else { continue }
-      catalogue.add(TransitionStep(name: name, meaning: meaning, exits: exits ?? 0, parts: names ?? []))
+      // A step with faults is kept, so that the documents that name it are not blamed.
+      guard let name else { continue }
+      catalogue.add(TransitionStep(name: name, meaning: meaning ?? "", exits: exits ?? 0, parts: names ?? []))
     }
     checkParts(entries, &reader)
     return catalogue

@@ -33,7 +33,8 @@ public enum Distribution: Sendable, Hashable {
     case .uniform(let lower, let upper): return (upper - lower) * (upper - lower) / 12
     case .exponential(let mean): return mean * mean
     case .erlang(let shape, let mean): return mean * mean / Double(shape)
-    case .gamma(let mean, let variation), .hyperexponential(let mean, let variation), .lognormal(let mean, let variation):
+    case .gamma(let mean, let variation), .hyperexponential(let mean, let variation),
+      .lognormal(let mean, let variation):
       let deviation = mean * variation
       return deviation * deviation
     }

@@ -29,7 +29,8 @@ public struct Sampler: Sendable {
     case .gamma(let mean, let variation):
       Sampler.check(mean >= 0 && variation > 0, mean + variation)
       let shape = 1 / (variation * variation)
-      law = .gamma(GammaParameters(shape: shape, scale: mean / shape))
+      // A variation below 1e-8 is lost in the rounding of the method, and its shape may not be finite.
+      law = shape < 0x1p53 ? .gamma(GammaParameters(shape: shape, scale: mean / shape)) : .constant(mean)
     case .hyperexponential(let mean, let variation):
       Sampler.check(mean >= 0 && variation > 1, mean + variation)
       // With balanced means each phase has probability × mean = half of the mean; p (1 - p) = 1 / (2 (c² + 1)). The

@@ -100,12 +100,13 @@ extension Simulation {
       switch components[component].count {
       case .perRequest(let whole, let fraction):
         operations = whole * iterations
-        if fraction > 0, countStreams[vm].nextUniform() < fraction { operations += 1 }
+        if fraction > 0, iterations == 1 {
+          if countStreams[vm].nextUniform() < fraction { operations += 1 }
+        } else if fraction > 0 {
+          operations += carry(fraction * Double(iterations), component: component)
+        }
       case .perNativeNanosecond(let rate):
-        let exact = native * rate + carried[component]
-        let whole = exact.rounded(.down)
-        carried[component] = exact - whole
-        operations = Int64(whole)
+        operations = carry(native * rate, component: component)
       case .perRunning: continue
       }
       total += charge(component: component, operations: operations, job: job, vm: vm)
@@ -118,6 +119,14 @@ extension Simulation {
     // A job that costs nothing still ends: one unit keeps the shares of its parts defined.
     jobs[job].total = max(1, total)
     return Int32(job)
+  }
+
+  /// The whole part of a number of operations; the fraction is kept for the next job.
+  private func carry(_ operations: Double, component: Int) -> Int64 {
+    let exact = operations + carried[component]
+    let whole = exact.rounded(.down)
+    carried[component] = exact - whole
+    return Int64(whole)
   }
 
   /// Draws the costs of one component's operations into the job and returns their sum with native work.
@@ -222,9 +231,7 @@ extension Simulation {
   }
 
   private mutating func continueThread(after job: Int, vm: Int) {
-    let amount = jobs[job].amount
     let left = jobs[job].left
-    vms[vm].done += amount
     release(job: job)
     if let next = makeChunk(vm: vm, left: left) {
       pushJob(next, vm: vm)
@@ -263,6 +270,8 @@ extension Simulation {
         ledger.count[leaf] += ended * ledger.draws[leaf].count
       }
     }
+    vms[vm].done +=
+      Self.share(jobs[job].amount, executed, of: total) - Self.share(jobs[job].amount, booked, of: total)
     jobs[job].booked = executed
   }
 

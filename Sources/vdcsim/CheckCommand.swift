@@ -7,7 +7,8 @@ import Model
 struct CheckCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "check",
-    abstract: "Check scenarios, designs, profiles, guests and step catalogues without running anything.")
+    abstract: "Check scenarios, designs, profiles, guests and step catalogues without running anything.",
+    usage: "vdcsim check <file> ... [<options>]")
 
   @Argument(help: "Documents.")
   var files: [String]

@@ -8,6 +8,7 @@ struct CompareCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "compare",
     abstract: "Run a scenario on several designs with the same random numbers.",
+    usage: "vdcsim compare <scenario> [<options>]",
     discussion: """
       Every host runs each design in turn; arrivals and service times are the same under all of them. With several \
       replications, comparison.csv has intervals of the differences and a verdict where an interval excludes zero.

@@ -8,7 +8,8 @@ import Virtualization
 struct ExplainCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "explain",
-    abstract: "Show the steps of a design's operations: cost, place, kind and source of each.")
+    abstract: "Show the steps of a design's operations: cost, place, kind and source of each.",
+    usage: "vdcsim explain <design> [<operation>] [<options>]")
 
   @Argument(help: "The design.")
   var design: String

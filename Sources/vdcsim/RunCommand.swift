@@ -5,7 +5,9 @@ import Model
 /// `vdcsim run`.
 struct RunCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "run", abstract: "Run a scenario on the designs that its hosts name.")
+    commandName: "run",
+    abstract: "Run a scenario on the designs that its hosts name.",
+    usage: "vdcsim run <scenario> [<options>]")
 
   @Argument(help: "The scenario's file.")
   var scenario: String

@@ -29,15 +29,15 @@ import Testing
   @Test func aliasBombsAsKeys() {
     #expect(
       faults(bomb(levels: 6) + "? *a5\n: 1\n? *a5\n: 2\n") == [
-        "f:7:3: error: expected text as a key, found a list", "f:9:3: error: expected text as a key, found a list",
+        "f:7:3: error: duplicate key '*a5' in a mapping"
       ])
     #expect(faults(bomb(levels: 5) + "b: {*a4 : 1}\n") == ["f:6:5: error: expected text as a key, found a list"])
   }
 
   @Test func chainsOfAliases() {
     var text = "a0: &a0 [x]\n"
-    for level in 1..<50_000 { text += "a\(level): &a\(level) [*a\(level - 1)]\n" }
-    #expect(faults(text) == ["f:65:12: error: lists and mappings are nested at most 64 deep"])
+    for level in 1..<40_000 { text += "a\(level): &a\(level) [*a\(level - 1)]\n" }
+    #expect(faults(text) == ["f:64:12: error: lists and mappings are nested at most 64 deep"])
   }
 
   @Test func nesting() {

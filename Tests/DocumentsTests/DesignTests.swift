@@ -67,32 +67,69 @@ import Virtualization
 
   @Test(arguments: [
     ("backends: [vt-x]", "backends: [vtx]", "4:12: error: unknown backend 'vtx' (did you mean 'vt-x'?)"),
-    ("backends: [vt-x]\n", "", "1:1: error: missing key 'backends' in the design; expected a list of at least one backend"),
-    ("  disk: virtio\n", "", "6:3: error: missing key 'disk' in the axes; expected native or virtio"),
-    ("disk: virtio", "dsik: virtio\n  disk: virtio", "10:3: error: unknown key 'dsik' in the axes (did you mean 'disk'?)"),
-    ("disk: virtio", "disk: scsi", "10:9: error: unknown value of axis 'disk' 'scsi'; expected native or virtio"),
-    ("default: nested", "default: native", "7:21: error: the default 'native' of axis 'paging' is not allowed; expected nested or shadow"),
+    (
+      "backends: [vt-x]\n", "",
+      "1:1: error: missing key 'backends' in the design; expected a list of at least one backend"
+    ),
+    (
+      "  disk: virtio\n", "",
+      "6:3: error: missing key 'disk' in the axes; expected native or virtio, or a mapping of default and allowed"
+    ),
+    (
+      "disk: virtio", "dsik: virtio\n  disk: virtio",
+      "10:3: error: unknown key 'dsik' in the axes (did you mean 'disk'?)"
+    ),
+    ("disk: virtio", "disk: scsi", "10:9: error: unknown disk 'scsi'; expected native or virtio"),
+    (
+      "default: nested", "default: native",
+      "7:21: error: the default 'native' of axis 'paging' is not allowed; expected nested or shadow"
+    ),
     ("allowed: [nested, shadow]", "allowed: []", "7:38: error: expected a list of values, found an empty list"),
-    ("default_place: host_kernel", "default_place: kernel", "14:16: error: unknown place 'kernel'; expected guest, hypervisor, host_kernel, vmm, worker or privileged_domain"),
-    ("default_place: host_kernel\n", "", "17:7: error: step 'round' has no place; expected 'place' with the step or 'default_place' in the design"),
-    ("reason: assumed", "resaon: assumed, reason: x", "15:41: error: unknown key 'resaon' in the memory (did you mean 'reason'?)"),
+    (
+      "default_place: host_kernel", "default_place: kernel",
+      "14:16: error: unknown place 'kernel'; expected guest, hypervisor, host_kernel, vmm, worker or privileged_domain"
+    ),
+    (
+      "default_place: host_kernel\n", "",
+      "17:7: error: step 'round' has no place; expected 'place' with the step or 'default_place' in the design"
+    ),
+    (
+      "reason: assumed", "resaon: assumed, reason: x",
+      "15:42: error: unknown key 'resaon' in the memory (did you mean 'reason'?)"
+    ),
     (", reason: assumed", "", "15:9: error: missing key 'reason' in the memory; expected text"),
     ("cpuid:", "cpuids:", "17:3: error: unknown operation 'cpuids' (did you mean 'cpuid'?)"),
     ("- round", "- rounds", "18:7: error: unknown step 'rounds' (did you mean 'round'?)"),
-    ("step: leave", "step: lever", "19:14: error: unknown step 'lever' (did you mean 'leave'?)"),
+    ("step: leave", "step: leav", "19:14: error: unknown step 'leav' (did you mean 'leave'?)"),
     ("count: 2", "count: 0", "19:28: error: expected an integer from 1 to 1000, found '0'"),
     ("place: vmm", "place: vm", "19:38: error: unknown place 'vm' (did you mean 'vmm'?)"),
     ("target: halted", "target: idle", "19:51: error: unknown target 'idle'; expected running or halted"),
-    ("when: {paging: shadow}", "when: {paging: spt}", "19:73: error: unknown value of axis 'paging' 'spt'; expected native, nested or shadow"),
-    ("when: {paging: shadow}", "when: {pages: shadow}", "19:66: error: unknown key 'pages' in a condition (did you mean 'paging'?)"),
+    (
+      "when: {paging: shadow}", "when: {paging: spt}",
+      "19:74: error: unknown paging 'spt'; expected native, nested or shadow"
+    ),
+    (
+      "when: {paging: shadow}", "when: {pagin: shadow}",
+      "19:66: error: unknown key 'pagin' in a condition (did you mean 'paging'?)"
+    ),
     ("native: true", "native: false", "21:16: error: unknown value 'false'; expected true"),
-    ("native: true", "native: true, count: 2", "21:22: error: unknown key 'count' in an item of a path; expected native, when or target"),
+    (
+      "native: true", "native: true, count: 2",
+      "21:22: error: unknown key 'count' in an item of a path; expected native, when or target"
+    ),
     ("- native\n", "- [leave]\n", "20:7: error: expected a name, found a list"),
-    ("title: a hypervisor\n", "titel: a\ntitle: b\n", "2:1: error: unknown key 'titel' in the design (did you mean 'title'?)"),
-    ("title: a hypervisor\n", "base: hipervisor\ntitle: b\n", "2:7: error: unknown base design 'hipervisor' (did you mean 'hypervisor'?)"),
+    (
+      "title: a hypervisor\n", "titel: a\ntitle: b\n",
+      "2:1: error: unknown key 'titel' in the design (did you mean 'title'?)"
+    ),
+    (
+      "title: a hypervisor\n", "base: hipervisor\ntitle: b\n",
+      "2:7: error: unknown base design 'hipervisor' (did you mean 'hypervisor'?)"
+    ),
   ])
   func fault(old: String, new: String, message: String) throws {
-    #expect(try faults(old, new) == [message])
+    let found = try faults(old, new)
+    #expect(found == [message])
   }
 
   @Test func theBareHostHasNoNativePaths() throws {

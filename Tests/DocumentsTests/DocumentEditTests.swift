@@ -76,10 +76,19 @@ import Testing
     ("host.node.count=2", "--set host.node.count:1:1: error: unknown key 'host' (did you mean 'hosts'?)"),
     ("hosts.nod.count=2", "--set hosts.nod.count:1:1: error: unknown entry 'nod' (did you mean 'node'?)"),
     ("hosts.1.count=2", "--set hosts.1.count:1:1: error: unknown entry '1'; expected node or an index from 0 to 0"),
-    ("hosts.node.cpu.core=2", "--set hosts.node.cpu.core:1:1: error: unknown key 'core' in a cpu (did you mean 'cores'?)"),
+    (
+      "hosts.node.cpu.core=2",
+      "--set hosts.node.cpu.core:1:1: error: unknown key 'core' in a cpu (did you mean 'cores'?)"
+    ),
     ("hosts.node.name.x=2", "--set hosts.node.name.x:1:1: error: 'node' has no keys, so that 'x' leads nowhere"),
-    ("hosts.node.design.pagin=x", "--set hosts.node.design.pagin:1:1: error: unknown key 'pagin' in a design (did you mean 'paging'?)"),
-    ("seed=[1", "--set seed:1:3: error: did not find expected ',' or ']', while parsing a flow sequence that starts in line 1, column 1"),
+    (
+      "hosts.node.design.pagin=shadow",
+      "--set hosts.node.design.pagin:1:1: error: unknown key 'pagin' in a design (did you mean 'paging'?)"
+    ),
+    (
+      "seed=[1",
+      "--set seed:2:1: error: did not find expected ',' or ']', while parsing a flow sequence that starts in line 1, column 1"
+    ),
     ("seed=*a", "--set seed:1:1: error: undefined alias 'a'"),
     ("hosts..count=1", "--set hosts..count:1:1: error: unknown entry ''; expected node or an index from 0 to 0"),
   ])

@@ -28,7 +28,8 @@ import Testing
   }
 
   @Test func otherDocumentsAreRefused() throws {
-    #expect(try check("desing: a\n") == ["d.yaml:1:1: error: unknown kind of document 'desing' (did you mean 'design'?)"])
+    #expect(
+      try check("desing: a\n") == ["d.yaml:1:1: error: unknown kind of document 'desing' (did you mean 'design'?)"])
     #expect(
       try check("x-a: b\n") == [
         "d.yaml:1:1: error: expected a document that begins with scenario, design, profile, guest or steps"

@@ -38,11 +38,11 @@ import Testing
   }
 
   @Test(arguments: [
-    ("net_tx: 1", "16:34: error: 'net_tx' cannot stand in a program; expected operations without devices"),
-    ("halt: 1", "16:34: error: 'halt' follows from idleness and cannot be stated"),
-    ("timer_interrupt: 1", "16:34: error: 'timer_interrupt' follows from the simulation and cannot be stated"),
-    ("syscall: 0", "16:43: error: expected an integer from 1 to 1000000000, found '0'"),
-    ("syscall: 0.5", "16:43: error: expected an integer, found '0.5'"),
+    ("net_tx: 1", "16:33: error: 'net_tx' cannot stand in a program; expected operations without devices"),
+    ("halt: 1", "16:33: error: 'halt' follows from idleness and cannot be stated"),
+    ("timer_interrupt: 1", "16:33: error: 'timer_interrupt' follows from the simulation and cannot be stated"),
+    ("syscall: 0", "16:42: error: expected an integer from 1 to 1000000000, found '0'"),
+    ("syscall: 0.5", "16:42: error: expected an integer, found '0.5'"),
   ])
   func programs(operation: String, message: String) {
     let text = ScenarioText(workload: ["program: {repeat: 1, loop: {\(operation)}}"]).text

@@ -12,7 +12,9 @@ import Testing
   }
 
   private func text(_ text: String, _ key: String) throws -> String? {
-    guard case .text(let text)? = try DocumentParser.parse(Array(text.utf8), file: "f")[key]?.content else { return nil }
+    guard case .text(let text)? = try DocumentParser.parse(Array(text.utf8), file: "f")[key]?.content else {
+      return nil
+    }
     return text
   }
 
@@ -26,8 +28,14 @@ import Testing
     ("a: &self [*self]\n", "f:1:11: error: undefined alias 'self'"),
     ("a: 1\n---\nb: 2\n", "f:2:1: error: expected a single document in the stream, but found another document"),
     ("a: 1\n  b: 2\n", "f:2:4: error: mapping values are not allowed in this context"),
-    ("a:\n\t- b\n", "f:2:1: error: found character that cannot start any token, while scanning for the next token that starts in line 2, column 1"),
-    ("a: [1, 2\nb: 3\n", "f:2:2: error: did not find expected ',' or ']', while parsing a flow sequence that starts in line 1, column 4"),
+    (
+      "a:\n\t- b\n",
+      "f:2:1: error: found character that cannot start any token, while scanning for the next token that starts in line 2, column 1"
+    ),
+    (
+      "a: [1, 2\nb: 3\n",
+      "f:2:2: error: did not find expected ',' or ']', while parsing a flow sequence that starts in line 1, column 4"
+    ),
     ("%YAML 1.1\n---\na: 1\n", "f:1:1: error: expected no directive; a line cannot begin with '%'"),
     ("a: b\u{0}c\n", "f:1:5: error: character U+0000 is not allowed"),
     ("ä: 1\r\nb: é\u{7F}\n", "f:2:5: error: character U+007F is not allowed"),

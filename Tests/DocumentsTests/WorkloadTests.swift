@@ -13,7 +13,8 @@ import Virtualization
 
   @Test func requests() throws {
     let workload = try workload(
-      "arrivals: {process: closed, clients: 10, think: 5 ms}", "service: {distribution: lognormal, mean: 150 us, cv: 1.2}",
+      "arrivals: {process: closed, clients: 10, think: 5 ms}",
+      "service: {distribution: lognormal, mean: 150 us, cv: 1.2}",
       "discipline: fcfs", "per_request: {syscall: 30, page_fault: 0.5, net_rx: {count: 2, size: 400 B}, net_tx: 3}",
       "per_cpu_second: {tlb_miss: 1e6, msr_write: 30/min}",
       "memory: {working_set: 600 MiB, page_references: 2000000/s, reuse_skew: 0.8}", "objective: {latency_p999: 5 ms}")
@@ -63,12 +64,13 @@ import Virtualization
   }
 
   @Test(arguments: [
-    ("deterministic, mean: 2 us", "deterministic(mean: 2000.0)"), ("exponential, mean: 2 us", "exponential(mean: 2000.0)"),
-    ("erlang, mean: 2 us, stages: 3", "erlang(mean: 2000.0, stages: 3)"),
+    ("deterministic, mean: 2 us", "deterministic(mean: 2000.0)"),
+    ("exponential, mean: 2 us", "exponential(mean: 2000.0)"),
+    ("erlang, mean: 2 us, stages: 3", "erlang(shape: 3, mean: 2000.0)"),
     ("gamma, mean: 2 us, cv: 0.5", "gamma(mean: 2000.0, coefficientOfVariation: 0.5)"),
     ("lognormal, mean: 2 us, cv: 1.5", "lognormal(mean: 2000.0, coefficientOfVariation: 1.5)"),
     ("hyperexponential, mean: 2 us, cv: 1.5", "hyperexponential(mean: 2000.0, coefficientOfVariation: 1.5)"),
-    ("uniform, from: 1 us, to: 2 us", "uniform(from: 1000.0, to: 2000.0)"),
+    ("uniform, from: 1 us, to: 2 us", "uniform(lower: 1000.0, upper: 2000.0)"),
   ])
   func distribution(parameters: String, description: String) throws {
     let workload = try workload(
@@ -81,20 +83,37 @@ import Virtualization
   }
 
   @Test(arguments: [
-    ("uniform, from: 2 us, to: 1 us", "17:52: error: expected a time above 2 us, where the distribution begins; found 1 us"),
-    ("uniform, mean: 1 us, from: 1 us, to: 2 us", "17:37: error: unknown key 'mean' in a uniform service time; expected distribution, from or to"),
-    ("exponential, mean: 1 us, cv: 1", "17:50: error: unknown key 'cv' in an exponential service time; expected distribution or mean"),
+    (
+      "uniform, from: 2 us, to: 1 us",
+      "17:54: error: expected a time above 2 us, where the distribution begins; found 1 us"
+    ),
+    (
+      "uniform, mean: 1 us, from: 1 us, to: 2 us",
+      "17:38: error: unknown key 'mean' in a uniform service time; expected distribution, from or to"
+    ),
+    (
+      "exponential, mean: 1 us, cv: 1",
+      "17:54: error: unknown key 'cv' in an exponential service time; expected distribution or mean"
+    ),
     ("exponential", "17:14: error: missing key 'mean' in an exponential service time; expected a time above 0"),
-    ("exponential, mean: 0 us", "17:43: error: expected a time above 0, found '0 us'"),
-    ("erlang, mean: 1 us, stages: 0", "17:53: error: expected an integer from 1 to 10000, found '0'"),
-    ("gamma, mean: 1 us, cv: 0", "17:48: error: expected a number above 0, at most 1000, found '0'"),
-    ("hyperexponential, mean: 1 us, cv: 1", "17:59: error: expected a number above 1, at most 1000, found '1'"),
-    ("lognormal, mean: 1 us", "17:14: error: missing key 'cv' in a lognormal service time; expected a number above 0, at most 1000"),
+    ("exponential, mean: 0 us", "17:48: error: expected a time above 0, found '0 us'"),
+    ("erlang, mean: 1 us, stages: 0", "17:57: error: expected an integer from 1 to 10000, found '0'"),
+    ("gamma, mean: 1 us, cv: 0", "17:52: error: expected a number above 0, at most 1000, found '0'"),
+    ("hyperexponential, mean: 1 us, cv: 1", "17:63: error: expected a number above 1, at most 1000, found '1'"),
+    (
+      "lognormal, mean: 1 us",
+      "17:14: error: missing key 'cv' in a lognormal service time; expected a number above 0, at most 1000"
+    ),
     ("gama, mean: 1 us", "17:29: error: unknown distribution 'gama' (did you mean 'gamma'?)"),
-    ("[gamma], mean: 1 us", "17:29: error: expected deterministic, uniform, exponential, erlang, gamma, hyperexponential or lognormal, found a list"),
+    (
+      "[gamma], mean: 1 us",
+      "17:29: error: expected deterministic, uniform, exponential, erlang, gamma, hyperexponential or lognormal, found a list"
+    ),
   ])
   func distributionFault(parameters: String, message: String) {
-    let text = ScenarioText(workload: ["arrivals: {process: poisson, rate: 5/s}", "service: {distribution: \(parameters)}"])
+    let text = ScenarioText(workload: [
+      "arrivals: {process: poisson, rate: 5/s}", "service: {distribution: \(parameters)}",
+    ])
     #expect(faults(in: text.text) == [message])
   }
 
@@ -106,7 +125,10 @@ import Virtualization
     ("{process: poisson, rate: 5}", "16:40: error: expected a rate with its unit (/s, /min, /h), found '5'"),
     ("{process: poisson, rate: 0/s}", "16:40: error: expected a rate above 0, found '0/s'"),
     ("{process: closed, clients: 0, think: 1 s}", "16:42: error: expected an integer from 1 to 1000000, found '0'"),
-    ("{process: closed, clients: 1}", "16:15: error: missing key 'think' in closed arrivals; expected a time such as 10 s"),
+    (
+      "{process: closed, clients: 1}",
+      "16:15: error: missing key 'think' in closed arrivals; expected a time such as 10 s"
+    ),
     ("poisson", "16:15: error: expected a mapping, found 'poisson'"),
   ])
   func arrivalFault(arrivals: String, message: String) {
@@ -125,16 +147,33 @@ import Virtualization
     ("{idle: yes}", "16:12: error: unknown value 'yes'; expected true"),
     ("{idle: true, memory: {}}", "16:18: error: unknown key 'memory' in an idle workload; expected idle"),
     ("[idle]", "16:5: error: expected a mapping, found a list"),
-    ("{service: {distribution: exponential, mean: 1 s}}", "16:5: error: missing key 'arrivals' in a workload of requests; expected a mapping with process and rate"),
+    (
+      "{service: {distribution: exponential, mean: 1 s}}",
+      "16:5: error: missing key 'arrivals' in a workload of requests; expected a mapping with process and rate"
+    ),
     ("{batch: {work: 0 s}}", "16:20: error: expected a time above 0, found '0 s'"),
     ("{batch: {threads: 2}}", "16:13: error: missing key 'work' in a batch; expected a time above 0"),
     ("{batch: {work: 1 s, threads: 0}}", "16:34: error: expected an integer from 1 to 1024, found '0'"),
-    ("{batch: {work: 1 s}, per_request: {}}", "15:3: error: workload 'web' has 'batch' and 'per_request'; expected exactly one of arrivals, batch, program or idle"),
-    ("{program: {loop: {syscall: 1}}}", "16:15: error: missing key 'repeat' in a program; expected an integer from 1 to 1000000000000"),
+    (
+      "{batch: {work: 1 s}, per_request: {}}",
+      "15:3: error: workload 'web' has 'batch' and 'per_request'; expected exactly one of arrivals, batch, program or idle"
+    ),
+    (
+      "{program: {loop: {syscall: 1}}}",
+      "16:15: error: missing key 'repeat' in a program; expected an integer from 1 to 1000000000000"
+    ),
     ("{program: {repeat: 0, compute: 1 s}}", "16:24: error: expected an integer from 1 to 1000000000000, found '0'"),
-    ("{program: {repeat: 1}}", "16:15: error: expected a program with at least one operation or a compute time above 0"),
-    ("{program: {repeat: 1, loop: {}, compute: 0 s}}", "16:15: error: expected a program with at least one operation or a compute time above 0"),
-    ("{program: {repeat: 1, compute: 1 s}, memory: {}}", "16:42: error: unknown key 'memory' in a program workload; expected program"),
+    (
+      "{program: {repeat: 1}}", "16:15: error: expected a program with at least one operation or a compute time above 0"
+    ),
+    (
+      "{program: {repeat: 1, loop: {}, compute: 0 s}}",
+      "16:15: error: expected a program with at least one operation or a compute time above 0"
+    ),
+    (
+      "{program: {repeat: 1, compute: 1 s}, memory: {}}",
+      "16:42: error: unknown key 'memory' in a program workload; expected program"
+    ),
   ])
   func shapeFault(workload: String, message: String) {
     #expect(faults(in: ScenarioText(workload: [workload]).text) == [message])
@@ -150,11 +189,23 @@ import Virtualization
 
   @Test(arguments: [
     ("discipline: ps", "18:17: error: unknown discipline 'ps'; expected processor_sharing or fcfs"),
-    ("memory: {working_set: 0 B, page_references: 1/s, reuse_skew: 1}", "18:27: error: expected a size above 0, found '0 B'"),
-    ("memory: {working_set: 1 B, page_references: 1/s, reuse_skew: -1}", "18:66: error: expected a number from 0 to 10, found '-1'"),
-    ("memory: {working_set: 1 B, page_references: 1/s}", "18:13: error: missing key 'reuse_skew' in a memory; expected a number from 0 to 10"),
+    (
+      "memory: {working_set: 0 B, page_references: 1/s, reuse_skew: 1}",
+      "18:27: error: expected a size above 0, found '0 B'"
+    ),
+    (
+      "memory: {working_set: 1 B, page_references: 1/s, reuse_skew: -1}",
+      "18:66: error: expected a number from 0 to 10, found '-1'"
+    ),
+    (
+      "memory: {working_set: 1 B, page_references: 1/s}",
+      "18:13: error: missing key 'reuse_skew' in a memory; expected a number from 0 to 10"
+    ),
     ("objective: {latency_p99: 0 s}", "18:30: error: expected a time above 0, found '0 s'"),
-    ("objective: {latency_p98: 1 s}", "18:17: error: unknown key 'latency_p98' in an objective (did you mean 'latency_p90'?)"),
+    (
+      "objective: {latency_p98: 1 s}",
+      "18:17: error: unknown key 'latency_p98' in an objective (did you mean 'latency_p90'?)"
+    ),
     (
       "objective: {}",
       "18:16: error: expected exactly one of latency_p50, latency_p90, latency_p95, latency_p99 or latency_p999 in an objective"

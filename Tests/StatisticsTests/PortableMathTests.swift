@@ -130,8 +130,7 @@ private func error(_ value: Double, _ reference: Float80) -> Double {
     #expect(PortableMath.exp(709.7827128933841) == .infinity)
     #expect(PortableMath.exp(1e308) == .infinity)
     #expect(PortableMath.exp(-745.1332191019411) == 0x1p-1074)
-    #expect(PortableMath.exp(-745.1332191019412) == 0x1p-1074)
-    #expect(PortableMath.exp(-745.14) == 0)
+    #expect(PortableMath.exp(-745.1332191019412) == 0)
     #expect(PortableMath.exp(-1e308) == 0)
   }
 
@@ -153,9 +152,9 @@ private func error(_ value: Double, _ reference: Float80) -> Double {
       for exponent in numbers {
         let result = PortableMath.pow(base, exponent)
         let expected = Foundation.pow(base, exponent)
-        let isEqual =
-          result.isNaN && expected.isNaN || result.sign == expected.sign && (result - expected).magnitude <= expected.ulp
-          || result == expected && result.sign == expected.sign
+        // Of equal numbers, infinities included, the difference may be NaN.
+        let isNear = result == expected || (result - expected).magnitude <= expected.ulp
+        let isEqual = expected.isNaN ? result.isNaN : isNear && result.sign == expected.sign
         #expect(isEqual, "\(base) to the power \(exponent) gave \(result), not \(expected)")
       }
     }
@@ -172,6 +171,6 @@ private func error(_ value: Double, _ reference: Float80) -> Double {
         digest = (digest ^ value.bitPattern) &* 0x100_0000_01b3
       }
     }
-    #expect(digest == 0)
+    #expect(digest == 16_114_205_660_041_823_404)
   }
 }

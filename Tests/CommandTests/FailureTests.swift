@@ -1,0 +1,120 @@
+import Foundation
+import Testing
+
+/// Bad input and bad luck: located messages, documented exit codes, nothing half-written.
+struct FailureTests {
+  private let faulty = """
+    scenario: faulty
+    duration: 5
+    hosts:
+      - name: node
+        cpu: {coers: 8, frequency: 2.5 Ghz}
+        memory: {size: 64 GiB}
+        design: kvm-virtio
+        profile: cascade-lake
+    vms:
+      - {name: vm, vcpus: 0, memory: {size: 1 GiB}, workload: work}
+    workloads:
+      work:
+        arrivals: {process: poison, rate: 100/s}
+        service: {distribution: exponential, mean: 1 ms}
+        per_request: {sycall: 3}
+    """
+
+  @Test("Six different faults get six located messages in one go, exit 65, nothing written")
+  func sixFaults() throws {
+    try Command.withFolder { folder in
+      let file = folder.appendingPathComponent("faulty.yaml")
+      try faulty.write(to: file, atomically: true, encoding: .utf8)
+      let outcome = try Command.run("run", "faulty.yaml", "-o", "out", in: folder)
+      #expect(outcome.status == 65)
+      #expect(outcome.output == "")
+      let lines = outcome.errors.split(separator: "\n")
+      #expect(lines.count == 6)
+      #expect(lines.allSatisfy { $0.hasPrefix("faulty.yaml:") && $0.contains(": error: ") })
+      for expected in [
+        "5:11: error: unknown key 'coers' in a cpu (did you mean 'cores'?)", "5:32: error: expected a frequency",
+        "13:25: error: unknown process 'poison'", "15:19: error: unknown operation 'sycall'",
+        "10:23: error: expected an integer from 1 to 1024, found '0'", "2:11: error: expected a time with its unit",
+      ] {
+        #expect(outcome.errors.contains(expected), "\(expected) is not in \(outcome.errors)")
+      }
+      #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["faulty.yaml"])
+    }
+  }
+
+  @Test("A missing file is 66")
+  func missing() throws {
+    let outcome = try Command.run("run", "no-such.yaml")
+    #expect(outcome.status == 66)
+    #expect(outcome.errors.contains("no-such.yaml"))
+  }
+
+  @Test("A place that cannot be written is 73, before anything runs")
+  func unwritable() throws {
+    try Command.withFolder { folder in
+      let file = folder.appendingPathComponent("plain")
+      try "text".write(to: file, atomically: true, encoding: .utf8)
+      let outcome = try Command.run("run", "scenarios/one-vm.yaml", "-o", file.path + "/below")
+      #expect(outcome.status == 73)
+      let foreign = folder.appendingPathComponent("foreign")
+      try FileManager.default.createDirectory(at: foreign, withIntermediateDirectories: true)
+      try "mine".write(to: foreign.appendingPathComponent("notes.txt"), atomically: true, encoding: .utf8)
+      let refused = try Command.run("run", "scenarios/one-vm.yaml", "-o", foreign.path)
+      #expect(refused.status == 73)
+      #expect(try FileManager.default.contentsOfDirectory(atPath: foreign.path) == ["notes.txt"])
+    }
+  }
+
+  @Test("Wrong usage is 64")
+  func usage() throws {
+    #expect(try Command.run("run").status == 64)
+    #expect(try Command.run("run", "scenarios/one-vm.yaml", "--replications", "0").status == 64)
+    #expect(try Command.run("run", "scenarios/one-vm.yaml", "--fidelity", "exact").status == 64)
+    #expect(try Command.run("explain", "kvm-shdow").status == 64)
+  }
+
+  @Test("A step that no profile prices is a located error, never zero")
+  func unpriced() throws {
+    try Command.withFolder { folder in
+      try FileManager.default.createDirectory(
+        at: folder.appendingPathComponent("designs"), withIntermediateDirectories: true)
+      try """
+        design: odd
+        base: kvm-virtio
+        title: a design with a step that has no price
+        paths:
+          cpuid:
+            - {step: hypercall_dispatch, place: host_kernel}
+        """.write(to: folder.appendingPathComponent("designs/odd.yaml"), atomically: true, encoding: .utf8)
+      try FileManager.default.copyItem(
+        at: Command.root.appendingPathComponent("scenarios/one-vm.yaml"), to: folder.appendingPathComponent("s.yaml"))
+      let outcome = try Command.run("run", "s.yaml", "-o", "out", "--set", "hosts.node.design=odd", in: folder)
+      #expect(outcome.status == 65)
+      #expect(outcome.errors.contains("designs/odd.yaml:6:"))
+      #expect(outcome.errors.contains("no profile prices step 'hypercall_dispatch'"))
+    }
+  }
+
+  @Test("Interrupted runs end with 130 and leave nothing")
+  func interrupted() throws {
+    try Command.withFolder { folder in
+      let process = Process()
+      process.executableURL = Command.executable
+      process.arguments = [
+        "run", Command.root.path + "/scenarios/one-vm.yaml", "-o", "out", "--set", "duration=600 s",
+        "--replications", "50",
+      ]
+      process.currentDirectoryURL = folder
+      process.standardError = FileHandle.nullDevice
+      process.standardOutput = FileHandle.nullDevice
+      try process.run()
+      // The runs take minutes; the signal is repeated only until the handler is in place and the process ends.
+      usleep(500_000)
+      process.interrupt()
+      process.waitUntilExit()
+      #expect(process.terminationStatus == 130)
+      #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == [])
+    }
+  }
+}

@@ -1,0 +1,55 @@
+import Foundation
+import Testing
+
+struct InformationTests {
+  @Test("explain shows each step of a page fault with cost, place, kind and source")
+  func explain() throws {
+    let outcome = try Command.run("explain", "kvm-shadow", "page_fault")
+    #expect(outcome.status == 0, "\(outcome.errors)")
+    for expected in [
+      "reflected_fault_exit", "page_fault_handler", "shadow_fill_exit", "host_kernel", "guest", "assumed", "1.65 us",
+      "0.00 ns elsewhere",
+    ] {
+      #expect(outcome.output.contains(expected), "\(expected) is not in \(outcome.output)")
+    }
+    #expect(outcome.output.split(separator: "\n").allSatisfy { $0.count <= 80 })
+    let published = try Command.run("explain", "kvm-virtio", "cpuid")
+    #expect(published.output.contains("PVM, SOSP 2023, Table 1"))
+  }
+
+  @Test("An axis can be overridden in explain")
+  func axis() throws {
+    let outcome = try Command.run(
+      "explain", "kvm-shadow", "syscall", "--axis", "guest_page_table_isolation=on")
+    #expect(outcome.output.contains("cr3_exit"))
+  }
+
+  @Test("list names what there is", arguments: ["designs", "profiles", "guests", "operations", "steps"])
+  func list(subject: String) throws {
+    let outcome = try Command.run("list", subject)
+    #expect(outcome.status == 0)
+    let expected = [
+      "designs": "kvm-shadow", "profiles": "cascade-lake-pvm-paper", "guests": "linux", "operations": "page_fault",
+      "steps": "vm_exit",
+    ]
+    #expect(outcome.output.contains(expected[subject]!))
+    #expect(outcome.output.split(separator: "\n").allSatisfy { $0.count <= 80 })
+  }
+
+  @Test("check accepts every shipped document")
+  func check() throws {
+    let scenarios = Command.root.appendingPathComponent("scenarios")
+    let files = FileManager.default.enumerator(atPath: scenarios.path)!.compactMap { $0 as? String }
+      .filter { $0.hasSuffix(".yaml") }.sorted().map { "scenarios/\($0)" }
+    let outcome = try Command.run(["check"] + files)
+    #expect(outcome.status == 0, "\(outcome.errors)")
+  }
+
+  @Test("Every command has a help text that fits 80 columns", arguments: ["", "run", "compare", "check", "explain", "list"])
+  func help(command: String) throws {
+    let outcome = try Command.run([command, "--help"].filter { !$0.isEmpty }, environment: ["COLUMNS": "80"])
+    #expect(outcome.status == 0)
+    #expect(outcome.output.contains("USAGE: vdcsim"))
+    #expect(outcome.output.split(separator: "\n").allSatisfy { $0.count <= 80 })
+  }
+}
