@@ -44,7 +44,8 @@ let package = Package(
     .target(
       name: "Experiments",
       dependencies: [
-        "CDigest", "Quantities", "Statistics", "Tables", "Virtualization", "Model", "Machine", "Datacenter", "Documents",
+        "CDigest", "Quantities", "Statistics", "Tables", "Virtualization", "Model", "Machine", "Datacenter",
+        "Documents",
       ]),
     // Floor 9: the command line.
     .executableTarget(
@@ -59,13 +60,17 @@ let package = Package(
     .testTarget(name: "TablesTests", dependencies: ["Tables"]),
     .testTarget(
       name: "EventKernelTests",
-      dependencies: ["EventKernel", "Quantities", "Statistics", .product(name: "HeapModule", package: "swift-collections")]),
+      dependencies: [
+        "EventKernel", "Quantities", "Statistics", .product(name: "HeapModule", package: "swift-collections"),
+      ]),
     .testTarget(
       name: "VirtualizationTests", dependencies: ["Virtualization", "Quantities", "EventKernel", "Statistics"]),
     .testTarget(name: "DocumentsTests", dependencies: ["Documents", "Model", "Virtualization", "Quantities"]),
     .testTarget(
       name: "EngineTests",
-      dependencies: ["Machine", "Datacenter", "Documents", "Model", "Statistics", "Virtualization", "Quantities", "Experiments"]),
+      dependencies: [
+        "Machine", "Datacenter", "Documents", "Model", "Statistics", "Virtualization", "Quantities", "Experiments",
+      ]),
     .testTarget(name: "CommandTests", dependencies: ["vdcsim"]),
   ],
   swiftLanguageModes: [.v6])

@@ -14,7 +14,8 @@ public enum FluidEngine {
     let wires = wireTimes(of: model)
     var expectations: [VMExpectation] = model.vms.map { vm in
       switch model.workloads[vm.workload].shape {
-      case .requests, .idle: .requests(vm, in: model, wire: vm.nic.map { wires[$0] + Double(model.wireTime(ofRequestBy: vm)) } ?? 0)
+      case .requests, .idle:
+        .requests(vm, in: model, wire: vm.nic.map { wires[$0] + Double(model.wireTime(ofRequestBy: vm)) } ?? 0)
       case .batch(let batch): .batch(batch, vm, in: model)
       case .program(let program): .program(program, vm, in: model)
       }

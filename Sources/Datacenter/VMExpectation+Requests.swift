@@ -86,7 +86,9 @@ struct RequestPath {
 
   private func backend(rate: Double) -> BackendStation {
     BackendStation(
-      received: (receives ? rate : 0, Double(vm.load.packetsReceived) * (design.cost(of: .netRx)?.asynchronousMean ?? 0)),
+      received: (
+        receives ? rate : 0, Double(vm.load.packetsReceived) * (design.cost(of: .netRx)?.asynchronousMean ?? 0)
+      ),
       sent: (sends ? rate : 0, Double(vm.load.packetsSent) * (design.cost(of: .netTx)?.asynchronousMean ?? 0)),
       wake: design.cost(of: .doorbell)?.asynchronousMean ?? 0, bell: stall(.doorbell))
   }

@@ -1,32 +1,6 @@
 import Statistics
 
 extension RandomStream {
-  /// An exponential deviate, by inversion.
-  ///
-  /// - Parameter mean: at least zero, finite.
-  public mutating func nextExponential(mean: Double) -> Double {
-    -mean * PortableMath.log(nextUniform())
-  }
-
-  /// A standard normal deviate, by Marsaglia's polar method; every second call takes no random bits.
-  public mutating func nextNormal() -> Double {
-    if !spareNormal.isNaN {
-      let spare = spareNormal
-      spareNormal = .nan
-      return spare
-    }
-    while true {
-      let x = 2 * nextUniform() - 1
-      let y = 2 * nextUniform() - 1
-      let square = x * x + y * y
-      if square < 1, square > 0 {
-        let factor = (-2 * PortableMath.log(square) / square).squareRoot()
-        spareNormal = y * factor
-        return x * factor
-      }
-    }
-  }
-
   /// A lognormal deviate with the given mean and coefficient of variation.
   ///
   /// - Parameters:

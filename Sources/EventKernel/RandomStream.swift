@@ -26,8 +26,6 @@ public struct RandomStream: Sendable {
   /// The current block, words 0 and 1 and words 2 and 3, the earlier word in the low half.
   private var firstWords: UInt64 = 0
   private var secondWords: UInt64 = 0
-  /// The second of a pair of normal deviates; NaN when there is none.
-  var spareNormal = Double.nan
 
   /// Creates the stream of one purpose of one entity in one replication, at its beginning.
   public init(seed: UInt64, replication: UInt32, entity: UInt32, purpose: UInt16) {

@@ -1,5 +1,5 @@
-import Tables
 import Quantities
+import Tables
 import Virtualization
 
 /// The CSV tables of one or several runs; the only place that knows their columns.

@@ -69,6 +69,13 @@ private struct ModelAssembly {
   }
   private var slots: [Slot] = []
 
+  /// All VMs of a group have the same load on all hosts of a group.
+  private struct LoadKey: Hashable {
+    let vmGroup: Int
+    let hostGroup: Int
+  }
+  private var loads: [LoadKey: OperationLoad] = [:]
+
   init(scenario: Scenario, library: Library, overrides: ModelOverrides) {
     self.scenario = scenario
     self.library = library
@@ -168,7 +175,7 @@ private struct ModelAssembly {
   // MARK: VMs
 
   mutating func placeVMs() {
-    for group in scenario.vms {
+    for (index, group) in scenario.vms.enumerated() {
       let workload = scenario.workloads.firstIndex { $0.name == group.workload }
       if workload == nil {
         fault(group.location, unknown("workload", group.workload, among: scenario.workloads.map(\.name)))
@@ -178,12 +185,20 @@ private struct ModelAssembly {
       guard let workload, let guest, faults.isEmpty || !hosts.isEmpty else { continue }
       for number in 1...group.count {
         let name = group.count == 1 ? group.name : "\(group.name)-\(number)"
-        guard place(name: name, group: group, workload: workload, guest: guest) else { break }
+        guard place(name: name, index: index, workload: workload, guest: guest) else { break }
       }
     }
   }
 
-  private mutating func place(name: String, group: VMGroup, workload: Int, guest: GuestSystem) -> Bool {
+  /// Orders hosts by memory left; of equals the first counts as the emptiest.
+  private func isFuller(_ slot: Int, than other: Int) -> Bool {
+    slots[slot].freeMemory == slots[other].freeMemory
+      ? slot > other : slots[slot].freeMemory < slots[other].freeMemory
+  }
+
+  /// Places one VM of the group with that index. Returns whether it found a place and its workload can run there.
+  private mutating func place(name: String, index: Int, workload: Int, guest: GuestSystem) -> Bool {
+    let group = scenario.vms[index]
     let candidates = slots.indices.filter { slot in
       guard let wanted = group.host else { return true }
       return hosts[slot].name == wanted || scenario.hosts[slots[slot].group].name == wanted
@@ -192,8 +207,7 @@ private struct ModelAssembly {
       fault(group.location, unknown("host", wanted, among: scenario.hosts.map(\.name)))
       return false
     }
-    guard let slot = candidates.max(by: { slots[$0].freeMemory < slots[$1].freeMemory || (slots[$0].freeMemory == slots[$1].freeMemory && $0 > $1) })
-    else { return false }
+    guard let slot = candidates.max(by: { isFuller($0, than: $1) }) else { return false }
     let design = hosts[slot].design
     let needed = group.memory.bytes + design.choice.design.memory.perVM
     guard slots[slot].freeMemory >= needed else {
@@ -214,7 +228,8 @@ private struct ModelAssembly {
     if let wanted = group.nic {
       nic = hostGroup.nics.firstIndex { $0.name == wanted }
       if nic == nil {
-        fault(group.location, unknown("nic", wanted, among: hostGroup.nics.map(\.name)) + " on host '\(hostGroup.name)'")
+        fault(
+          group.location, unknown("nic", wanted, among: hostGroup.nics.map(\.name)) + " on host '\(hostGroup.name)'")
         return false
       }
     }
@@ -222,10 +237,15 @@ private struct ModelAssembly {
       fault(group.location, unknown("disk", wanted, among: hostGroup.disks) + " on host '\(hostGroup.name)'")
       return false
     }
-    let load = OperationLoad(
-      workload: scenario.workloads[workload], guest: guest, guestPage: group.page.bytes,
-      hostPage: hostGroup.page.bytes, design: design)
-    guard check(load, of: scenario.workloads[workload], group: group, design: design) else { return false }
+    let key = LoadKey(vmGroup: index, hostGroup: slots[slot].group)
+    if loads[key] == nil {
+      let load = OperationLoad(
+        workload: scenario.workloads[workload], guest: guest, guestPage: group.page.bytes,
+        hostPage: hostGroup.page.bytes, design: design)
+      guard check(load, of: scenario.workloads[workload], group: group, design: design) else { return false }
+      loads[key] = load
+    }
+    guard let load = loads[key] else { return false }
     slots[slot].freeMemory -= needed
     vms.append(
       VirtualMachine(

@@ -22,7 +22,8 @@ struct ExplainCommand: AsyncParsableCommand {
 
   @Option(
     name: .customLong("axis"),
-    help: ArgumentHelp("Override an axis of the design, such as paging=shadow; may be repeated.", valueName: "axis=value"))
+    help: ArgumentHelp(
+      "Override an axis of the design, such as paging=shadow; may be repeated.", valueName: "axis=value"))
   var axes: [String] = []
 
   @OptionGroup var library: LibraryOptions

@@ -29,7 +29,10 @@ struct ListCommand: AsyncParsableCommand {
         folder: LibraryLoader.locate(explicit: library.folder), digest: Digest.sha256)
       switch subject {
       case .designs:
-        show(documents.designs.values.map { ($0.name, "\($0.title); paging \($0.defaults[.paging])") }.sorted { $0.0 < $1.0 })
+        show(
+          documents.designs.values.map { ($0.name, "\($0.title); paging \($0.defaults[.paging])") }.sorted {
+            $0.0 < $1.0
+          })
       case .profiles:
         show(
           documents.profiles.values.map { ($0.name, "\($0.title); backend \($0.backend)") }.sorted { $0.0 < $1.0 })

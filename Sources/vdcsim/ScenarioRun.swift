@@ -56,8 +56,9 @@ struct ScenarioRun {
       return
     }
     let fidelity = results.first?.fidelity.rawValue ?? ""
-    print("\(inputs.scenario.name): \(fidelity) fidelity, \(inputs.scenario.duration) with \(inputs.scenario.warmup)"
-      + " of warm-up, seed \(inputs.scenario.seed)")
+    print(
+      "\(inputs.scenario.name): \(fidelity) fidelity, \(inputs.scenario.duration) with \(inputs.scenario.warmup)"
+        + " of warm-up, seed \(inputs.scenario.seed)")
     print(SummaryText.table(results))
     if options.verbose {
       print("\(results.reduce(0) { $0 + $1.events }) events")

@@ -74,7 +74,9 @@ struct CompareCommandTests {
       let exits = try rows(target.appendingPathComponent("exits.csv"))
       let summary = try rows(target.appendingPathComponent("summary.csv"))
       for design in ["bare-metal", "container", "kvm-virtio", "kvm-shadow"] {
-        let sum = exits.filter { $0["design"] == design }.reduce(Decimal(0)) { $0 + Decimal(string: $1["cpu_seconds"]!)! }
+        let sum = exits.filter { $0["design"] == design }.reduce(Decimal(0)) {
+          $0 + Decimal(string: $1["cpu_seconds"]!)!
+        }
         let stated = summary.first { $0["design"] == design && $0["metric"] == "virtualization_cpu" }
         #expect(sum == Decimal(string: try #require(stated?["value"])))
       }
@@ -104,7 +106,10 @@ struct CompareCommandTests {
       var results: [[String: Data]] = []
       for (name, executable, environment) in [
         ("debug", Command.executable, [:]), ("release", Command.release, [:]),
-        ("plain", Command.release, ["GLIBC_TUNABLES": "glibc.cpu.hwcaps=-FMA,-AVX2,-FMA4", "LC_ALL": "tr_TR.UTF-8", "TZ": "Asia/Kathmandu"]),
+        (
+          "plain", Command.release,
+          ["GLIBC_TUNABLES": "glibc.cpu.hwcaps=-FMA,-AVX2,-FMA4", "LC_ALL": "tr_TR.UTF-8", "TZ": "Asia/Kathmandu"]
+        ),
       ] {
         let target = folder.appendingPathComponent(name)
         let outcome = try Command.run(
@@ -136,7 +141,8 @@ struct CompareCommandTests {
     let header = lines[0].split(separator: ",").map(String.init)
     return lines.dropFirst().map { line in
       Dictionary(
-        uniqueKeysWithValues: zip(header, line.split(separator: ",", omittingEmptySubsequences: false).map(String.init)))
+        uniqueKeysWithValues: zip(header, line.split(separator: ",", omittingEmptySubsequences: false).map(String.init))
+      )
     }
   }
 }

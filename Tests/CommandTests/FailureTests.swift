@@ -80,13 +80,13 @@ struct FailureTests {
       try FileManager.default.createDirectory(
         at: folder.appendingPathComponent("designs"), withIntermediateDirectories: true)
       try """
-        design: odd
-        base: kvm-virtio
-        title: a design with a step that has no price
-        paths:
-          cpuid:
-            - {step: hypercall_dispatch, place: host_kernel}
-        """.write(to: folder.appendingPathComponent("designs/odd.yaml"), atomically: true, encoding: .utf8)
+      design: odd
+      base: kvm-virtio
+      title: a design with a step that has no price
+      paths:
+        cpuid:
+          - {step: hypercall_dispatch, place: host_kernel}
+      """.write(to: folder.appendingPathComponent("designs/odd.yaml"), atomically: true, encoding: .utf8)
       try FileManager.default.copyItem(
         at: Command.root.appendingPathComponent("scenarios/one-vm.yaml"), to: folder.appendingPathComponent("s.yaml"))
       let outcome = try Command.run("run", "s.yaml", "-o", "out", "--set", "hosts.node.design=odd", in: folder)

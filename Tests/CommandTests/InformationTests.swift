@@ -45,7 +45,8 @@ struct InformationTests {
     #expect(outcome.status == 0, "\(outcome.errors)")
   }
 
-  @Test("Every command has a help text that fits 80 columns", arguments: ["", "run", "compare", "check", "explain", "list"])
+  @Test(
+    "Every command has a help text that fits 80 columns", arguments: ["", "run", "compare", "check", "explain", "list"])
   func help(command: String) throws {
     let outcome = try Command.run([command, "--help"].filter { !$0.isEmpty }, environment: ["COLUMNS": "80"])
     #expect(outcome.status == 0)

@@ -5,7 +5,8 @@ import Testing
 ///
 /// The table is not part of the project; without it the test is skipped.
 struct PublishedTableTests {
-  static let table = Command.root.deletingLastPathComponent().appendingPathComponent("shared/data/published/published.csv")
+  static let table = Command.root.deletingLastPathComponent().appendingPathComponent(
+    "shared/data/published/published.csv")
 
   @Test(
     "The profile's published prices follow from the rows that they name",

@@ -20,7 +20,7 @@ struct QueueingTheoryTests {
       """
           arrivals: {process: poisson, rate: \(rate)/s}
           service: {distribution: exponential, mean: 1 ms}
-      """, duration: "60 s", warmup: "5 s")
+      """, duration: "30 s", warmup: "2 s")
     let interval = try meanLatency(scenario)
     let theory = 1e-3 / (1 - rate * 1e-3)
     #expect(interval.lower <= theory && theory <= interval.upper, "\(interval) against \(theory)")
@@ -33,7 +33,7 @@ struct QueueingTheoryTests {
           arrivals: {process: poisson, rate: 600/s}
           service: {distribution: exponential, mean: 1 ms}
           discipline: fcfs
-      """, duration: "60 s", warmup: "5 s")
+      """, duration: "30 s", warmup: "2 s")
     let interval = try meanLatency(scenario)
     #expect(interval.lower <= 2.5e-3 && 2.5e-3 <= interval.upper, "\(interval) against 2.5 ms")
   }
@@ -44,7 +44,7 @@ struct QueueingTheoryTests {
       """
           arrivals: {process: poisson, rate: 1400/s}
           service: {distribution: exponential, mean: 1 ms}
-      """, vcpus: 2, duration: "60 s", warmup: "5 s")
+      """, vcpus: 2, duration: "30 s", warmup: "2 s")
     let interval = try meanLatency(scenario)
     // C(2, a) = a²/(2 + a) for two servers; a = 1.4, ρ = 0.7.
     let delay = 1.4 * 1.4 / (2 + 1.4)
@@ -59,7 +59,7 @@ struct QueueingTheoryTests {
           arrivals: {process: poisson, rate: 600/s}
           service: {distribution: deterministic, mean: 1 ms}
           discipline: fcfs
-      """, duration: "60 s", warmup: "5 s")
+      """, duration: "30 s", warmup: "2 s")
     let interval = try meanLatency(scenario)
     let theory = 1e-3 * (1 + 0.6 / (2 * (1 - 0.6)))
     #expect(interval.lower <= theory && theory <= interval.upper, "\(interval) against \(theory)")
@@ -73,7 +73,7 @@ struct QueueingTheoryTests {
       """
           arrivals: {process: poisson, rate: 600/s}
           service: {distribution: hyperexponential, mean: 1 ms, cv: 2}
-      """, duration: "120 s", warmup: "5 s")
+      """, duration: "40 s", warmup: "2 s")
     let interval = try meanLatency(scenario)
     #expect(interval.lower <= 2.5e-3 * 1.02 && 2.5e-3 * 0.98 <= interval.upper, "\(interval) against 2.5 ms")
     #expect(interval.upper < 3e-3)
@@ -85,7 +85,7 @@ struct QueueingTheoryTests {
       """
           arrivals: {process: closed, clients: 10, think: 9 ms}
           service: {distribution: exponential, mean: 1 ms}
-      """, duration: "60 s", warmup: "5 s")
+      """, duration: "30 s", warmup: "2 s")
     let model = try Support.model(scenario)
     let rates = try (1...10).map { try Support.exit(model, replication: $0).workloads[0].throughput }
     // p_n ∝ N!/(N−n)! (S/Z)^n; throughput = (1 − p_0)/S.
