@@ -24,8 +24,7 @@ struct FluidResult {
     }
     return RunResult(
       model: model, replication: replication, fidelity: .fluid, exits: exits,
-      hosts: model.hosts.indices.map { hostRow($0, vms: rows, exits: exits) }, vms: rows,
-      workloads: model.workloads.indices.map { workloadRow($0) }, events: 0, warnings: [])
+      vms: rows, workloads: model.workloads.indices.map { workloadRow($0) }, events: 0)
   }
 
   private func exitRows(of vm: Int) -> [RunResult.ExitRow] {
@@ -81,17 +80,6 @@ struct FluidResult {
     case .batch: return end != nil ? 1 : 0
     default: return Int64((expectations[index].throughput * seconds).rounded())
     }
-  }
-
-  private func hostRow(_ index: Int, vms rows: [RunResult.VMRow], exits: [RunResult.ExitRow]) -> RunResult.HostRow {
-    let host = model.hosts[index]
-    var virtualization = [Int64](repeating: 0, count: Place.allCases.count)
-    for row in exits where row.host == index { virtualization[Int(row.place.rawValue)] += row.nanoseconds }
-    let guest = rows.reduce(0) { $0 + ($1.host == index ? $1.guest : 0) }
-    let capacity = Int64(host.cores) * model.window.nanoseconds
-    return RunResult.HostRow(
-      name: host.name, design: host.design.choice.label, profile: host.design.profile.name, cores: host.cores,
-      guest: guest, virtualization: virtualization, idle: capacity - guest - virtualization.reduce(0, +))
   }
 
   private func workloadRow(_ index: Int) -> RunResult.WorkloadRow {

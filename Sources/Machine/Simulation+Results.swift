@@ -21,8 +21,7 @@ extension Simulation {
     }
     return RunResult(
       model: model, replication: Int(replication), fidelity: .exit, exits: exits,
-      hosts: hosts.indices.map { hostRow($0, vms: rows, exits: exits) }, vms: rows,
-      workloads: model.workloads.indices.map { workloadRow($0) }, events: eventCount, warnings: [])
+      vms: rows, workloads: model.workloads.indices.map { workloadRow($0) }, events: eventCount)
   }
 
   private func exitRows() -> [RunResult.ExitRow] {
@@ -67,17 +66,6 @@ extension Simulation {
     case .program: vms[vm].done
     case .batch: vms[vm].finishedAt >= 0 ? 1 : 0
     }
-  }
-
-  private func hostRow(_ index: Int, vms rows: [RunResult.VMRow], exits: [RunResult.ExitRow]) -> RunResult.HostRow {
-    let host = model.hosts[index]
-    var virtualization = [Int64](repeating: 0, count: Place.allCases.count)
-    for row in exits where row.host == index { virtualization[Int(row.place.rawValue)] += row.nanoseconds }
-    let guest = rows.reduce(0) { $0 + ($1.host == index ? $1.guest : 0) }
-    let capacity = Int64(host.cores) * model.window.nanoseconds
-    return RunResult.HostRow(
-      name: host.name, design: host.design.choice.label, profile: host.design.profile.name, cores: host.cores,
-      guest: guest, virtualization: virtualization, idle: capacity - guest - virtualization.reduce(0, +))
   }
 
   private func workloadRow(_ index: Int) -> RunResult.WorkloadRow {

@@ -227,10 +227,12 @@ public struct RunResult: Sendable {
   /// The probabilities whose quantiles the exit-level engine reports.
   public static let reportedQuantiles = [0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.999]
 
-  /// Creates a result.
+  /// Creates a result; the hosts' accounts follow from those of their VMs.
+  ///
+  /// - Complexity: O(rows).
   public init(
-    model: SimulationModel, replication: Int, fidelity: Fidelity, exits: [ExitRow], hosts: [HostRow], vms: [VMRow],
-    workloads: [WorkloadRow], events: Int64, warnings: [String]
+    model: SimulationModel, replication: Int, fidelity: Fidelity, exits: [ExitRow], vms: [VMRow],
+    workloads: [WorkloadRow], events: Int64
   ) {
     scenario = model.scenario
     design = model.designLabel
@@ -239,12 +241,29 @@ public struct RunResult: Sendable {
     self.fidelity = fidelity
     window = model.window
     self.exits = exits
-    self.hosts = hosts
+    hosts = Self.hostRows(of: model, exits: exits, vms: vms)
     self.vms = vms
     self.workloads = workloads
     self.events = events
-    self.warnings = model.warnings + warnings
+    warnings = model.warnings
     provenance = Self.provenance(of: model)
+  }
+
+  /// What is neither guest work nor virtualization of a host's cores is idle time.
+  private static func hostRows(of model: SimulationModel, exits: [ExitRow], vms: [VMRow]) -> [HostRow] {
+    var virtualization = [[Int64]](
+      repeating: [Int64](repeating: 0, count: Place.allCases.count), count: model.hosts.count)
+    var guest = [Int64](repeating: 0, count: model.hosts.count)
+    for row in exits { virtualization[row.host][Int(row.place.rawValue)] += row.nanoseconds }
+    for vm in vms { guest[vm.host] += vm.guest }
+    return model.hosts.indices.map { index in
+      let host = model.hosts[index]
+      let capacity = Int64(host.cores) * model.window.nanoseconds
+      return HostRow(
+        name: host.name, design: host.design.choice.label, profile: host.design.profile.name, cores: host.cores,
+        guest: guest[index], virtualization: virtualization[index],
+        idle: capacity - guest[index] - virtualization[index].reduce(0, +))
+    }
   }
 
   /// The prices of all steps that the compiled designs of the model hold, by profile and step.

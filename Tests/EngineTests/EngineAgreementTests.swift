@@ -20,7 +20,8 @@ struct EngineAgreementTests {
 
   @Test("Means, and exits by reason above 1 %, agree within 2 %", arguments: cases)
   func agreement(scenario name: String, design: String) throws {
-    let model = try Support.model(try Support.shipped(name), design: design)
+    let edits = name == "compare-hypervisors" ? ["duration=4 s"] : []
+    let model = try Support.model(try Support.shipped(name, edits: edits), design: design)
     let exit = try (1...2).map { try Support.exit(model, replication: $0) }
     let fluid = try Support.fluid(model)
     for metric in Self.metrics {

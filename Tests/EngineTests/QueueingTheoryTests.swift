@@ -16,11 +16,7 @@ struct QueueingTheoryTests {
 
   @Test("M/M/1: T = S/(1 − ρ)", arguments: [500.0, 700.0])
   func mm1(rate: Double) throws {
-    let scenario = try Support.oneVM(
-      """
-          arrivals: {process: poisson, rate: \(rate)/s}
-          service: {distribution: exponential, mean: 1 ms}
-      """, duration: "30 s", warmup: "2 s")
+    let scenario = try Support.shipped("mm1", edits: ["workloads.queue.arrivals.rate=\(rate)/s", "duration=30 s"])
     let interval = try meanLatency(scenario)
     let theory = 1e-3 / (1 - rate * 1e-3)
     #expect(interval.lower <= theory && theory <= interval.upper, "\(interval) against \(theory)")
@@ -40,12 +36,7 @@ struct QueueingTheoryTests {
 
   @Test("M/M/2: T = S [1 + C/(2 (1 − ρ))]")
   func mm2() throws {
-    let scenario = try Support.oneVM(
-      """
-          arrivals: {process: poisson, rate: 1400/s}
-          service: {distribution: exponential, mean: 1 ms}
-      """, vcpus: 2, duration: "30 s", warmup: "2 s")
-    let interval = try meanLatency(scenario)
+    let interval = try meanLatency(try Support.shipped("mm2", edits: ["duration=30 s"]))
     // C(2, a) = a²/(2 + a) for two servers; a = 1.4, ρ = 0.7.
     let delay = 1.4 * 1.4 / (2 + 1.4)
     let theory = 1e-3 * (1 + delay / (2 * (1 - 0.7)))

@@ -19,8 +19,10 @@ enum Support {
     try ScenarioReader.read(bytes: Array(text.utf8), file: "test.yaml").scenario
   }
 
-  static func shipped(_ name: String) throws -> Scenario {
-    try ScenarioReader.read(path: "\(root)/scenarios/\(name).yaml").scenario
+  static func shipped(_ name: String, edits: [String] = []) throws -> Scenario {
+    try ScenarioReader.read(
+      path: "\(root)/scenarios/\(name).yaml", edits: edits.compactMap { DocumentEdit($0) }
+    ).scenario
   }
 
   static func model(
