@@ -209,34 +209,28 @@ private struct ModelAssembly {
     }
     guard let slot = candidates.max(by: { isFuller($0, than: $1) }) else { return false }
     let design = hosts[slot].design
+    let hostGroup = scenario.hosts[slots[slot].group]
+    let before = faults.count
     let needed = group.memory.bytes + design.choice.design.memory.perVM
-    guard slots[slot].freeMemory >= needed else {
+    if slots[slot].freeMemory < needed {
       fault(
         group.location,
         "vm '\(name)' needs \(ByteCount(bytes: needed)) of memory, but no host has more than "
           + "\(ByteCount(bytes: max(0, slots[slot].freeMemory))) left; memory is not overcommitted")
-      return false
     }
-    let hostGroup = scenario.hosts[slots[slot].group]
     if group.vcpus > hosts[slot].cores {
       fault(
         group.location,
         "vm '\(name)' has \(group.vcpus) vCPUs, but host '\(hosts[slot].name)' has only \(hosts[slot].cores) cores")
-      return false
     }
-    var nic: Int?
-    if let wanted = group.nic {
-      nic = hostGroup.nics.firstIndex { $0.name == wanted }
-      if nic == nil {
-        fault(
-          group.location, unknown("nic", wanted, among: hostGroup.nics.map(\.name)) + " on host '\(hostGroup.name)'")
-        return false
-      }
+    let nic = group.nic.flatMap { wanted in hostGroup.nics.firstIndex { $0.name == wanted } }
+    if let wanted = group.nic, nic == nil {
+      fault(group.location, unknown("nic", wanted, among: hostGroup.nics.map(\.name)) + " on host '\(hostGroup.name)'")
     }
     if let wanted = group.disk, !hostGroup.disks.contains(wanted) {
       fault(group.location, unknown("disk", wanted, among: hostGroup.disks) + " on host '\(hostGroup.name)'")
-      return false
     }
+    guard faults.count == before else { return false }
     let key = LoadKey(vmGroup: index, hostGroup: slots[slot].group)
     if loads[key] == nil {
       let load = OperationLoad(

@@ -47,7 +47,7 @@ struct Explanation {
     }
     let total =
       "total: \(Self.time(cost.nativeMean)) native, \(Self.time(cost.synchronousMean)) added on the vCPU, "
-      + "\(Self.time(cost.asynchronousMean)) elsewhere, \(cost.exits) exits; bare host \(Self.time(cost.bareHostMean))"
+      + "\(Self.time(cost.asynchronousMean)) elsewhere, exits: \(cost.exits); bare host \(Self.time(cost.bareHostMean))"
     return lines + Self.wrapped(total, indent: "  ")
   }
 

@@ -22,7 +22,7 @@ enum SummaryText {
         return values.count == own.count && !values.isEmpty ? values.reduce(0, +) / Double(values.count) : nil
       }
       return Line(
-        design: shortened(design, to: 22),
+        design: shortened(design, to: 26),
         values: [
           number(mean(.throughput)), time(mean(.latencyP50)), time(mean(.latencyP99)),
           percent(mean(.virtualizationOverhead)), decimal(mean(.exitsPerRequest)), percent(mean(.overheadAssumed)),
@@ -32,7 +32,7 @@ enum SummaryText {
       [Column(title: "design", value: line.design, align: .left)]
         + zip(headers, line.values).map { Column(title: $0, value: $1, align: .right) }
     }
-    return table.string(for: lines, style: Style.psql) ?? ""
+    return table.string(for: lines, style: Style.simple) ?? ""
   }
 
   /// All summary rows as JSON.

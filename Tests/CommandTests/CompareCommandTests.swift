@@ -21,7 +21,7 @@ struct CompareCommandTests {
       let lines = outcome.output.split(separator: "\n").filter { !$0.hasPrefix("results:") }
       #expect(lines.allSatisfy { $0.count <= 80 })
       for design in ["bare-metal", "container", "kvm-virtio", "kvm-shadow"] {
-        #expect(outcome.output.contains("| \(design)"))
+        #expect(outcome.output.contains("\n\(design) "))
       }
       let files = try Command.files(in: target)
       #expect(
