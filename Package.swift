@@ -21,7 +21,7 @@ let package = Package(
     .target(name: "Statistics", dependencies: ["CGSL"]),
     .target(name: "Tables"),
     // Floor 2: clock, pending events, random streams, observation.
-    .target(name: "EventKernel", dependencies: ["Quantities", "Statistics"]),
+    .target(name: "EventKernel", dependencies: ["CGSL", "Quantities", "Statistics"]),
     // Floor 3: the vocabulary and the cost model.
     .target(name: "Virtualization", dependencies: ["Quantities", "Statistics", "EventKernel"]),
     // Floor 4: what both engines take and give.
@@ -61,6 +61,7 @@ let package = Package(
     .testTarget(
       name: "EventKernelTests",
       dependencies: [
+        "CGSL",
         "EventKernel", "Quantities", "Statistics", .product(name: "HeapModule", package: "swift-collections"),
       ]),
     .testTarget(

@@ -8,7 +8,8 @@ extension Expectation where Value == Distribution {
     [
       ("deterministic", ["mean"]), ("uniform", ["from", "to"]), ("exponential", ["mean"]),
       ("erlang", ["mean", "stages"]), ("gamma", ["mean", "cv"]), ("hyperexponential", ["mean", "cv"]),
-      ("lognormal", ["mean", "cv"]),
+      ("lognormal", ["mean", "cv"]), ("weibull", ["mean", "cv"]), ("pareto", ["mean", "cv"]),
+      ("normal", ["mean", "deviation"]),
     ]
   }
 
@@ -19,7 +20,7 @@ extension Expectation where Value == Distribution {
       guard case .text(let family)? = node["distribution"]?.content,
         let keys = families.first(where: { $0.name == family })?.keys
       else {
-        let all = ["distribution", "mean", "from", "to", "stages", "cv"]
+        let all = ["distribution", "mean", "from", "to", "stages", "cv", "deviation"]
         guard let fields = reader.fields(of: node, in: "a service time", known: all) else { return nil }
         _ = reader.required("distribution", in: fields, .word("distribution", among: known))
         return nil
@@ -40,12 +41,19 @@ extension DocumentReader {
       let stages = required("stages", in: fields, .integer(in: 1...10_000))
       guard let mean, let stages else { return nil }
       return .erlang(shape: stages, mean: mean)
-    case "gamma", "lognormal":
+    case "gamma", "lognormal", "weibull", "pareto":
       let variation = required("cv", in: fields, .real("a number above 0, at most 1000") { $0 > 0 && $0 <= 1000 })
       guard let mean, let variation else { return nil }
-      return family == "gamma"
-        ? .gamma(mean: mean, coefficientOfVariation: variation)
-        : .lognormal(mean: mean, coefficientOfVariation: variation)
+      switch family {
+      case "gamma": return .gamma(mean: mean, coefficientOfVariation: variation)
+      case "weibull": return .weibull(mean: mean, coefficientOfVariation: variation)
+      case "pareto": return .pareto(mean: mean, coefficientOfVariation: variation)
+      default: return .lognormal(mean: mean, coefficientOfVariation: variation)
+      }
+    case "normal":
+      let deviation = required("deviation", in: fields, .positiveTime).map { Double($0.nanoseconds) }
+      guard let mean, let deviation else { return nil }
+      return .truncatedNormal(parentMean: mean, parentStandardDeviation: deviation)
     case "hyperexponential":
       let variation = required("cv", in: fields, .real("a number above 1, at most 1000") { $0 > 1 && $0 <= 1000 })
       guard let mean, let variation else { return nil }

@@ -48,7 +48,7 @@ extension RandomStream {
 
   /// A normal deviate beyond the start of the tail (Marsaglia, "Generating a variable from the tail of the normal
   /// distribution", 1964).
-  private mutating func nextNormalTail(isNegative: Bool) -> Double {
+  mutating func nextNormalTail(isNegative: Bool) -> Double {
     let start = Ziggurat.normal[1]
     while true {
       let excess = nextExponential() / start

@@ -46,18 +46,21 @@ public struct RandomStream: Sendable {
 
   /// 64 random bits: the next two words, the earlier one in the low half.
   public mutating func nextUInt64() -> UInt64 {
-    if used == 4 { refill() }
-    switch used {
-    case 0:
-      used = 2
-      return firstWords
-    case 2:
+    if used == 2 {
       used = 4
       return secondWords
-    default:
-      let low = nextUInt32()
-      return UInt64(nextUInt32()) << 32 | UInt64(low)
     }
+    if used & 1 == 1 { return nextUInt64FromOddPosition() }
+    if used == 4 { refill() }
+    used = 2
+    return firstWords
+  }
+
+  // Rare, and apart so that the usual way stays short.
+  @inline(never)
+  private mutating func nextUInt64FromOddPosition() -> UInt64 {
+    let low = nextUInt32()
+    return UInt64(nextUInt32()) << 32 | UInt64(low)
   }
 
   /// A uniform deviate in the open interval (0, 1): a multiple of 2^-53, each with the same probability.
@@ -83,6 +86,7 @@ public struct RandomStream: Sendable {
     return Int(product.high)
   }
 
+  @inline(never)
   private mutating func refill() {
     let words = Philox.words(
       counter: (

@@ -45,6 +45,9 @@ public struct Experiment: Sendable {
     models.indices.flatMap { model in (1...replications).map { Run(model: model, replication: $0) } }
   }
 
+  /// How many runs there are.
+  public var count: Int { models.count * replications }
+
   /// Remarks of all models, each once.
   public var warnings: [String] {
     var seen: [String] = []

@@ -45,12 +45,6 @@ public enum ChiSquared {
   }
 }
 
-private func checkProbability(_ probability: Double) throws(StatisticsError) {
-  guard probability > 0, probability < 1 else {
-    throw .outOfRange(argument: "probability", value: probability, expected: "a number between 0 and 1, exclusive")
-  }
-}
-
 private func checkDegreesOfFreedom(_ degrees: Double) throws(StatisticsError) {
   guard degrees > 0, degrees < .infinity else {
     throw .outOfRange(argument: "degrees of freedom", value: degrees, expected: "a finite number above 0")

@@ -31,9 +31,7 @@ public func meanInterval(
   of values: [Double], confidence: Double
 ) throws(StatisticsError) -> (mean: Double, interval: Interval) {
   guard values.count >= 2 else { throw .tooFewValues(count: values.count, needed: 2) }
-  guard confidence > 0, confidence < 1 else {
-    throw .outOfRange(argument: "confidence", value: confidence, expected: "a number between 0 and 1, exclusive")
-  }
+  try checkConfidence(confidence)
   var tally = Tally()
   for value in values {
     guard value.isFinite else {

@@ -8,6 +8,8 @@ public enum StatisticsError: Error, Hashable, CustomStringConvertible {
   case tooFewValues(count: Int, needed: Int)
   /// Two samples that should be paired have different sizes.
   case unequalCounts(first: Int, second: Int)
+  /// A system of linear equations that determines only `rank` of its `columns` coefficients.
+  case rankDeficient(rank: Int, columns: Int)
   /// The GNU Scientific Library gave up with the given error code.
   case library(function: String, code: Int32)
 
@@ -17,8 +19,24 @@ public enum StatisticsError: Error, Hashable, CustomStringConvertible {
     case .outOfRange(let argument, let value, let expected): "\(argument) is \(value); expected \(expected)"
     case .tooFewValues(let count, let needed): "\(count) values given; expected at least \(needed)"
     case .unequalCounts(let first, let second): "\(first) values paired with \(second); expected as many"
+    case .rankDeficient(let rank, let columns):
+      "the system determines \(rank) of \(columns) coefficients; expected all"
     case .library(let function, let code): "\(function) failed: \(String(cString: gsl_strerror(code)))"
     }
+  }
+}
+
+/// Throws unless a probability lies between 0 and 1, exclusive.
+func checkProbability(_ probability: Double) throws(StatisticsError) {
+  guard probability > 0, probability < 1 else {
+    throw .outOfRange(argument: "probability", value: probability, expected: "a number between 0 and 1, exclusive")
+  }
+}
+
+/// Throws unless a confidence lies between 0 and 1, exclusive.
+func checkConfidence(_ confidence: Double) throws(StatisticsError) {
+  guard confidence > 0, confidence < 1 else {
+    throw .outOfRange(argument: "confidence", value: confidence, expected: "a number between 0 and 1, exclusive")
   }
 }
 

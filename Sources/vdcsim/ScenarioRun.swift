@@ -22,6 +22,7 @@ struct ScenarioRun {
     for warning in experiment.warnings where !options.quiet { printError("warning: \(warning)") }
 
     Interruption.install()
+    if options.verbose { printError("\(experiment.count) runs, \(options.jobCount) at a time") }
     let progress = Progress(isQuiet: options.quiet)
     let runner = LocalRunner(
       jobs: options.jobCount, isCancelled: { Interruption.isRequested },

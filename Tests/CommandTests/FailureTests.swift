@@ -103,14 +103,20 @@ struct FailureTests {
       process.executableURL = Command.executable
       process.arguments = [
         "run", Command.root.path + "/scenarios/one-vm.yaml", "-o", "out", "--set", "duration=600 s",
-        "--replications", "50",
+        "--replications", "50", "--verbose",
       ]
       process.currentDirectoryURL = folder
-      process.standardError = FileHandle.nullDevice
+      let errors = Pipe()
+      process.standardError = errors
       process.standardOutput = FileHandle.nullDevice
       try process.run()
-      // The runs take minutes; the signal is repeated only until the handler is in place and the process ends.
-      usleep(500_000)
+      // The runs take minutes; they are announced once the signal's handler is in place.
+      var announced = ""
+      while !announced.contains("50 runs") {
+        let data = errors.fileHandleForReading.availableData
+        guard !data.isEmpty else { break }
+        announced += String(decoding: data, as: UTF8.self)
+      }
       process.interrupt()
       process.waitUntilExit()
       #expect(process.terminationStatus == 130)

@@ -107,7 +107,8 @@ import Virtualization
     ("gama, mean: 1 us", "17:29: error: unknown distribution 'gama' (did you mean 'gamma'?)"),
     (
       "[gamma], mean: 1 us",
-      "17:29: error: expected deterministic, uniform, exponential, erlang, gamma, hyperexponential or lognormal, found a list"
+      "17:29: error: expected deterministic, uniform, exponential, erlang, gamma, hyperexponential, lognormal, weibull, "
+        + "pareto or normal, found a list"
     ),
   ])
   func distributionFault(parameters: String, message: String) {

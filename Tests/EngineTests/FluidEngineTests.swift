@@ -73,7 +73,8 @@ struct FluidEngineTests {
     let station = GuestStation(
       servers: 1, arrivals: 0.5e-3, job: 1000, afterwork: 0, wake: 100, halt: 0, variability: 1)
     // S/(1 − ρ) + (2D + λD²)/(2 (1 + λD)).
-    let expected = 2000 + (2 * 100 + 0.5e-3 * 100 * 100) / (2 * (1 + 0.5e-3 * 100))
+    let arrivalsWhileWaking: Double = 0.5e-3 * 100
+    let expected: Double = 2000 + 100 * (2 + arrivalsWhileWaking) / (2 * (1 + arrivalsWhileWaking))
     #expect(abs((station.sojourn ?? 0) - expected) < 1e-9)
     #expect(abs(station.wakesPerJob - 0.5 / (1 + 0.05)) < 1e-12)
   }

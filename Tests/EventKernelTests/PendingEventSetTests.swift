@@ -1,66 +1,7 @@
 import EventKernel
-import HeapModule
 import Testing
 
-/// How much later than now the events of a workload happen.
-enum Increments: String, CaseIterable, Sendable {
-  case exponential, constant, manyTies, zero, heavyTail, alternating
-
-  func next(_ stream: inout RandomStream) -> Int64 {
-    switch self {
-    case .exponential: Int64(stream.nextExponential(mean: 1e6))
-    case .constant: 1000
-    case .manyTies: Int64(stream.nextInteger(below: 4))
-    case .zero: 0
-    case .heavyTail: Int64(1000 / stream.nextUniform().squareRoot())
-    case .alternating: stream.nextInteger(below: 2) == 0 ? 1 : 1_000_000_000_000
-    }
-  }
-}
-
 @Suite struct PendingEventSetTests {
-  private struct Key: Comparable {
-    let time: Int64
-    let sequence: UInt32
-
-    static func < (one: Key, other: Key) -> Bool {
-      (one.time, one.sequence) < (other.time, other.sequence)
-    }
-  }
-
-  /// The set grows, is held and shrinks, over and over, in step with an ordinary heap of (time, sequence).
-  @Test(arguments: Increments.allCases)
-  func ordersByTimeThenInsertion(increments: Increments) {
-    let set = PendingEventSet()
-    var reference = Heap<Key>()
-    var stream = RandomStream(seed: 11, replication: 0, entity: 0, purpose: 0)
-    var now: Int64 = 0
-    var sequence: UInt32 = 0
-    var mistakes = 0
-    for step in 0..<34_000 {
-      let growth = [7, 5, 3][step / 1_500 % 3]
-      if stream.nextInteger(below: 10) < growth {
-        let time = now + increments.next(&stream)
-        set.insert(Event(time: time, kind: 1, handle: sequence))
-        reference.insert(Key(time: time, sequence: sequence))
-        sequence += 1
-      } else {
-        if set.nextTime != reference.min?.time { mistakes += 1 }
-        let event = set.popFirst()
-        let expected = reference.popMin()
-        if event?.time != expected?.time || event?.handle != expected?.sequence { mistakes += 1 }
-        now = event?.time ?? now
-      }
-      if set.count != reference.count { mistakes += 1 }
-    }
-    while let expected = reference.popMin() {
-      let event = set.popFirst()
-      if event?.time != expected.time || event?.handle != expected.sequence { mistakes += 1 }
-    }
-    #expect(mistakes == 0)
-    #expect(set.popFirst() == nil && set.count == 0 && set.nextTime == nil)
-  }
-
   @Test func eventsAtOneTimeComeInTheOrderOfInsertion() {
     let set = PendingEventSet()
     for handle in 0..<1000 as Range<UInt32> { set.insert(Event(time: 7, kind: 0, handle: handle)) }
@@ -69,7 +10,7 @@ enum Increments: String, CaseIterable, Sendable {
 
   @Test func payloadsComeBackWhole() {
     let set = PendingEventSet()
-    let event = Event(time: -3, kind: 200, handle: 0xdead_beef, generation: 0xab_cdef)
+    let event = Event(time: 3, kind: 200, handle: 0xdead_beef, generation: 0xab_cdef)
     set.insert(event)
     #expect(set.popFirst() == event)
   }
@@ -91,20 +32,101 @@ enum Increments: String, CaseIterable, Sendable {
     #expect(set.popFirst(notAfter: .max) == nil)
   }
 
+  @Test func nextTimeIsThatOfTheFirstEventWhereverItLies() {
+    let set = PendingEventSet()
+    #expect(set.nextTime == nil)
+    for index in 0..<2_000 as Range<Int64> { set.insert(Event(time: 5_000_000 - index * 7, kind: 0, handle: 0)) }
+    for index in (0..<2_000 as Range<Int64>).reversed() {
+      #expect(set.nextTime == 5_000_000 - index * 7)
+      #expect(set.popFirst()?.time == 5_000_000 - index * 7)
+    }
+    #expect(set.nextTime == nil)
+  }
+
   @Test func removingAllMakesTheSetAsNew() {
     let set = PendingEventSet()
-    for handle in 0..<300 as Range<UInt32> { set.insert(Event(time: 50 + Int64(handle), kind: 0, handle: handle)) }
+    for handle in 0..<3_000 as Range<UInt32> { set.insert(Event(time: 50 + Int64(handle), kind: 0, handle: handle)) }
     _ = set.popFirst()
     set.removeAll()
     #expect(set.count == 0 && set.nextTime == nil && set.popFirst() == nil)
-    set.insert(Event(time: -8, kind: 0, handle: 4))
-    #expect(set.popFirst()?.time == -8)
+    set.insert(Event(time: 8, kind: 0, handle: 4))
+    #expect(set.popFirst()?.time == 8)
   }
 
-  @Test func extremeTimes() {
+  @Test(arguments: [1, 100])
+  func extremeTimes(copies: Int) {
     let set = PendingEventSet()
-    for time in [Int64.max, 0, .min, 1, -1] { set.insert(Event(time: time, kind: 0, handle: 0)) }
-    for time in [Int64.min, -1, 0, 1, .max] { #expect(set.popFirst()?.time == time) }
+    let times: [Int64] = [.max, 0, 1 << 62, 1, .max - 1]
+    for time in times { for _ in 0..<copies { set.insert(Event(time: time, kind: 0, handle: 0)) } }
+    #expect(set.popFirst(notAfter: -1) == nil)
+    for time in times.sorted() { for _ in 0..<copies { #expect(set.popFirst()?.time == time) } }
+    #expect(set.popFirst() == nil)
+  }
+
+  /// More events than fit in the memory that the set takes at first: it grows slab by slab, up to huge pages.
+  @Test func growsByManySlabs() {
+    let set = PendingEventSet()
+    let count = 300_000
+    var time: Int64 = 1
+    for handle in 0..<UInt32(count) {
+      time = time &* 48_271 % 0x7fff_ffff
+      set.insert(Event(time: time, kind: 0, handle: handle))
+    }
+    #expect(set.count == count)
+    var isSorted = true
+    var (previous, taken): (Int64, Int) = (0, 0)
+    while let event = set.popFirst() {
+      if event.time < previous { isSorted = false }
+      previous = event.time
+      taken += 1
+    }
+    #expect(isSorted && taken == count)
+  }
+
+  @Test func compactionRemovesStaleEventsOnly() {
+    let set = PendingEventSet()
+    var generations = [UInt32](repeating: 0, count: 3_000)
+    for handle in 0..<3_000 {
+      set.insert(Event(time: Int64(handle * 31 % 1_000), kind: 0, handle: UInt32(handle)))
+    }
+    var outdated = 0
+    while !set.isMostlyStale {
+      // Of any three entities, two change their plans.
+      let handle = outdated / 2 * 3 + outdated % 2
+      generations[handle] += 1
+      set.noteStale()
+      outdated += 1
+    }
+    #expect(outdated == 1_501)
+    set.compact { $0.generation != generations[Int($0.handle)] }
+    #expect(set.count == 1_499 && !set.isMostlyStale)
+    var taken = 0
+    while let event = set.popFirst() {
+      #expect(generations[Int(event.handle)] == 0)
+      taken += 1
+    }
+    #expect(taken == 1_499)
+  }
+
+  @Test func eventsDroppedByTheCallerCountAsStaleNoLonger() {
+    let set = PendingEventSet()
+    for handle in 0..<1_000 as Range<UInt32> { set.insert(Event(time: Int64(handle), kind: 0, handle: handle)) }
+    for _ in 0..<501 { set.noteStale() }
+    #expect(set.isMostlyStale)
+    _ = set.popFirst()
+    set.noteDropped()
+    _ = set.popFirst()
+    set.noteDropped()
+    #expect(!set.isMostlyStale)
+  }
+
+  @Test func theSetCanBeCompactedToNothing() {
+    let set = PendingEventSet()
+    for handle in 0..<1_000 as Range<UInt32> { set.insert(Event(time: Int64(handle), kind: 0, handle: handle)) }
+    set.compact { _ in true }
+    #expect(set.count == 0 && set.popFirst() == nil)
+    set.insert(Event(time: 5, kind: 0, handle: 6))
+    #expect(set.popFirst()?.handle == 6)
   }
 
   @Test func thePastIsClosed() async {
@@ -113,6 +135,12 @@ enum Increments: String, CaseIterable, Sendable {
       set.insert(Event(time: 10, kind: 0, handle: 0))
       _ = set.popFirst()
       set.insert(Event(time: 9, kind: 0, handle: 0))
+    }
+  }
+
+  @Test func timeStartsAtZero() async {
+    await #expect(processExitsWith: .failure) {
+      PendingEventSet().insert(Event(time: -1, kind: 0, handle: 0))
     }
   }
 }

@@ -87,6 +87,10 @@ import Testing
   /// Bits as first computed: they must not depend on the processor or the kind of build.
   @Test func bitsAreTheSameEverywhere() {
     var stream = stream(seed: 99, replication: 1, entity: 2, purpose: 3)
+    let weibull = Sampler(.weibull(mean: 2, coefficientOfVariation: 1.7))
+    let pareto = Sampler(.pareto(mean: 2, coefficientOfVariation: 0.8))
+    let truncated = Sampler(.truncatedNormal(parentMean: 1, parentStandardDeviation: 1))
+    let empirical = Sampler(.empirical(values: [1, 2, 3, 4], weights: [0.1, 0.7, 1.3, 0.2]))
     var digest: UInt64 = 0
     for _ in 0..<500 {
       for value in [
@@ -94,10 +98,13 @@ import Testing
         stream.nextLognormal(mean: 2, coefficientOfVariation: 0.5), stream.nextGamma(shape: 0.4, scale: 2),
         stream.nextGamma(shape: 3, scale: 2), Double(stream.nextPoisson(mean: 4)),
         Double(stream.nextPoisson(mean: 400)), Double(stream.nextInteger(below: 1000)),
+        Double(stream.nextBinomial(trials: 30, probability: 0.2)),
+        Double(stream.nextBinomial(trials: 300, probability: 0.6)), weibull.sample(using: &stream),
+        pareto.sample(using: &stream), truncated.sample(using: &stream), empirical.sample(using: &stream),
       ] {
         digest = (digest ^ value.bitPattern) &* 0x100_0000_01b3
       }
     }
-    #expect(digest == 17_553_083_139_082_543_925)
+    #expect(digest == 18_340_295_731_897_638_961)
   }
 }

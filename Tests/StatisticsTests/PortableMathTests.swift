@@ -106,6 +106,50 @@ private func error(_ value: Double, _ reference: Float80) -> Double {
     #expect((PortableMath.pow(base, exponent) - expected).magnitude <= expected.ulp)
   }
 
+  // From arithmetic with 30 digits.
+  @Test(arguments: [
+    (1e-10, 9.9999999995e-11), (-1e-5, -0.000010000050000333335833), (0.3, 0.26236426446749105204),
+    (-0.9, -2.302585092994045684), (5, 1.7917594692280550008), (1e-300, 1e-300), (0, 0), (-1, -.infinity),
+    (.infinity, .infinity),
+  ])
+  func logarithmsOfOneAndMore(x: Double, expected: Double) {
+    let value = PortableMath.logOnePlus(x)
+    #expect(value == expected || (value - expected).magnitude <= 3 * expected.ulp)
+  }
+
+  @Test func logarithmOfOneAndMoreStaysBelowItsErrorBound() {
+    var arguments = Arguments(seed: 5)
+    var worst = 0.0
+    for _ in 0..<10_000 {
+      for x in [arguments.nearOne() - 1, arguments.uniform(-1, 10)] where x != 0 {
+        worst = max(worst, error(PortableMath.logOnePlus(x), Foundation.log1p(Float80(x))))
+      }
+    }
+    #expect(worst < 3)
+  }
+
+  // From arithmetic with 30 digits.
+  @Test(arguments: [
+    (0.001, 6.9071788853838536825), (0.3, 1.0957979948180755217), (1.5, -0.12078223763524522235),
+    (7.25, 7.0521854507385394449), (40, 106.63176026064345913), (1000.5, 5908.6741758486774887), (1, 0), (2, 0),
+  ])
+  func logarithmsOfTheGammaFunction(x: Double, expected: Double) {
+    #expect((PortableMath.logGamma(x) - expected).magnitude <= 0x1p-46 * max(1, expected.magnitude))
+  }
+
+  @Test func logarithmOfTheGammaFunctionStaysBelowItsErrorBound() {
+    var arguments = Arguments(seed: 6)
+    for _ in 0..<5_000 {
+      for x in [arguments.uniform(0, 20), arguments.positive()] where x < 1e300 {
+        let expected = Foundation.lgamma(Float80(x)).0
+        let difference = (Float80(PortableMath.logGamma(x)) - expected).magnitude
+        #expect(difference <= 0x1p-46 * max(1, expected.magnitude))
+      }
+    }
+    #expect(PortableMath.logGamma(0) == .infinity && PortableMath.logGamma(.infinity) == .infinity)
+    #expect(PortableMath.logGamma(-0.5).isNaN && PortableMath.logGamma(.nan).isNaN)
+  }
+
   @Test func powersOfTwoAreExact() {
     for exponent in -1074...1023 {
       let expected = Double(sign: .plus, exponent: exponent, significand: 1)
