@@ -4,7 +4,7 @@ PACKAGES := libgsl-dev libmd-dev pkg-config
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 BUILD := swift build --explicit-target-dependency-import-check error
 
-.PHONY: run test lint packages release
+.PHONY: run test lint bench packages release
 
 run: release
 	.build/release/vdcsim compare scenarios/compare-hypervisors.yaml
@@ -15,6 +15,14 @@ test: release
 
 lint: packages
 	swift format lint -r -s Sources Tests Package.swift
+
+# Times the event kernel against C++ in the same run, and the engine; fails where a limit is missed.
+bench: export VDCSIM_BENCHMARKS = 1
+bench: packages
+	$(BUILD) -c release --scratch-path .build-bench --product KernelBenchmarks
+	$(BUILD) -c release --scratch-path .build-bench --product EngineBenchmarks
+	.build-bench/release/EngineBenchmarks
+	.build-bench/release/KernelBenchmarks --instructions
 
 release: packages
 	$(BUILD) -c release --product vdcsim

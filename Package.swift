@@ -75,3 +75,17 @@ let package = Package(
     .testTarget(name: "CommandTests", dependencies: ["vdcsim"]),
   ],
   swiftLanguageModes: [.v6])
+
+// Benchmarks come in only when asked for (`make bench`), so that ordinary builds never see them.
+if Context.environment["VDCSIM_BENCHMARKS"] != nil {
+  package.targets += [
+    .target(
+      name: "ReferenceQueues", path: "Tests/Benchmarks/ReferenceQueues", cxxSettings: [.unsafeFlags(["-O3"])]),
+    .executableTarget(
+      name: "KernelBenchmarks", dependencies: ["EventKernel", "ReferenceQueues"],
+      path: "Tests/Benchmarks/KernelBenchmarks"),
+    .executableTarget(
+      name: "EngineBenchmarks", dependencies: ["Documents", "Machine", "Model", "Virtualization"],
+      path: "Tests/Benchmarks/EngineBenchmarks"),
+  ]
+}

@@ -102,6 +102,7 @@ extension Simulation {
   }
 
   private mutating func cancelSliceEnd(host: Int) {
+    if hosts[host].isSliceScheduled { events.noteStale() }
     hosts[host].isSliceScheduled = false
     hosts[host].sliceGeneration &+= 1
   }
@@ -152,6 +153,7 @@ extension Simulation {
     threads[index].fraction = max(0, threads[index].begun + done - now * FineTime.unitsPerNanosecond)
     threads[index].remaining -= done
     threads[index].generation &+= 1
+    events.noteStale()
     if threads[index].activity == .job { jobs[Int(threads[index].current)].executed += done }
   }
 

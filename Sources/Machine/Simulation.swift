@@ -141,16 +141,42 @@ struct Simulation: ~Copyable {
     while let event = events.popFirst(notAfter: end) {
       now = event.time
       eventCount += 1
-      if eventCount & 0xffff == 0, isCancelled() { throw RunInterrupted() }
+      if eventCount & 0xffff == 0 {
+        if isCancelled() { throw RunInterrupted() }
+        if events.isMostlyStale { compactEvents() }
+      }
       let index = Int(event.handle)
       switch event.kind {
       case EventKind.burstEnd:
-        if threads[index].generation & Event.generationMask == event.generation { endBurst(index) }
+        if threads[index].generation & Event.generationMask == event.generation {
+          endBurst(index)
+        } else {
+          events.noteDropped()
+        }
       case EventKind.arrival: arrive(index)
       case EventKind.thinkEnd: submit(vm: index)
       case EventKind.sliceEnd:
-        if hosts[index].sliceGeneration & Event.generationMask == event.generation { endSlice(host: index) }
+        if hosts[index].sliceGeneration & Event.generationMask == event.generation {
+          endSlice(host: index)
+        } else {
+          events.noteDropped()
+        }
       default: break
+      }
+    }
+  }
+
+  /// Drops the events whose bursts and slices were cut.
+  private func compactEvents() {
+    let threads = threads.base
+    let hosts = hosts.base
+    events.compact { event in
+      switch event.kind {
+      case EventKind.burstEnd:
+        threads[Int(event.handle)].generation & Event.generationMask != event.generation
+      case EventKind.sliceEnd:
+        hosts[Int(event.handle)].sliceGeneration & Event.generationMask != event.generation
+      default: false
       }
     }
   }
