@@ -4,13 +4,14 @@ import Glibc
 ///
 /// A chunk starts at a multiple of its size: whether a slot is the first one beyond a chunk can be told from its address.
 /// Slot 0 links chunks to lists; the others hold events. Slabs go back to the system when the pool goes away.
+@usableFromInline
 struct ChunkPool {
-  typealias Chunk = UnsafeMutablePointer<Event>
+  @usableFromInline typealias Chunk = UnsafeMutablePointer<Event>
 
   /// Slots of a chunk, the link included.
-  static let slots = 128
+  @usableFromInline static let slots = 128
   /// Bytes of a chunk.
-  static let size = UInt(slots * MemoryLayout<Event>.stride)
+  @usableFromInline static let size = UInt(slots * MemoryLayout<Event>.stride)
   private static let hugePage = 2 << 20
 
   /// Chunks that were given back, the latest first.

@@ -19,7 +19,7 @@
 /// ```
 public final class PendingEventSet {
   // One constant pointer to everything that changes: no exclusivity checks on the way to it.
-  private let heap: UnsafeMutablePointer<RadixHeap>
+  @usableFromInline let heap: UnsafeMutablePointer<RadixHeap>
 
   /// Creates an empty set.
   public init() {
@@ -41,12 +41,14 @@ public final class PendingEventSet {
   public var nextTime: Int64? { heap.pointee.nextTime() }
 
   /// Adds an event. Its time must not lie before that of the last event taken out, nor below zero.
+  @inlinable
   public func insert(_ event: Event) {
     precondition(event.time >= heap.pointee.floor, "an event lies before zero or before the last one taken out")
     heap.pointee.insert(event)
   }
 
   /// Takes out the first event; nil when there is none.
+  @inlinable
   public func popFirst() -> Event? {
     popFirst(notAfter: .max)
   }
@@ -54,11 +56,20 @@ public final class PendingEventSet {
   /// Takes out the first event if it happens at `limit` or before; nil otherwise.
   ///
   /// When it returns nil, events may still be inserted before `limit`, as if nothing had been asked for.
+  @inlinable
   public func popFirst(notAfter limit: Int64) -> Event? {
     let heap = heap
     if heap.pointee.first == heap.pointee.end, !heap.pointee.refill(notAfter: limit) { return nil }
     if heap.pointee.first.pointee.time > limit { return nil }
     return heap.pointee.removeFirst()
+  }
+
+  /// The event that would be taken out after `ahead` others, if it is known already; nil otherwise. A handler may fetch
+  /// what that event will need into the cache. An event inserted later can still come before it.
+  @inlinable
+  public func upcoming(_ ahead: Int) -> Event? {
+    let slot = heap.pointee.first + ahead
+    return slot < heap.pointee.end ? slot.pointee : nil
   }
 
   /// Makes the set as new: without events, and open to events at any time from zero.
@@ -69,11 +80,13 @@ public final class PendingEventSet {
   // MARK: Stale events
 
   /// Takes notice that an event in the set has become stale.
+  @inlinable
   public func noteStale() {
     heap.pointee.staleCount &+= 1
   }
 
   /// Takes notice that an event that was taken out turned out to be stale.
+  @inlinable
   public func noteDropped() {
     heap.pointee.staleCount &-= 1
   }

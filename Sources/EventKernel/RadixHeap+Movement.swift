@@ -4,7 +4,7 @@ extension RadixHeap {
   /// The base never moves beyond `limit`, and `last` stays just below the base or moves beyond it, so an event may still
   /// be inserted at any time that is not past. A true return means that the first event lies in the bottom; it may still
   /// lie beyond the limit, but not if it came from `takeTies`.
-  @inline(never)
+  @usableFromInline @inline(never)
   mutating func refill(notAfter limit: Int64) -> Bool {
     first = bottom
     end = bottom
@@ -20,15 +20,45 @@ extension RadixHeap {
       if head == tail, level == 0 || end - tail - 1 <= RadixHeap.sortLimit {
         takeChunk(level: level, digit: digit)
         last = occupiedLevels == 0 ? .max : earliest | (1 << Int64(6 * level) - 1)
+        gather(notAfter: limit)
         return true
       }
       if level == 0 {
         takeTies(digit: digit)
         return true
       }
-      drain(level: level, digit: digit) { $0.append($1) }
+      distribute(level: level, digit: digit)
     }
     return false
+  }
+
+  /// Moves the events of a bucket, whose first possible time is the base, to lower levels. Below `level` all digits of the
+  /// base are zero: all but one in 64 events differ from it on the next level down, where their digit is the bucket.
+  @inline(__always)
+  private mutating func distribute(level: Int, digit: Int) {
+    let below = level &- 1
+    let shift = Int64(below &* 6)
+    drain(level: level, digit: digit) { heap, event in
+      let digit = Int(truncatingIfNeeded: event.time &>> shift) & 63
+      if digit != 0 { heap.append(event, level: below, digit: digit) } else { heap.append(event) }
+    }
+  }
+
+  /// Takes the buckets that follow as well while the bottom is small: many buckets hold a few events only, and what the
+  /// bottom knows can be fetched ahead. As if the bottom had become empty in between, the base and `last` move on with
+  /// each bucket.
+  @inline(__always)
+  private mutating func gather(notAfter limit: Int64) {
+    while end - first < RadixHeap.gatherGoal, occupiedLevels != 0 {
+      let level = occupiedLevels.trailingZeroBitCount
+      let digit = occupiedBuckets[level].trailingZeroBitCount
+      let earliest = earliestTime(level: level, digit: digit)
+      let (head, tail, end) = list(level: level, digit: digit)
+      guard earliest <= limit, head == tail, level == 0 || end - tail - 1 <= RadixHeap.sortLimit else { return }
+      base = earliest
+      takeChunk(level: level, digit: digit)
+      last = occupiedLevels == 0 ? .max : earliest | (1 << Int64(6 * level) - 1)
+    }
   }
 
   /// The first of the times that belong to a bucket above the base.
@@ -46,15 +76,15 @@ extension RadixHeap {
     return (bucket.head.unsafelyUnwrapped, RadixHeap.chunk(before: end), end)
   }
 
-  /// Moves the only chunk of a bucket, whose first possible time is the base, into the bottom.
+  /// Moves the only chunk of a bucket, whose first possible time is the base, to the end of the bottom.
   @inline(__always)
   private mutating func takeChunk(level: Int, digit: Int) {
     let (head, end) = clear(level: level, digit: digit)
     let events = head + 1
     let size = end - events
     if level == 0 {
-      bottom.initialize(from: events, count: size)
-      self.end = bottom + size
+      self.end.initialize(from: events, count: size)
+      self.end += size
     } else if level <= RadixHeap.rankLevels {
       rankIntoBottom(events, count: size)
     } else {
@@ -83,9 +113,9 @@ extension RadixHeap {
       for group in 0..<groups {
         signs &+= (vectors.load(fromByteOffset: group &* 16, as: SIMD4<Int32>.self) &- key) &>> 31
       }
-      (bottom - Int(signs.wrappedSum())).initialize(to: events[index])
+      (end - Int(signs.wrappedSum())).initialize(to: events[index])
     }
-    end = bottom + count
+    end += count
   }
 
   /// Moves the first of several chunks of a bucket of level 0, whose events are at one time, into the bottom.
@@ -101,7 +131,7 @@ extension RadixHeap {
   }
 
   /// Moves the later half of the bottom into buckets, and with it all events at the time of the half's first one.
-  @inline(never)
+  @usableFromInline @inline(never)
   mutating func spill() {
     var start = first + RadixHeap.bottomLimit / 2
     let time = start.pointee.time

@@ -19,11 +19,13 @@
 /// 2. When events at one time are in the bottom and in a bucket, those in the bottom are older, and no event can come
 ///    before them any more. Only `takeTies` divides events at one time, and it takes the oldest, as the first thing that
 ///    leaves next; new events at their time then lie beyond `last`. `spill` never divides them.
+@usableFromInline
 struct RadixHeap {
+  @usableFromInline
   struct Bucket {
-    var head: ChunkPool.Chunk?
+    @usableFromInline var head: ChunkPool.Chunk?
     /// Where the next event goes; a multiple of the chunk's size when there is no chunk, or the last one is full.
-    var cursor: ChunkPool.Chunk?
+    @usableFromInline var cursor: ChunkPool.Chunk?
   }
 
   static let levels = 11
@@ -31,32 +33,34 @@ struct RadixHeap {
   static let sortLimit = 48
   /// The levels up to which events are sorted by rank.
   static let rankLevels = 4
+  /// Events that the bottom is filled up to where buckets are small.
+  static let gatherGoal = 24
   /// The most events in the bottom.
-  static let bottomLimit = 192
+  @usableFromInline static let bottomLimit = 192
   /// Slots for the bottom to wander through before it is moved back to the start.
   private static let bottomCapacity = 640
 
   /// The first event in the bottom. The slot before it holds a time that no event may lie before.
-  var first: UnsafeMutablePointer<Event>
+  @usableFromInline var first: UnsafeMutablePointer<Event>
   /// The slot behind the last event in the bottom.
-  var end: UnsafeMutablePointer<Event>
+  @usableFromInline var end: UnsafeMutablePointer<Event>
   /// The last time that belongs to the bottom; the greatest there is while all buckets are empty.
-  var last = Int64.max
+  @usableFromInline var last = Int64.max
   /// The time of the last event taken out; zero before the first.
-  var floor: Int64 = 0
+  @usableFromInline var floor: Int64 = 0
   /// The number of events.
-  var count = 0
+  @usableFromInline var count = 0
   /// How many of them are thought to be stale.
-  var staleCount = 0
+  @usableFromInline var staleCount = 0
   /// What bucket numbers refer to; not above the time of any event in a bucket.
-  var base: Int64 = 0
+  @usableFromInline var base: Int64 = 0
   /// Bit l is set when level l has events.
   var occupiedLevels: UInt64 = 0
   /// By level: bit d is set when bucket d has events.
   let occupiedBuckets: UnsafeMutablePointer<UInt64>
-  let buckets: UnsafeMutablePointer<Bucket>
-  let bottom: UnsafeMutablePointer<Event>
-  let bottomEnd: UnsafeMutablePointer<Event>
+  @usableFromInline let buckets: UnsafeMutablePointer<Bucket>
+  @usableFromInline let bottom: UnsafeMutablePointer<Event>
+  @usableFromInline let bottomEnd: UnsafeMutablePointer<Event>
   /// Room to sort in.
   let keys: UnsafeMutablePointer<Int32>
   var pool = ChunkPool()
@@ -85,7 +89,7 @@ struct RadixHeap {
     pool.deallocate()
   }
 
-  @inline(__always)
+  @inlinable @inline(__always)
   mutating func insert(_ event: Event) {
     count &+= 1
     if event.time > last {
@@ -98,7 +102,7 @@ struct RadixHeap {
   }
 
   /// Takes out the first event, which must be in the bottom.
-  @inline(__always)
+  @inlinable @inline(__always)
   mutating func removeFirst() -> Event {
     let event = first.pointee
     first += 1
@@ -108,7 +112,7 @@ struct RadixHeap {
   }
 
   /// Puts an event into the bottom, behind those that are not later. There must be room.
-  @inline(__always)
+  @inlinable @inline(__always)
   mutating func sortIntoBottom(_ event: Event) {
     var hole = end
     end += 1
@@ -121,11 +125,17 @@ struct RadixHeap {
   }
 
   /// Puts an event at the end of its bucket.
-  @inline(__always)
+  @inlinable @inline(__always)
   mutating func append(_ event: Event) {
     let difference = UInt64(bitPattern: event.time ^ base)
     let level = (63 &- (difference | 1).leadingZeroBitCount) / 6
     let digit = Int(truncatingIfNeeded: event.time &>> Int64(level &* 6)) & 63
+    append(event, level: level, digit: digit)
+  }
+
+  /// Puts an event at the end of a bucket.
+  @inlinable @inline(__always)
+  mutating func append(_ event: Event, level: Int, digit: Int) {
     let bucket = buckets + (level &* 64 &+ digit)
     var slot = bucket.pointee.cursor
     if UInt(bitPattern: slot) & (ChunkPool.size - 1) == 0 { slot = extend(level: level, digit: digit) }
@@ -134,8 +144,8 @@ struct RadixHeap {
   }
 
   /// Gives a bucket a chunk more and returns its first slot.
-  @inline(never)
-  private mutating func extend(level: Int, digit: Int) -> UnsafeMutablePointer<Event> {
+  @usableFromInline @inline(never)
+  mutating func extend(level: Int, digit: Int) -> UnsafeMutablePointer<Event> {
     let chunk = pool.take()
     let bucket = buckets + (level * 64 + digit)
     if let cursor = bucket.pointee.cursor {
@@ -186,8 +196,8 @@ struct RadixHeap {
     ChunkPool.Chunk(bitPattern: (UInt(bitPattern: cursor) - 1) & ~(ChunkPool.size - 1)).unsafelyUnwrapped
   }
 
-  @inline(never)
-  private mutating func moveBottomToStart() {
+  @usableFromInline @inline(never)
+  mutating func moveBottomToStart() {
     let size = end - first
     bottom.update(from: first, count: size)
     first = bottom

@@ -124,6 +124,7 @@ final class Phold: Side {
     var kernel = kernel
     for _ in 0..<events {
       guard let event = kernel.events.popFirst() else { break }
+      if let upcoming = kernel.events.upcoming(6) { referencePrefetch(entities + Int(upcoming.handle)) }
       kernel.note(event.time)
       let entity = entities + Int(event.handle)
       entity.pointee.visits &+= 1
