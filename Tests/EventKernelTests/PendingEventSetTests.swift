@@ -15,6 +15,27 @@ import Testing
     #expect(set.popFirst() == event)
   }
 
+  @Test func upcomingEventsAreThoseThatComeOut() {
+    // Small buckets are gathered, so that some of what follows is known; what is known must be right.
+    let set = PendingEventSet()
+    var time: Int64 = 0
+    for handle in 0..<500 as Range<UInt32> {
+      time += Int64(handle) * 97 % 1009
+      set.insert(Event(time: time, kind: 0, handle: handle))
+    }
+    var foreseen: [Event?] = []
+    var known = 0
+    while let event = set.popFirst() {
+      if foreseen.count >= 3, let expected = foreseen[foreseen.count - 3] {
+        #expect(event == expected)
+        known += 1
+      }
+      foreseen.append(set.upcoming(2))
+    }
+    #expect(known > 250)
+    #expect(set.upcoming(0) == nil)
+  }
+
   @Test func limitsArePausesOnly() {
     let set = PendingEventSet()
     set.insert(Event(time: 10, kind: 0, handle: 0))
