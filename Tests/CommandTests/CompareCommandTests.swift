@@ -98,28 +98,27 @@ struct CompareCommandTests {
   }
 
   @Test(
-    "Debug and release, and a processor without fused multiply-add, give the same bytes",
+    "Debug and release, with and without fused multiply-add, in any locale and time zone: the same bytes",
     .enabled(
       if: FileManager.default.isExecutableFile(atPath: Command.release.path), "no release build: run `make release`"))
   func builds() throws {
+    // glibc chooses its mathematical functions by processor; this setting makes it choose the plain ones.
+    let plain = [
+      "GLIBC_TUNABLES": "glibc.cpu.hwcaps=-FMA,-AVX2,-FMA4", "LC_ALL": "tr_TR.UTF-8", "TZ": "Asia/Kathmandu",
+    ]
     try Command.withFolder { folder in
       var results: [[String: Data]] = []
-      for (name, executable, environment) in [
-        ("debug", Command.executable, [:]), ("release", Command.release, [:]),
-        (
-          "plain", Command.release,
-          ["GLIBC_TUNABLES": "glibc.cpu.hwcaps=-FMA,-AVX2,-FMA4", "LC_ALL": "tr_TR.UTF-8", "TZ": "Asia/Kathmandu"]
-        ),
-      ] {
-        let target = folder.appendingPathComponent(name)
-        let outcome = try Command.run(
-          ["compare", "scenarios/compare-hypervisors.yaml", "-o", target.path] + Self.short, executable: executable,
-          environment: environment)
-        #expect(outcome.status == 0, "\(outcome.errors)")
-        results.append(try Command.files(in: target))
+      for executable in [Command.executable, Command.release] {
+        for environment in [[:], plain] {
+          let target = folder.appendingPathComponent("results-\(results.count)")
+          let outcome = try Command.run(
+            ["compare", "scenarios/compare-hypervisors.yaml", "-o", target.path] + Self.short,
+            executable: executable, environment: environment)
+          #expect(outcome.status == 0, "\(outcome.errors)")
+          results.append(try Command.files(in: target))
+        }
       }
-      #expect(results[0] == results[1])
-      #expect(results[1] == results[2])
+      #expect(results.dropFirst().allSatisfy { $0 == results[0] })
     }
   }
 
