@@ -27,7 +27,7 @@ extension Simulation {
     addNetwork(of: index, design: design, to: &state)
     describeWork(of: index, in: &state)
     func stream(_ purpose: UInt16) -> RandomStream {
-      RandomStream(seed: model.seed, replication: replication, entity: UInt32(index), purpose: purpose)
+      RandomStream(seed: model.seed, replication: replication, entity: vm.stream, purpose: purpose)
     }
     _ = arrivalStreams.append(stream(Purpose.arrivals))
     _ = serviceStreams.append(stream(Purpose.service))

@@ -75,6 +75,7 @@ private struct ModelAssembly {
     let hostGroup: Int
   }
   private var loads: [LoadKey: OperationLoad] = [:]
+  private var streamNames = StreamNames()
 
   init(scenario: Scenario, library: Library, overrides: ModelOverrides) {
     self.scenario = scenario
@@ -244,7 +245,8 @@ private struct ModelAssembly {
     vms.append(
       VirtualMachine(
         name: name, host: slot, vcpus: group.vcpus, workload: workload, guest: guest,
-        bandwidth: nic.map { hostGroup.nics[$0].bandwidth }, nic: nic.map { slots[slot].firstNIC + $0 }, load: load))
+        bandwidth: nic.map { hostGroup.nics[$0].bandwidth }, nic: nic.map { slots[slot].firstNIC + $0 }, load: load,
+        stream: streamNames.name(for: name)))
     return true
   }
 

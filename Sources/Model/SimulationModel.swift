@@ -29,6 +29,24 @@ public struct VirtualMachine: Sendable {
   public let nic: Int?
   /// How often its operations happen.
   public let load: OperationLoad
+  /// Names the VM's random streams. It follows from the VM's name, so that other VMs, wherever they stand in the
+  /// scenario, leave its draws alone.
+  public let stream: UInt32
+}
+
+/// Names for random streams that follow from names of entities.
+struct StreamNames {
+  private var taken: Set<UInt32> = []
+
+  /// The FNV-1a hash of the name; where two names of a scenario share one, the later takes the next that is free.
+  ///
+  /// [G. Fowler, L. C. Noll, K.-P. Vo, D. Eastlake, The FNV non-cryptographic hash algorithm, IETF draft]
+  mutating func name(for text: String) -> UInt32 {
+    var hash: UInt32 = 0x811c_9dc5
+    for byte in text.utf8 { hash = (hash ^ UInt32(byte)) &* 0x0100_0193 }
+    while !taken.insert(hash).inserted { hash &+= 1 }
+    return hash
+  }
 }
 
 /// Everything that an engine takes: hosts with compiled designs, placed VMs, workloads.
