@@ -3,15 +3,12 @@ import Quantities
 
 /// The exit-level engine: simulates every guest operation of a few hosts in full detail.
 public enum ExitEngine {
-  /// The longest scenario whose fixed-point clock does not overflow, with room to spare.
-  public static let longestDuration = TimeSpan.seconds(24 * 3600)
-
   /// Runs one replication.
   ///
   /// The same model and replication give the same result to the last bit.
   ///
   /// - Parameters:
-  ///   - model: what to simulate; its duration must not exceed `longestDuration`.
+  ///   - model: what to simulate; its duration must not exceed `SimulationModel.longestAtExitFidelity`.
   ///   - replication: number of the replication, from 1; selects the random streams.
   ///   - isCancelled: asked now and then; when it says true the run ends with `RunInterrupted`.
   /// - Returns: exact accounts of the measured window.
@@ -19,7 +16,7 @@ public enum ExitEngine {
   public static func run(
     model: SimulationModel, replication: Int, isCancelled: () -> Bool = { false }
   ) throws -> RunResult {
-    precondition(model.duration <= longestDuration, "the exit-level engine runs at most \(longestDuration)")
+    precondition(model.duration <= SimulationModel.longestAtExitFidelity, "the run is too long for its clock")
     var simulation = Simulation(model: model, replication: replication)
     try simulation.run(isCancelled: isCancelled)
     return simulation.makeResult()

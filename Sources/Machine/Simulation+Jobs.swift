@@ -12,6 +12,8 @@ extension Simulation {
     let gap = vms[vm].isPoisson ? arrivalStreams[vm].nextExponential(mean: vms[vm].meanGap) : vms[vm].meanGap
     // Rounding gaps one by one would shift the mean by up to half a nanosecond; the fraction is carried instead.
     let exact = gap + arrivalCarry[vm]
+    // Beyond the end of the run.
+    guard exact < endlessWork else { return }
     let whole = exact.rounded(.down)
     arrivalCarry[vm] = exact - whole
     events.insert(
@@ -26,13 +28,14 @@ extension Simulation {
   /// A client starts to think; its next request follows.
   mutating func think(vm: Int) {
     let pause = arrivalStreams[vm].nextExponential(mean: vms[vm].thinkTime)
+    guard pause < endlessWork else { return }
     events.insert(
       Event(time: now + Int64(pause.rounded()), kind: EventKind.thinkEnd, handle: UInt32(vm), generation: 0))
   }
 
   /// A request reaches the VM: by way of its backend if its packets pass one, else straight into the guest.
   mutating func submit(vm: Int) {
-    let native = samplers[vm].sample(using: &serviceStreams[vm])
+    let native = min(samplers[vm].sample(using: &serviceStreams[vm]), endlessWork)
     let job = makeJob(
       vm: vm, native: native, guest: FineTime.units(nanoseconds: native * vms[vm].guestShare), iterations: 1)
     if vms[vm].backend >= 0 && vms[vm].packetsReceived > 0 {

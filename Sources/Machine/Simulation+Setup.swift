@@ -45,7 +45,7 @@ extension Simulation {
       state.shape = .requests
       _ = samplers.append(Sampler(requests.service))
       if requests.discipline == .processorSharing {
-        state.turn = FineTime.units(nanoseconds: max(1000, requests.service.mean * Self.turnShare))
+        state.turn = FineTime.units(nanoseconds: max(1000, min(requests.service.mean, endlessWork) * Self.turnShare))
       }
       switch requests.arrivals {
       case .poisson(let rate):

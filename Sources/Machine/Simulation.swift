@@ -52,6 +52,9 @@ struct Simulation: ~Copyable {
   var arrivalCarry: Pool<Double>
   /// Latencies by workload.
   var latencies: Pool<LatencyRecord>
+  /// Native work of a job in nanoseconds beyond which it cannot end before the run does, so that more need not be told
+  /// apart.
+  let endlessWork: Double
   /// Whether the warm-up is over.
   var isMeasuring = false
 
@@ -69,6 +72,7 @@ struct Simulation: ~Copyable {
   init(model: SimulationModel, replication: Int) {
     self.model = model
     self.replication = UInt32(replication)
+    endlessWork = 2 * Double(model.duration.nanoseconds)
     threads = Pool(capacity: model.vms.reduce(0) { $0 + $1.vcpus + 1 })
     vms = Pool(capacity: model.vms.count)
     hosts = Pool(capacity: model.hosts.count)

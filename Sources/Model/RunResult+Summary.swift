@@ -54,7 +54,7 @@ public enum SummaryMetric: String, CaseIterable, Sendable {
 public struct SummaryRow: Sendable, Hashable {
   /// The figure.
   public let metric: SummaryMetric
-  /// A whole number of nanoseconds where the figure is a CPU time, so that sums stay exact; else nil.
+  /// A whole number of nanoseconds where the figure is a CPU time that 64 bits can hold, so that sums stay exact.
   public let nanoseconds: Int64?
   /// The value in the unit given.
   public let value: Double
@@ -65,11 +65,6 @@ public struct SummaryRow: Sendable, Hashable {
 }
 
 extension RunResult {
-  /// CPU time that virtualization took, at all places.
-  public var virtualizationCPU: Int64 { exits.reduce(0) { $0 + $1.nanoseconds } }
-  /// The guests' own work.
-  public var guestCPU: Int64 { vms.reduce(0) { $0 + $1.guest } }
-
   /// The summary of the whole run and, where there are several, of each workload.
   public var summary: [SummaryRow] {
     let all = Array(workloads.indices)
@@ -115,17 +110,18 @@ extension RunResult {
     let chosen = Set(indices)
     let vmRows = vms.indices.filter { chosen.contains(vms[$0].workload) }
     let exitRows = exits.filter { chosen.contains(vms[$0.vm].workload) }
-    let guest = vmRows.reduce(0) { $0 + vms[$1].guest }
-    let virtualization = exitRows.reduce(0) { $0 + $1.nanoseconds }
-    let assumed = exitRows.reduce(0) { $0 + ($1.kind == .assumed ? $1.nanoseconds : 0) }
+    // A large fleet's CPU time in a year exceeds 64 bits of nanoseconds.
+    let guest = vmRows.reduce(Int128(0)) { $0 + Int128(vms[$1].guest) }
+    let virtualization = exitRows.reduce(Int128(0)) { $0 + Int128($1.nanoseconds) }
+    let assumed = exitRows.reduce(Int128(0)) { $0 + ($1.kind == .assumed ? Int128($1.nanoseconds) : 0) }
     let exitCount = exitRows.reduce(0) { $0 + $1.exits }
-    let steal = vmRows.reduce(0) { $0 + vms[$1].steal }
-    add(.guestCPU, Double(guest) * 1e-9, nanoseconds: guest)
-    add(.virtualizationCPU, Double(virtualization) * 1e-9, nanoseconds: virtualization)
+    let steal = vmRows.reduce(Int128(0)) { $0 + Int128(vms[$1].steal) }
+    add(.guestCPU, Double(guest) * 1e-9, nanoseconds: Int64(exactly: guest))
+    add(.virtualizationCPU, Double(virtualization) * 1e-9, nanoseconds: Int64(exactly: virtualization))
     if guest > 0 { add(.virtualizationOverhead, Double(virtualization) / Double(guest)) }
     if virtualization > 0 { add(.overheadAssumed, Double(assumed) / Double(virtualization)) }
     if completed > 0 && leading != "batch" { add(.exitsPerRequest, Double(exitCount) / Double(completed)) }
-    add(.steal, Double(steal) * 1e-9, nanoseconds: steal)
+    add(.steal, Double(steal) * 1e-9, nanoseconds: Int64(exactly: steal))
     if label == "all" {
       let capacity = hosts.reduce(0.0) { $0 + Double($1.cores) } * Double(window.nanoseconds)
       let idle = hosts.reduce(0.0) { $0 + Double($1.idle) }

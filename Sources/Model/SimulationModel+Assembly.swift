@@ -22,6 +22,10 @@ extension SimulationModel {
   /// The exit-level engine is the default up to so many hosts and so long a time.
   static let exitLimit = (hosts: 8, duration: TimeSpan.seconds(600))
 
+  /// The longest scenario at exit fidelity: its fixed-point clock holds 39 hours, and jobs longer than the run must fit
+  /// in with room to spare.
+  public static let longestAtExitFidelity = TimeSpan.seconds(4 * 3600)
+
   /// Joins a scenario with its designs, profiles and guest systems, and places its VMs.
   ///
   /// VMs are placed in the order of the scenario, each on the host with the most memory left (the first of equals), or
@@ -35,6 +39,10 @@ extension SimulationModel {
     var assembly = ModelAssembly(scenario: scenario, library: library, overrides: overrides)
     assembly.makeHosts()
     assembly.placeVMs()
+    let isSmall =
+      assembly.hosts.count <= Self.exitLimit.hosts && scenario.duration <= Self.exitLimit.duration
+    fidelity = overrides.fidelity ?? scenario.fidelity ?? (isSmall ? .exit : .fluid)
+    if fidelity == .exit { assembly.checkExitLimits(longest: Self.longestAtExitFidelity) }
     guard assembly.faults.isEmpty else { throw ModelFaults(faults: assembly.faults) }
     self.scenario = scenario.name
     duration = scenario.duration
@@ -45,9 +53,6 @@ extension SimulationModel {
     workloads = scenario.workloads
     nicCount = assembly.nicCount
     warnings = assembly.warnings
-    let isSmall =
-      assembly.hosts.count <= Self.exitLimit.hosts && scenario.duration <= Self.exitLimit.duration
-    fidelity = overrides.fidelity ?? scenario.fidelity ?? (isSmall ? .exit : .fluid)
   }
 }
 
@@ -173,6 +178,23 @@ private struct ModelAssembly {
     return "unknown \(what) '\(name)'; expected one of: \(sorted.joined(separator: ", "))"
   }
 
+  /// What the exit-level engine's clock cannot hold.
+  mutating func checkExitLimits(longest: TimeSpan) {
+    if scenario.duration > longest {
+      fault(
+        scenario.location,
+        "the exit-level engine runs at most \(longest), found a duration of \(scenario.duration); expected a shorter one "
+          + "or fidelity: fluid")
+    }
+    for workload in scenario.workloads {
+      guard case .program(let program) = workload.shape, program.compute > longest else { continue }
+      fault(
+        workload.location,
+        "an iteration of program '\(workload.name)' computes for \(program.compute); expected at most \(longest) at exit "
+          + "fidelity")
+    }
+  }
+
   // MARK: VMs
 
   mutating func placeVMs() {
@@ -208,7 +230,11 @@ private struct ModelAssembly {
       fault(group.location, unknown("host", wanted, among: scenario.hosts.map(\.name)))
       return false
     }
-    guard let slot = candidates.max(by: { isFuller($0, than: $1) }) else { return false }
+    // Hosts with too few cores only when there are no others, for the message.
+    let spacious = candidates.filter { hosts[$0].cores >= group.vcpus }
+    guard let slot = (spacious.isEmpty ? candidates : spacious).max(by: { isFuller($0, than: $1) }) else {
+      return false
+    }
     let design = hosts[slot].design
     let hostGroup = scenario.hosts[slots[slot].group]
     let before = faults.count
@@ -264,6 +290,14 @@ private struct ModelAssembly {
       fault(
         group.location,
         "vm group '\(group.name)' needs a nic: its workload '\(workload.name)' sends or receives packets")
+    }
+    let added =
+      load.perCPUSecond.reduce(0) { $0 + $1.rate * (design.cost(of: $1.operation)?.synchronousMean ?? 0) } * 1e-9
+    if added > 1000 {
+      fault(
+        workload.location,
+        "the operations per CPU second of workload '\(workload.name)' add \(Int64(added)) s to each second under design "
+          + "'\(design.choice.label)'; expected at most 1000 s")
     }
     let share = load.bareHostShare(under: design)
     if share >= 1 {

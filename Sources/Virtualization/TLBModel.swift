@@ -87,7 +87,7 @@ public enum TLBModel {
   public static func missesPerSecond(memory: MemoryReferences, pageSize: Int64, tlb: ProcessorTLB) -> Double {
     let known = tlb.entries.keys.filter { $0 <= pageSize }.max() ?? tlb.entries.keys.min()
     guard let known, let entries = tlb.entries[known] else { return 0 }
-    let pages = max(1, (memory.workingSet + pageSize - 1) / pageSize)
+    let pages = max(1, (memory.workingSet - 1) / pageSize + 1)
     return memory.referencesPerSecond * missRatio(pages: pages, entries: entries, skew: memory.reuseSkew)
   }
 }

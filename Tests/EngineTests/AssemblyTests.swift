@@ -89,4 +89,19 @@ struct AssemblyTests {
     let small = try Support.shipped("one-vm")
     #expect(try SimulationModel(scenario: small, library: Support.library.get()).fidelity == .exit)
   }
+
+  @Test("What the exit-level engine's clock cannot hold is an error that names the way out")
+  func exitLimits() throws {
+    let long = try Support.shipped("one-vm", edits: ["duration=5 h"])
+    let error = #expect(throws: ModelFaults.self) { try Support.model(long, fidelity: .exit) }
+    #expect(error?.faults.count == 1)
+    #expect(error?.faults.first?.message.contains("runs at most 4 h") ?? false)
+    _ = try Support.model(long, fidelity: .fluid)
+  }
+
+  @Test("A host with too few cores is passed over")
+  func cores() throws {
+    let scenario = try fleet("  - {name: a, count: 3, vcpus: 4, memory: {size: 1 GiB}, workload: rest}")
+    #expect(try Support.model(scenario).vms.map(\.host) == [1, 2, 1])
+  }
 }

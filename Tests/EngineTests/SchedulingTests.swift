@@ -82,4 +82,22 @@ struct SchedulingTests {
     #expect(abs(fluid.workloads[0].throughput - 1000) < 1)
     #expect(fluid.workloads[0].meanLatency == nil)
   }
+
+  @Test(
+    "Extremes that the language allows run to their end",
+    arguments: [
+      "arrivals: {process: poisson, rate: 100/s}\n    service: {distribution: exponential, mean: 1000 d}",
+      "arrivals: {process: poisson, rate: 100/s}\n    service: {distribution: lognormal, mean: 1 h, cv: 100}",
+      "arrivals: {process: deterministic, rate: 0.0000000001/s}\n    service: {distribution: exponential, mean: 1 us}",
+      "arrivals: {process: closed, clients: 1, think: 100 d}\n    service: {distribution: exponential, mean: 1 us}",
+      "batch: {work: 3 ns, threads: 8}",
+      "batch: {work: 1 ms}\n    memory: {working_set: 9223372036854775807 B, page_references: 100/s, reuse_skew: 1}",
+    ])
+  func extremes(workload: String) throws {
+    for fidelity in [Fidelity.exit, .fluid] {
+      let scenario = try Support.oneVM("    " + workload, duration: "100 ms", warmup: "0 s", design: "kvm-virtio")
+      let model = try Support.model(scenario, fidelity: fidelity)
+      _ = try fidelity == .exit ? Support.exit(model) : Support.fluid(model)
+    }
+  }
 }
