@@ -13,6 +13,8 @@ public enum DocumentKind: String, CaseIterable, Sendable, Hashable {
   case guest
   /// The catalogue of transition steps.
   case steps
+  /// What the harness's probes contain on one kind of host.
+  case calibration
 
   /// Reads a document of any kind and tells its kind by its first key, keys that begin with `x-` left aside.
   ///
@@ -31,6 +33,7 @@ public enum DocumentKind: String, CaseIterable, Sendable, Hashable {
     case .scenario: return (kind, try ScenarioReader.read(root).warnings)
     case .steps: _ = StepCatalogueReader.read(root, &reader)
     case .guest: _ = GuestReader.read(root, &reader)
+    case .calibration: _ = CalibrationReader.read(root, library: library, &reader)
     case .profile:
       let base = reader.base(of: root, kind: kind, among: library.profiles)
       _ = ProfileReader.read(root, base: base, catalogue: library.catalogue, digest: "", &reader)

@@ -39,7 +39,8 @@ extension DocumentReader {
       case .expansion: return "'\(operation)' cannot be part of another operation"
       }
     default:
-      return operation.mayBeStated ? nil : "'\(operation)' follows from the simulation and cannot be stated"
+      let mayStand = use == .program ? operation.mayStandInProgram : operation.mayBeStated
+      return mayStand ? nil : "'\(operation)' follows from the simulation and cannot be stated"
     }
   }
 

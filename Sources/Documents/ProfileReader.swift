@@ -20,7 +20,10 @@ enum ProfileReader {
     guard
       let fields = reader.fields(
         of: root, in: "the profile",
-        known: ["profile", "base", "title", "backend", "frequency", "processors", "tlb", "steps"], ignoring: "x-")
+        known: [
+          "profile", "base", "title", "backend", "frequency", "processors", "provenance", "tlb", "steps",
+          "other_backends",
+        ], ignoring: "x-")
     else { return nil }
     let name = reader.required("profile", in: fields, .name)
     let title = reader.required("title", in: fields, .prose)
@@ -29,22 +32,39 @@ enum ProfileReader {
     let processors = reader.optional("processors", in: fields, .list(of: .name, "a list of processor models"))
     let tlb = reader.optional("tlb", in: fields, .tlb)
     let steps = reader.required("steps", in: fields, .node("a mapping of steps and costs"))
-    var costs: [String: StepCost] = [:]
-    for entry in steps.flatMap({ reader.entries(of: $0) }) ?? [] {
-      if catalogue[entry.key] == nil {
-        reader.error(
-          at: entry.keyLocation, Wording.unknown("step", entry.key, among: catalogue.steps.map(\.name)))
+    let provenance = reader.optional("provenance", in: fields, .facts)
+    let costs = reader.stepCosts(steps, at: frequency, catalogue)
+    var others: [String: [String: StepCost]] = [:]
+    for entry in fields["other_backends"].flatMap({ reader.entries(of: $0) }) ?? [] {
+      let key = DocumentNode(content: .text(entry.key), location: entry.keyLocation)
+      let other = reader.read(key, .word("backend", among: DesignReader.backends))
+      if let other, other == backend {
+        reader.error(at: entry.keyLocation, "'\(other)' is the profile's own backend; expected another one")
       }
-      costs[entry.key] = reader.stepCost(entry, at: frequency)
+      others[entry.key] = reader.stepCosts(entry.value, at: frequency, catalogue)
     }
     guard let name, let title, let backend, let frequency else { return nil }
     return CostProfile(
       name: name, title: title, backend: backend, frequency: frequency, processors: processors ?? [], tlb: tlb,
-      costs: costs, bases: base.map { [$0] + $0.bases } ?? [], digest: digest)
+      costs: costs, otherBackends: others, provenance: provenance ?? [], bases: base.map { [$0] + $0.bases } ?? [], digest: digest)
   }
 }
 
 extension DocumentReader {
+  /// Prices by step, which must be of the catalogue.
+  fileprivate mutating func stepCosts(
+    _ node: DocumentNode?, at frequency: Frequency?, _ catalogue: StepCatalogue
+  ) -> [String: StepCost] {
+    var costs: [String: StepCost] = [:]
+    for entry in node.flatMap({ entries(of: $0) }) ?? [] {
+      if catalogue[entry.key] == nil {
+        error(at: entry.keyLocation, Wording.unknown("step", entry.key, among: catalogue.steps.map(\.name)))
+      }
+      costs[entry.key] = stepCost(entry, at: frequency)
+    }
+    return costs
+  }
+
   /// Where a figure comes from: a source, or for an assumption a reason.
   fileprivate mutating func provenance(_ fields: Fields) -> (kind: CostKind, source: String)? {
     guard let kind = required("kind", in: fields, Expectation<CostKind>.choice("kind")) else { return nil }
@@ -126,6 +146,26 @@ extension Expectation where Value == [StepCost.PublishedRow] {
         reader.read(entry.value, .real("a number") { _ in true })
           .map { StepCost.PublishedRow(id: entry.key, coefficient: $0) }
       }
+    }
+  }
+}
+
+extension Expectation where Value == [CostProfile.Fact] {
+  /// Facts on a measurement: names with texts, or with further names and texts.
+  static var facts: Expectation {
+    Expectation("a mapping of facts on the measurement") { reader, node in
+      var facts: [CostProfile.Fact] = []
+      for entry in reader.entries(of: node) ?? [] {
+        guard case .mapping(let parts) = entry.value.content else {
+          if let text = reader.read(entry.value, .prose) { facts.append(CostProfile.Fact(name: entry.key, text: text)) }
+          continue
+        }
+        for part in parts {
+          guard let text = reader.read(part.value, .prose) else { continue }
+          facts.append(CostProfile.Fact(name: "\(entry.key).\(part.key)", text: text))
+        }
+      }
+      return facts
     }
   }
 }

@@ -29,7 +29,7 @@ public struct StepCost: Sendable, Hashable {
   public let kind: CostKind
   /// The source, or for an assumption the reason.
   public let source: String
-  /// The range in which an assumed mean lies.
+  /// The range in which an assumed mean lies; of a measured one its 95 % interval.
   public let range: ClosedRange<Double>?
   /// Rows of the published table that the mean is a linear combination of, with their coefficients.
   public let rows: [PublishedRow]
@@ -98,15 +98,33 @@ public struct CostProfile: Sendable {
   public let tlb: ProcessorTLB?
   /// The profile's own prices by step.
   public let costs: [String: StepCost]
+  /// Prices by backend and step for designs that run on another backend of the same machine than `backend`.
+  public let otherBackends: [String: [String: StepCost]]
+  /// How the prices were measured: facts on the machine and the run, in the order of the document; empty when nothing was.
+  public let provenance: [Fact]
   /// The profiles that price what this one does not, nearest first.
   public let bases: [CostProfile]
   /// SHA-256 of the documents that made the profile, in hexadecimal.
   public let digest: String
 
+  /// A fact on a measurement.
+  public struct Fact: Sendable, Hashable {
+    /// What it is about, such as `kernel` or `mitigations.spectre_v2`.
+    public let name: String
+    /// The fact.
+    public let text: String
+
+    /// Creates a fact.
+    public init(name: String, text: String) {
+      self.name = name
+      self.text = text
+    }
+  }
+
   /// Creates a profile.
   public init(
     name: String, title: String, backend: String, frequency: Frequency, processors: [String] = [], tlb: ProcessorTLB?,
-    costs: [String: StepCost],
+    costs: [String: StepCost], otherBackends: [String: [String: StepCost]] = [:], provenance: [Fact] = [],
     bases: [CostProfile] = [], digest: String = ""
   ) {
     self.name = name
@@ -116,6 +134,8 @@ public struct CostProfile: Sendable {
     self.processors = processors
     self.tlb = tlb
     self.costs = costs
+    self.otherBackends = otherBackends
+    self.provenance = provenance
     self.bases = bases
     self.digest = digest
   }
@@ -132,15 +152,22 @@ public struct CostProfile: Sendable {
     public let passedOver: String?
   }
 
-  /// The price of a step for a design that accepts the given backends: a measured price counts only when its profile's
-  /// backend is among them; otherwise the bases are asked in turn. Nil when nothing prices the step.
+  /// The price of a step for a design that accepts the given backends. Of each profile, nearest first, a design of another
+  /// backend takes the price for that backend if there is one; a measured price counts only when its profile's backend is
+  /// among the design's. Nil when nothing prices the step.
   ///
   /// - Complexity: O(number of bases).
   public func price(of step: String, backends: [String]) -> Price? {
     var passedOver: String?
     for profile in [self] + bases {
+      let isForeign = !backends.contains(profile.backend)
+      if isForeign, let cost = backends.lazy.compactMap({ profile.otherBackends[$0]?[step] }).first {
+        return Price(
+          cost: cost, profile: profile.name, nanoseconds: cost.mean.nanoseconds(at: profile.frequency),
+          passedOver: passedOver)
+      }
       guard let cost = profile.costs[step] else { continue }
-      if cost.kind == .measured && !backends.contains(profile.backend) {
+      if cost.kind == .measured && isForeign {
         passedOver = passedOver ?? profile.name
         continue
       }
@@ -156,7 +183,7 @@ public struct CostProfile: Sendable {
   public func at(_ frequency: Frequency) -> CostProfile {
     CostProfile(
       name: name, title: title, backend: backend, frequency: frequency, processors: processors, tlb: tlb, costs: costs,
-      bases: bases.map { $0.at(frequency) }, digest: digest)
+      otherBackends: otherBackends, provenance: provenance, bases: bases.map { $0.at(frequency) }, digest: digest)
   }
 
   /// The TLB's data of this profile or of the nearest base that has it.

@@ -19,7 +19,7 @@ public enum DesignAxis: UInt8, CaseIterable, Sendable, Hashable, CustomStringCon
   /// The values that the cost model knows for this axis.
   public var knownValues: [String] {
     switch self {
-    case .cpu: ["native", "hardware_assisted"]
+    case .cpu: ["native", "hardware_assisted", "deprivileged"]
     case .paging: ["native", "nested", "shadow"]
     case .interrupts: ["native", "emulated", "posted"]
     case .network: ["native", "bridge", "vhost"]

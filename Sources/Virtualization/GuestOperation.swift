@@ -5,10 +5,10 @@
 public enum GuestOperation: UInt8, CaseIterable, Sendable, Hashable {
   // Given.
   case syscall, contextSwitch, pageFault, pageTableUpdate, tlbFlush, processCreation
-  case cpuid, msrRead, msrWrite, privilegedInstruction, portIO, mmio, halt, timerProgram, ipi
+  case cpuid, msrRead, msrWrite, privilegedInstruction, exception, portIO, mmio, halt, timerProgram, ipi
   case netTx, netRx, blockRead, blockWrite
   // Derived.
-  case hypercall, tlbMiss, firstTouch, interrupt, eoi, timerInterrupt, hostInterrupt, doorbell, deviceInterrupt
+  case hypercall, tlbMiss, firstTouch, hiddenFault, interrupt, eoi, timerInterrupt, hostInterrupt, doorbell, deviceInterrupt
 
   /// Who decides how often the operation happens.
   public enum Origin: String, Sendable { case given, derived }
@@ -38,8 +38,18 @@ public enum GuestOperation: UInt8, CaseIterable, Sendable, Hashable {
   /// outside programs, and the derived ones whose model a workload may switch off by giving a rate.
   public var mayBeStated: Bool {
     switch self {
-    case .tlbMiss, .firstTouch, .hypercall: true
+    case .tlbMiss, .firstTouch, .hiddenFault, .hypercall: true
     default: origin == .given
+    }
+  }
+
+  /// Whether the loop of a program may state it: what any workload may state, but packets and block requests, which need
+  /// a backend; and a doorbell that nobody sleeps behind.
+  public var mayStandInProgram: Bool {
+    switch self {
+    case .halt, .netTx, .netRx, .blockRead, .blockWrite: false
+    case .doorbell: true
+    default: mayBeStated
     }
   }
 
@@ -74,6 +84,9 @@ public enum GuestOperation: UInt8, CaseIterable, Sendable, Hashable {
     Entry(
       operation: .privilegedInstruction, name: "privileged_instruction",
       meaning: "privileged instruction other than those named here, such as a control-register access"),
+    Entry(
+      operation: .exception, name: "exception",
+      meaning: "exception that the guest handles itself, such as a breakpoint: delivery and return"),
     Entry(operation: .portIO, name: "port_io", meaning: "port read or write of an emulated device"),
     Entry(operation: .mmio, name: "mmio", meaning: "memory-mapped register access of an emulated device"),
     Entry(operation: .halt, name: "halt", meaning: "a vCPU goes idle"),
@@ -86,6 +99,9 @@ public enum GuestOperation: UInt8, CaseIterable, Sendable, Hashable {
     Entry(operation: .hypercall, name: "hypercall", meaning: "call of the guest into its hypervisor"),
     Entry(operation: .tlbMiss, name: "tlb_miss", meaning: "translation missed in the TLB: a page walk"),
     Entry(operation: .firstTouch, name: "first_touch", meaning: "first access to guest memory that the host must back"),
+    Entry(
+      operation: .hiddenFault, name: "hidden_fault",
+      meaning: "access to backed memory whose entry is missing in the shadow tables alone"),
     Entry(operation: .interrupt, name: "interrupt", meaning: "delivery of a device interrupt to a vCPU"),
     Entry(operation: .eoi, name: "eoi", meaning: "end-of-interrupt write"),
     Entry(operation: .timerInterrupt, name: "timer_interrupt", meaning: "the guest's own tick on a busy vCPU"),
