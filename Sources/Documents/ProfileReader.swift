@@ -46,7 +46,8 @@ enum ProfileReader {
     guard let name, let title, let backend, let frequency else { return nil }
     return CostProfile(
       name: name, title: title, backend: backend, frequency: frequency, processors: processors ?? [], tlb: tlb,
-      costs: costs, otherBackends: others, provenance: provenance ?? [], bases: base.map { [$0] + $0.bases } ?? [], digest: digest)
+      costs: costs, otherBackends: others, provenance: provenance ?? [], bases: base.map { [$0] + $0.bases } ?? [],
+      digest: digest)
   }
 }
 

@@ -8,7 +8,8 @@ public enum GuestOperation: UInt8, CaseIterable, Sendable, Hashable {
   case cpuid, msrRead, msrWrite, privilegedInstruction, exception, portIO, mmio, halt, timerProgram, ipi
   case netTx, netRx, blockRead, blockWrite
   // Derived.
-  case hypercall, tlbMiss, firstTouch, hiddenFault, interrupt, eoi, timerInterrupt, hostInterrupt, doorbell, deviceInterrupt
+  case hypercall, tlbMiss, firstTouch, hiddenFault, interrupt, eoi, timerInterrupt, hostInterrupt, doorbell,
+    deviceInterrupt
 
   /// Who decides how often the operation happens.
   public enum Origin: String, Sendable { case given, derived }
