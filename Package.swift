@@ -40,6 +40,10 @@ let package = Package(
       dependencies: [
         "Quantities", "Statistics", "EventKernel", "Virtualization", "Model", .product(name: "Yams", package: "Yams"),
       ]),
+    // Floor 6: calibration: probes, and from their timings a cost profile.
+    .target(
+      name: "Calibration",
+      dependencies: ["Quantities", "Statistics", "Tables", "EventKernel", "Virtualization", "Model"]),
     // Floor 7: experiments.
     .target(
       name: "Experiments",
@@ -51,7 +55,7 @@ let package = Package(
     .executableTarget(
       name: "vdcsim",
       dependencies: [
-        "Quantities", "Tables", "Virtualization", "Model", "Machine", "Documents", "Experiments",
+        "Quantities", "Tables", "Virtualization", "Model", "Machine", "Documents", "Calibration", "Experiments",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "TextTable", package: "TextTable"),
       ]),
@@ -72,6 +76,9 @@ let package = Package(
       dependencies: [
         "Machine", "Datacenter", "Documents", "Model", "Statistics", "Virtualization", "Quantities", "Experiments",
       ]),
+    .testTarget(
+      name: "CalibrationTests",
+      dependencies: ["Calibration", "Documents", "Model", "Quantities", "Statistics", "Tables", "Virtualization"]),
     .testTarget(name: "CommandTests", dependencies: ["vdcsim"]),
   ],
   swiftLanguageModes: [.v6])

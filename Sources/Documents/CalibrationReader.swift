@@ -56,26 +56,21 @@ extension Expectation where Value == String {
 }
 
 extension Expectation where Value == [CalibrationPlan.Row] {
-  /// Probes with the steps that each contains and how often; `loop: "off"` for a probe without the counted loop.
+  /// Probes with the steps that each contains and how often.
   static func matrixRows(_ catalogue: StepCatalogue) -> Expectation {
     Expectation("a mapping of probes and the steps that each contains") { reader, node in
       guard let entries = reader.entries(of: node) else { return nil }
       return entries.compactMap { entry in
         guard let parts = reader.entries(of: entry.value) else { return nil }
         var steps: [String: Double] = [:]
-        var hasLoop = true
         for part in parts {
-          if part.key == "loop" {
-            hasLoop = reader.read(part.value, .word("value", among: ["on", "off"])) != "off"
-            continue
-          }
           if catalogue[part.key] == nil {
             reader.error(
               at: part.keyLocation, Wording.unknown("step", part.key, among: catalogue.steps.map(\.name)))
           }
           steps[part.key] = reader.read(part.value, .real("a number above 0, at most 1000") { $0 > 0 && $0 <= 1000 })
         }
-        return CalibrationPlan.Row(probe: entry.key, steps: steps, hasLoop: hasLoop)
+        return CalibrationPlan.Row(probe: entry.key, steps: steps)
       }
     }
   }

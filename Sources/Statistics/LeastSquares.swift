@@ -83,4 +83,16 @@ public enum LeastSquares {
     }
     throw .library(function: "non-negative least squares", code: Int32(GSL_EMAXITER))
   }
+
+  /// The condition number of the weighted matrix after its columns were scaled to equal norms: by how much relative errors
+  /// of the targets can grow in the coefficients. Infinite when the rows don't determine all coefficients.
+  ///
+  /// - Parameters:
+  ///   - rows: the matrix `A`: at least one row and one column, all finite.
+  ///   - weights: one per row, as in `solve`.
+  /// - Throws: `StatisticsError` for arguments that are none.
+  /// - Complexity: O(m n²) for m rows and n columns, for each of a few sweeps
+  public static func condition(rows: [[Double]], weights: [Double]? = nil) throws(StatisticsError) -> Double {
+    try LinearSystem(rows: rows, targets: [Double](repeating: 0, count: rows.count), weights: weights).condition()
+  }
 }

@@ -91,6 +91,32 @@ struct LinearSystem {
     return columns.enumerated().map { gsl_vector_get(solution.base, $0) / norms[$1] }
   }
 
+  /// The quotient of the greatest and the least singular value, columns scaled to equal norms; by one-sided Jacobi rotations.
+  func condition() throws(StatisticsError) -> Double {
+    guard rowCount >= columnCount else { return .infinity }
+    Library.prepare()
+    guard
+      let factors = gsl_matrix_alloc(rowCount, columnCount), let right = gsl_matrix_alloc(columnCount, columnCount)
+    else {
+      throw .library(function: "gsl_matrix_alloc", code: Int32(GSL_ENOMEM))
+    }
+    defer {
+      gsl_matrix_free(factors)
+      gsl_matrix_free(right)
+    }
+    for row in 0..<rowCount {
+      for column in 0..<columnCount {
+        let scaled = norms[column] > 0 ? matrix[row * columnCount + column] / norms[column] : 0
+        gsl_matrix_set(factors, row, column, scaled)
+      }
+    }
+    let singular = try LibraryVector(count: columnCount)
+    try Library.check(gsl_linalg_SV_decomp_jacobi(factors, right, singular.base), "gsl_linalg_SV_decomp_jacobi")
+    let least = gsl_vector_get(singular.base, columnCount - 1)
+    let greatest = gsl_vector_get(singular.base, 0)
+    return least > greatest * 1e-14 ? greatest / least : .infinity
+  }
+
   /// What the targets leave after subtracting the product of matrix and coefficients.
   private func residuals(of coefficients: [Double]) -> [Double] {
     (0..<rowCount).map { row in

@@ -17,8 +17,7 @@ public struct CalibrationPlan: Sendable {
   public let axes: [DesignAxis: String]
   /// The probe that is interleaved with all others and shows slow phases.
   public let control: String
-  /// The step that is one pass of a probe's counted loop: it is part of every probe that is timed in the guest, and the
-  /// unit in which programs compute.
+  /// The step that is one turn of the block that computes: the unit in which programs compute.
   public let loop: String
   /// Rows of the matrix, in the order of the document.
   public let rows: [Row]
@@ -33,14 +32,11 @@ public struct CalibrationPlan: Sendable {
     public let probe: String
     /// How often each step is in it.
     public let steps: [String: Double]
-    /// Whether one pass of the counted loop comes on top.
-    public let hasLoop: Bool
 
     /// Creates a row.
-    public init(probe: String, steps: [String: Double], hasLoop: Bool = true) {
+    public init(probe: String, steps: [String: Double]) {
       self.probe = probe
       self.steps = steps
-      self.hasLoop = hasLoop
     }
   }
 

@@ -5,7 +5,7 @@
 public enum GuestOperation: UInt8, CaseIterable, Sendable, Hashable {
   // Given.
   case syscall, contextSwitch, pageFault, pageTableUpdate, tlbFlush, processCreation
-  case cpuid, msrRead, msrWrite, privilegedInstruction, exception, portIO, mmio, halt, timerProgram, ipi
+  case pageAccess, cpuid, msrRead, msrWrite, privilegedInstruction, exception, portIO, mmio, halt, timerProgram, ipi
   case netTx, netRx, blockRead, blockWrite
   // Derived.
   case hypercall, tlbMiss, firstTouch, hiddenFault, interrupt, eoi, timerInterrupt, hostInterrupt, doorbell,
@@ -79,6 +79,9 @@ public enum GuestOperation: UInt8, CaseIterable, Sendable, Hashable {
     Entry(
       operation: .processCreation, name: "process_creation",
       meaning: "fork, exit and wait; expands into faults, updates, flushes and switches of the guest system"),
+    Entry(
+      operation: .pageAccess, name: "page_access",
+      meaning: "read of the next of many mapped pages in sequence, where walks overlap"),
     Entry(operation: .cpuid, name: "cpuid", meaning: "CPUID instruction"),
     Entry(operation: .msrRead, name: "msr_read", meaning: "read of a model-specific register"),
     Entry(operation: .msrWrite, name: "msr_write", meaning: "write of a model-specific register"),
@@ -102,7 +105,7 @@ public enum GuestOperation: UInt8, CaseIterable, Sendable, Hashable {
     Entry(operation: .firstTouch, name: "first_touch", meaning: "first access to guest memory that the host must back"),
     Entry(
       operation: .hiddenFault, name: "hidden_fault",
-      meaning: "access to backed memory whose entry is missing in the shadow tables alone"),
+      meaning: "access to backed memory whose entry is missing in the hypervisor's tables alone"),
     Entry(operation: .interrupt, name: "interrupt", meaning: "delivery of a device interrupt to a vCPU"),
     Entry(operation: .eoi, name: "eoi", meaning: "end-of-interrupt write"),
     Entry(operation: .timerInterrupt, name: "timer_interrupt", meaning: "the guest's own tick on a busy vCPU"),
