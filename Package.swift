@@ -78,7 +78,9 @@ let package = Package(
       ]),
     .testTarget(
       name: "CalibrationTests",
-      dependencies: ["Calibration", "Documents", "Model", "Quantities", "Statistics", "Tables", "Virtualization"]),
+      dependencies: [
+        "Calibration", "Documents", "EventKernel", "Model", "Quantities", "Statistics", "Tables", "Virtualization",
+      ]),
     .testTarget(name: "CommandTests", dependencies: ["vdcsim"]),
   ],
   swiftLanguageModes: [.v6])

@@ -68,6 +68,9 @@ public struct Calibration: Sendable {
 
 /// The runner ended before it described the machine.
 public struct MissingMachine: Error, CustomStringConvertible {
+  /// Creates the error.
+  public init() {}
+
   /// What to tell the user.
   public var description: String { "error: the probe runner did not describe the machine" }
 }

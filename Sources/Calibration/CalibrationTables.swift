@@ -115,7 +115,8 @@ public enum CalibrationTables {
     var tables = [probes, quantiles, histograms].map { Table(schema: $0) }
     for summary in calibration.summaries {
       tables[0].append(row(summary))
-      let sides = summary.isLatency
+      let sides =
+        summary.isLatency
         ? [("event", summary.times)] : [("inside", summary.times), ("outside", summary.outside)]
       for (side, times) in sides where !times.isEmpty {
         for probability in reportedQuantiles {

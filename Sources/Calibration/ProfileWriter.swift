@@ -61,7 +61,8 @@ public struct ProfileWriter: Sendable {
 
   private func source(of estimate: StepFit.Estimate, _ calibration: Calibration) -> String {
     let machine = calibration.machine
-    let probes = estimate.probes.count > 4
+    let probes =
+      estimate.probes.count > 4
       ? "\(estimate.probes.prefix(3).joined(separator: ", ")) and \(estimate.probes.count - 3) more"
       : estimate.probes.joined(separator: ", ")
     return "vdcsim calibrate, probe\(estimate.probes.count == 1 ? "" : "s") \(probes), \(machine.date ?? "no date"), "

@@ -4,7 +4,7 @@ import Virtualization
 ///
 /// The key is a path of keys, separated by dots; an entry of a list is named by its index from 0 or by its `name`. The
 /// last key may be new, all others must exist. A design that is only named becomes a mapping when one of its axes is
-/// set.
+/// set. In a scenario `design` alone stands for the designs of all host groups: `design=kvm-pvm`, `design.paging=shadow`.
 public struct DocumentEdit: Sendable, Hashable {
   /// The path to the value.
   public let key: String
@@ -40,7 +40,11 @@ public struct DocumentEdit: Sendable, Hashable {
           ? DocumentNode(content: .nothing, location: edit.location)
           : try DocumentParser.parse(Array(edit.value.utf8), file: edit.location.file)
         let components = edit.key.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
-        try edit.set(value, at: components[...], under: "", in: &root)
+        if components.first == "design", root["design"] == nil, root["hosts"] != nil {
+          try edit.setOfAllHosts(value, at: components[...], in: &root)
+        } else {
+          try edit.set(value, at: components[...], under: "", in: &root)
+        }
       } catch {
         guard case .invalid(let diagnostics) = error else { throw error }
         faults += diagnostics
@@ -51,6 +55,19 @@ public struct DocumentEdit: Sendable, Hashable {
 
   private func refuse(_ message: String) -> DiagnosticError {
     .invalid([Diagnostic(location: location, message: message)])
+  }
+
+  /// Sets the value at the path below every host group.
+  private func setOfAllHosts(
+    _ value: DocumentNode, at path: ArraySlice<String>, in root: inout DocumentNode
+  ) throws(DiagnosticError) {
+    guard case .mapping(var entries) = root.content else { return }
+    for index in entries.indices where entries[index].key == "hosts" {
+      guard case .list(var groups) = entries[index].value.content else { continue }
+      for group in groups.indices { try set(value, at: path, under: "", in: &groups[group]) }
+      entries[index].value.content = .list(groups)
+    }
+    root.content = .mapping(entries)
   }
 
   /// Sets the value at the path below a node; `parent` is the last key that led there.

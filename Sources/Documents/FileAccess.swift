@@ -8,16 +8,18 @@ public enum FileAccess {
     let number: UInt64
   }
 
-  /// The bytes of a file; at most one more than the greatest size of a document, which tells that it is too large.
+  /// The bytes of a file; at most one more than `limit`, which tells that it is too large. The limit is the greatest size
+  /// of a document.
   ///
   /// - Throws: `DiagnosticError.missing` or `.unreadable`.
-  public static func read(_ path: String) throws(DiagnosticError) -> [UInt8] {
+  public static func read(_ path: String, limit: Int? = nil) throws(DiagnosticError) -> [UInt8] {
+    let limit = limit ?? DocumentBounds.fileSize
     let descriptor = open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { throw failure(path) }
     defer { close(descriptor) }
     var bytes: [UInt8] = []
     var buffer = [UInt8](repeating: 0, count: 1 << 16)
-    while bytes.count <= DocumentBounds.fileSize {
+    while bytes.count <= limit {
       let count = Glibc.read(descriptor, &buffer, buffer.count)
       if count < 0 && errno == EINTR { continue }
       guard count >= 0 else { throw failure(path) }
@@ -30,7 +32,7 @@ public enum FileAccess {
   /// The paths of the YAML documents in a folder, sorted by name; none when the folder does not exist.
   ///
   /// - Throws: `DiagnosticError.unreadable`.
-  static func documents(in folder: String) throws(DiagnosticError) -> [String] {
+  public static func documents(in folder: String) throws(DiagnosticError) -> [String] {
     guard let stream = opendir(folder) else {
       if errno == ENOENT { return [] }
       throw failure(folder)

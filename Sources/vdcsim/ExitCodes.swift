@@ -1,4 +1,5 @@
 import ArgumentParser
+import Calibration
 import Documents
 import Glibc
 import Machine
@@ -9,6 +10,7 @@ import Tables
 enum ExitCodes {
   static let faultyDocument = ExitCode(65)
   static let missingInput = ExitCode(66)
+  static let unavailable = ExitCode(69)
   static let internalError = ExitCode(70)
   static let unwritableOutput = ExitCode(73)
   static let interrupted = ExitCode(130)
@@ -33,6 +35,24 @@ func reportingFailures<Result>(_ body: () async throws -> Result) async throws -
   } catch is RunInterrupted {
     printError("interrupted: nothing was written; run the same command again to start over")
     throw ExitCodes.interrupted
+  } catch let error as ProbeRunnerError {
+    switch error {
+    case .interrupted:
+      printError("interrupted: nothing was written")
+      throw ExitCodes.interrupted
+    case .unavailable:
+      printError("\(error)")
+      throw ExitCodes.unavailable
+    case .missing, .silent, .failed:
+      printError("\(error)")
+      throw ExitCodes.internalError
+    }
+  } catch let error as MissingMachine {
+    printError("\(error)")
+    throw ExitCodes.internalError
+  } catch let error as EarlierRunError {
+    printError("\(error)")
+    throw ExitCodes.faultyDocument
   } catch let error as ExitCode {
     throw error
   } catch let error as ValidationError {

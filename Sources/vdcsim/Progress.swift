@@ -13,6 +13,12 @@ struct Progress: Sendable {
     if done == all { clear() }
   }
 
+  /// Shows what is under way.
+  func update(text: String) {
+    guard isShown else { return }
+    writeError("\r" + text + String(repeating: " ", count: max(0, 32 - text.count)))
+  }
+
   /// Removes the line.
   func clear() {
     if isShown { writeError("\r" + String(repeating: " ", count: 32) + "\r") }

@@ -12,9 +12,13 @@ struct VDCSim: AsyncParsableCommand {
       takes; a cost profile prices the steps. Results are CSV tables that say which steps took the time, and where \
       each price comes from.
 
-      Exit codes: 0 done, 64 wrong usage, 65 faulty document, 66 missing file, 70 internal error, 73 results cannot \
+      Exit codes: 0 done, 64 wrong usage, 65 faulty document, 66 missing file, 69 no \
+      access to /dev/kvm, 70 internal error, 73 results cannot \
       be written, 130 interrupted.
       """,
     version: "vdcsim \(Manifest.version)",
-    subcommands: [RunCommand.self, CompareCommand.self, CheckCommand.self, ExplainCommand.self, ListCommand.self])
+    subcommands: [
+      RunCommand.self, CompareCommand.self, CheckCommand.self, ExplainCommand.self, ListCommand.self,
+      CalibrateCommand.self,
+    ])
 }
