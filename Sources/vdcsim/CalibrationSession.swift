@@ -111,7 +111,11 @@ struct CalibrationSession {
   private func calibrate(earlier: EarlierRun?) throws {
     let run = try command.records.map { try readRecords($0) } ?? measure()
     for line in run.garbage { printError("warning: the probe runner wrote a line that is no record: \(line)") }
-    guard let machine = run.machine else { throw MissingMachine() }
+    // Of a runner that was asked this minute it is no faulty document but a fault of the runner.
+    guard let machine = run.machine else {
+      guard command.records == nil else { throw MissingMachine() }
+      throw ProbeRunnerError.failed(what: "did not describe the machine", messages: [])
+    }
     let calibration = try Calibration(run: run, plan: try plan(for: machine))
     let name = stem.split(separator: "/").last.map(String.init) ?? "this-machine"
     let writer = ProfileWriter(name: name, base: command.base, catalogue: library.catalogue)

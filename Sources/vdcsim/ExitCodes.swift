@@ -49,7 +49,7 @@ func reportingFailures<Result>(_ body: () async throws -> Result) async throws -
     }
   } catch let error as MissingMachine {
     printError("\(error)")
-    throw ExitCodes.internalError
+    throw ExitCodes.faultyDocument
   } catch let error as EarlierRunError {
     printError("\(error)")
     throw ExitCodes.faultyDocument
