@@ -4,7 +4,7 @@ PACKAGES := libgsl-dev libmd-dev pkg-config
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 BUILD := swift build --explicit-target-dependency-import-check error
 
-.PHONY: run test lint bench packages release
+.PHONY: run test lint bench packages release test-probe-asan test-emulated-host emulated-host-packages
 
 run: release
 	.build/release/vdcsim compare scenarios/compare-hypervisors.yaml
@@ -26,6 +26,32 @@ bench: packages
 
 release: packages
 	$(BUILD) -c release --product vdcsim
+	$(BUILD) -c release --product vdcsim-probe
+
+PROBE_SOURCES := $(wildcard Sources/CKVM/*.c Sources/CKVM/*.S Sources/ProbeRunner/*.c)
+PROBE_BUILD := cc -O2 -Wall -Wextra -Werror -ISources/CKVM/include
+
+# Every probe once under the address and undefined-behaviour sanitizers; without KVM those of the host only.
+test-probe-asan:
+	@mkdir -p .build-probe
+	$(PROBE_BUILD) -g -fsanitize=address,undefined -fno-sanitize-recover=all -o .build-probe/asan $(PROBE_SOURCES)
+	.build-probe/asan list > .build-probe/list.jsonl
+	.build-probe/asan run --group host --samples 1 --goal-us 1 --warmups 0 > .build-probe/host.jsonl
+	if [ -r /dev/kvm ] && [ -w /dev/kvm ]; then \
+	  .build-probe/asan run --samples 2 --goal-us 10 --warmups 0 > .build-probe/run.jsonl && \
+	  .build-probe/asan counts > .build-probe/counts.jsonl && \
+	  .build-probe/asan program --iterations 5 --samples 2 'compute*10' 'port_io*2' 'first_touch*8' exception \
+	    > .build-probe/program.jsonl; \
+	else echo "no usable /dev/kvm: guest probes skipped"; fi
+
+# The counts under the real kvm_amd on an emulated processor; skipped with the reason where its packages can't be had.
+test-emulated-host: emulated-host-packages
+	@mkdir -p .build-probe
+	$(PROBE_BUILD) -static -o .build-probe/static $(PROBE_SOURCES)
+	@Tests/EmulatedHost/run .build-probe/static; code=$$?; [ $$code = 77 ] || exit $$code
+
+emulated-host-packages:
+	-@$(MAKE) --no-print-directory packages PACKAGES="qemu-system-x86 busybox-static cpio kmod"
 
 # Installs the Debian packages that are missing, and only then asks for privileges.
 packages:

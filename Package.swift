@@ -4,7 +4,10 @@ import PackageDescription
 // One target per module; the floors of the house from the ground up. A target depends only on floors below it.
 let package = Package(
   name: "VDCSim",
-  products: [.executable(name: "vdcsim", targets: ["vdcsim"])],
+  products: [
+    .executable(name: "vdcsim", targets: ["vdcsim"]),
+    .executable(name: "vdcsim-probe", targets: ["ProbeRunner"]),
+  ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser.git", exact: "1.8.2"),
     .package(url: "https://github.com/apple/swift-collections.git", exact: "1.6.0"),
@@ -16,6 +19,9 @@ let package = Package(
     // Floor 0: C libraries.
     .systemLibrary(name: "CGSL", pkgConfig: "gsl", providers: [.apt(["libgsl-dev"])]),
     .systemLibrary(name: "CDigest", pkgConfig: "libmd", providers: [.apt(["libmd-dev"])]),
+    // The KVM API with guest payloads in assembly, and the plain C executable that measures with them.
+    .target(name: "CKVM"),
+    .executableTarget(name: "ProbeRunner", dependencies: ["CKVM"]),
     // Floor 1: quantities, statistics, tables.
     .target(name: "Quantities"),
     .target(name: "Statistics", dependencies: ["CGSL"]),
@@ -82,6 +88,7 @@ let package = Package(
         "Calibration", "Documents", "EventKernel", "Model", "Quantities", "Statistics", "Tables", "Virtualization",
       ]),
     .testTarget(name: "CommandTests", dependencies: ["vdcsim"]),
+    .testTarget(name: "ProbeRunnerTests", dependencies: ["ProbeRunner"]),
   ],
   swiftLanguageModes: [.v6])
 
