@@ -128,7 +128,15 @@ typedef int measurement(struct session *session, const struct options *options);
 /// Runs a measurement in a fresh process, which ends with this one.
 static int measure_in_child(measurement *measurement, struct session *session, const struct options *options) {
   fflush(NULL);
-  const pid_t child = fork();
+  // No signal may fall between the fork and the note of whom to pass it on to.
+  sigset_t all, before;
+  sigfillset(&all);
+  sigprocmask(SIG_SETMASK, &all, &before);
+  const bool is_late = is_interrupted;
+  const pid_t child = is_late ? -1 : fork();
+  if (child > 0) measuring_child = child;
+  sigprocmask(SIG_SETMASK, &before, NULL);
+  if (is_late) return 130;
   if (child < 0) {
     fprintf(stderr, "vdcsim-probe: error: can't start a process: %s\n", strerror(errno));
     return EX_SOFTWARE;
@@ -140,9 +148,8 @@ static int measure_in_child(measurement *measurement, struct session *session, c
     _exit(code);
   }
   int status;
-  while (waitpid(child, &status, 0) < 0) {
-    if (errno == EINTR && is_interrupted) kill(child, SIGTERM);
-  }
+  while (waitpid(child, &status, 0) < 0 && errno == EINTR) continue;
+  measuring_child = 0;
   if (WIFEXITED(status)) return WEXITSTATUS(status);
   fprintf(stderr, "vdcsim-probe: error: a measuring process ended by signal %d\n", WTERMSIG(status));
   return EX_SOFTWARE;

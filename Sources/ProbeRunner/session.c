@@ -11,11 +11,16 @@
 #include "session.h"
 
 volatile int is_interrupted;
+volatile pid_t measuring_child;
 static struct kvm_run *volatile watched;
 
 /// A vCPU that is about to enter its guest must not miss the signal: `immediate_exit` catches it at the door.
 static void interrupt(int number) {
-  if (number != SIGUSR1) is_interrupted = 1;
+  if (number != SIGUSR1) {
+    is_interrupted = 1;
+    const pid_t child = measuring_child;
+    if (child > 0) kill(child, SIGTERM);
+  }
   struct kvm_run *run = watched;
   if (run) run->immediate_exit = 1;
 }
@@ -27,6 +32,10 @@ void session_catch_signals(void) {
   static const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1};
   for (size_t index = 0; index < sizeof numbers / sizeof numbers[0]; index++) sigaction(numbers[index], &action, NULL);
   signal(SIGPIPE, SIG_DFL);
+  // Whoever started this process may have blocked signals.
+  sigset_t none;
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
 void session_watch(struct ckvm_guest *guest, int vcpu) { watched = guest ? guest->vcpus[vcpu].run : NULL; }

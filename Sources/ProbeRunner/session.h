@@ -2,6 +2,8 @@
 #ifndef PROBE_SESSION_H
 #define PROBE_SESSION_H
 
+#include <sys/types.h>
+
 #include "ckvm_program.h"
 #include "machine.h"
 
@@ -31,6 +33,9 @@ struct session {
 
 /// Set by SIGINT, SIGTERM and SIGHUP.
 extern volatile int is_interrupted;
+
+/// A process that such a signal is passed on to; 0 for none.
+extern volatile pid_t measuring_child;
 
 /// Lets signals end KVM_RUN and set `is_interrupted`.
 void session_catch_signals(void);
