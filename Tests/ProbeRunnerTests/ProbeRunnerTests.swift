@@ -51,7 +51,7 @@ extension [String: Any] {
   fileprivate func text(_ key: String) -> String? { self[key] as? String }
 }
 
-@Suite struct ProbeRunnerTests {
+@Suite(.timeLimit(.minutes(2))) struct ProbeRunnerTests {
   @Test func everyProbeOfTheIssueIsListedWithWhatItNeedsAndExpects() throws {
     let outcome = try Runner.run("list")
     #expect(outcome.status == 0)
