@@ -11,6 +11,8 @@ public enum DocumentKind: String, CaseIterable, Sendable, Hashable {
   case profile
   /// A guest system.
   case guest
+  /// What guests do.
+  case workload
   /// The catalogue of transition steps.
   case steps
   /// What the harness's probes contain on one kind of host.
@@ -33,6 +35,7 @@ public enum DocumentKind: String, CaseIterable, Sendable, Hashable {
     case .scenario: return (kind, try ScenarioReader.read(root).warnings)
     case .steps: _ = StepCatalogueReader.read(root, &reader)
     case .guest: _ = GuestReader.read(root, &reader)
+    case .workload: _ = WorkloadReader.read(root, &reader)
     case .calibration: _ = CalibrationReader.read(root, library: library, &reader)
     case .profile:
       let base = reader.base(of: root, kind: kind, among: library.profiles)

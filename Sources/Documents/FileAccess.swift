@@ -33,19 +33,29 @@ public enum FileAccess {
   ///
   /// - Throws: `DiagnosticError.unreadable`.
   public static func documents(in folder: String) throws(DiagnosticError) -> [String] {
-    guard let stream = opendir(folder) else {
-      if errno == ENOENT { return [] }
-      throw failure(folder)
+    do throws(DiagnosticError) {
+      return try entries(of: folder).filter { $0.hasSuffix(".yaml") }.map { "\(folder)/\($0)" }
+    } catch .missing {
+      return []
+    } catch {
+      throw error
     }
+  }
+
+  /// The names in a folder that do not begin with a dot, sorted.
+  ///
+  /// - Throws: `DiagnosticError.missing` or `.unreadable`.
+  static func entries(of folder: String) throws(DiagnosticError) -> [String] {
+    guard let stream = opendir(folder) else { throw failure(folder) }
     defer { closedir(stream) }
     var names: [String] = []
     while let entry = readdir(stream) {
       let name = withUnsafePointer(to: &entry.pointee.d_name) {
         $0.withMemoryRebound(to: CChar.self, capacity: Int(entry.pointee.d_reclen)) { String(cString: $0) }
       }
-      if name.hasSuffix(".yaml") && !name.hasPrefix(".") { names.append(name) }
+      if !name.hasPrefix(".") { names.append(name) }
     }
-    return names.sorted().map { "\(folder)/\($0)" }
+    return names.sorted()
   }
 
   /// Whether there is anything at the path.

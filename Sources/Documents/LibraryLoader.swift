@@ -3,8 +3,8 @@ import Virtualization
 
 /// Loads the library of documents that scenarios refer to.
 ///
-/// A library is a folder with the step catalogue `steps.yaml` and the folders `designs`, `profiles` and `guests`, in
-/// which every file `NAME.yaml` holds the document of that name.
+/// A library is a folder with the step catalogue `steps.yaml` and the folders `designs`, `profiles`, `guests` and
+/// `workloads`, in which every file `NAME.yaml` holds the document of that name.
 public enum LibraryLoader {
   /// Makes the digest of bytes, in hexadecimal.
   public typealias Digest = (_ bytes: [UInt8]) -> String
@@ -13,7 +13,7 @@ public enum LibraryLoader {
   ///
   /// - Parameters:
   ///   - folder: the library.
-  ///   - scenarioFolder: a folder whose own `designs`, `profiles` and `guests` are added. A name that the library has
+  ///   - scenarioFolder: a folder whose own `designs`, `profiles`, `guests` and `workloads` are added. A name that the library has
   ///     already is a fault, unless both are the same file.
   ///   - digest: makes the digest of a profile from its file, followed by the digest of its base if it has one.
   /// - Throws: `DiagnosticError`, with every fault of all documents at once.
@@ -31,6 +31,9 @@ public enum LibraryLoader {
     let folders = [folder] + (scenarioFolder.map { [$0] } ?? [])
     for document in try SourceDocument.all(.guest, in: folders, &reader) {
       library.guests[document.name] = GuestReader.read(document.root, &reader)
+    }
+    for document in try SourceDocument.all(.workload, in: folders, &reader) {
+      library.workloads[document.name] = WorkloadReader.read(document.root, &reader)
     }
     let catalogue = library.catalogue
     let profiles = BaseResolver(documents: try SourceDocument.all(.profile, in: folders, &reader))

@@ -61,7 +61,8 @@ public enum ScenarioReader {
     let comparison = reader.optional("compare", in: fields, .comparison)
     let hosts = reader.required("hosts", in: fields, .list(of: .host, "a list of at least one host", minimum: 1))
     let vms = reader.required("vms", in: fields, .list(of: .vm, "a list of at least one vm", minimum: 1))
-    let workloads = reader.required("workloads", in: fields, .workloads)
+    // A scenario may do with workloads of the library.
+    let workloads = fields["workloads"] == nil ? [] : reader.required("workloads", in: fields, .workloads)
     if let duration, let warmup, warmup.value >= duration {
       reader.error(
         at: warmup.location, "expected a warmup shorter than the duration of \(duration), found \(warmup.value)")

@@ -26,7 +26,7 @@ private enum ShapeKeys {
 }
 
 extension DocumentReader {
-  fileprivate mutating func workload(_ node: DocumentNode, name: String, location: SourceLocation) -> Workload? {
+  mutating func workload(_ node: DocumentNode, name: String, location: SourceLocation) -> Workload? {
     guard let entries = entries(of: node) else { return nil }
     let keys = entries.map(\.key)
     var shapes = ShapeKeys.others.filter { keys.contains($0) }

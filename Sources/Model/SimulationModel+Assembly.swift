@@ -50,7 +50,7 @@ extension SimulationModel {
     seed = scenario.seed
     hosts = assembly.hosts
     vms = assembly.vms
-    workloads = scenario.workloads
+    workloads = assembly.scenario.workloads
     nicCount = assembly.nicCount
     warnings = assembly.warnings
   }
@@ -83,6 +83,11 @@ private struct ModelAssembly {
   private var streamNames = StreamNames()
 
   init(scenario: Scenario, library: Library, overrides: ModelOverrides) {
+    // What the scenario does not state itself comes from the library.
+    var scenario = scenario
+    for group in scenario.vms where !scenario.workloads.contains(where: { $0.name == group.workload }) {
+      if let workload = library.workloads[group.workload] { scenario.workloads.append(workload) }
+    }
     self.scenario = scenario
     self.library = library
     self.overrides = overrides
@@ -201,7 +206,7 @@ private struct ModelAssembly {
     for (index, group) in scenario.vms.enumerated() {
       let workload = scenario.workloads.firstIndex { $0.name == group.workload }
       if workload == nil {
-        fault(group.location, unknown("workload", group.workload, among: scenario.workloads.map(\.name)))
+        fault(group.location, unknown("workload", group.workload, among: Set(scenario.workloads.map(\.name) + library.workloads.keys)))
       }
       let guest = library.guests[group.guest]
       if guest == nil { fault(group.location, unknown("guest", group.guest, among: library.guests.keys)) }

@@ -101,6 +101,8 @@ public struct Library: Sendable {
   public var profiles: [String: CostProfile] = [:]
   /// Guest systems by name.
   public var guests: [String: GuestSystem] = [:]
+  /// Workloads by name, for scenarios that name one which they do not state.
+  public var workloads: [String: Workload] = [:]
   /// All steps.
   public var catalogue = StepCatalogue()
 

@@ -7,13 +7,13 @@ import Virtualization
 struct ListCommand: AsyncParsableCommand {
   /// What can be listed.
   enum Subject: String, CaseIterable, ExpressibleByArgument {
-    case designs, profiles, guests, operations, steps
+    case designs, profiles, guests, workloads, operations, steps
   }
 
   static let configuration = CommandConfiguration(
-    commandName: "list", abstract: "List the designs, profiles, guests, operations or steps of the library.")
+    commandName: "list", abstract: "List the designs, profiles, guests, workloads, operations or steps of the library.")
 
-  @Argument(help: "designs, profiles, guests, operations or steps.")
+  @Argument(help: "designs, profiles, guests, workloads, operations or steps.")
   var subject: Subject
 
   @OptionGroup var library: LibraryOptions
@@ -37,6 +37,7 @@ struct ListCommand: AsyncParsableCommand {
         show(
           documents.profiles.values.map { ($0.name, "\($0.title); backend \($0.backend)") }.sorted { $0.0 < $1.0 })
       case .guests: show(documents.guests.values.map { ($0.name, $0.title) }.sorted { $0.0 < $1.0 })
+      case .workloads: show(documents.workloads.values.map { ($0.name, "\($0.shape.name)") }.sorted { $0.0 < $1.0 })
       case .steps: show(documents.catalogue.steps.map { ($0.name, $0.meaning) })
       case .operations: break
       }

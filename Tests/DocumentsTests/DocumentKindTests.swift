@@ -32,7 +32,7 @@ import Testing
       try check("desing: a\n") == ["d.yaml:1:1: error: unknown kind of document 'desing' (did you mean 'design'?)"])
     #expect(
       try check("x-a: b\n") == [
-        "d.yaml:1:1: error: expected a document that begins with scenario, design, profile, guest, steps or calibration"
+        "d.yaml:1:1: error: expected a document that begins with scenario, design, profile, guest, workload, steps or calibration"
       ])
     #expect(try check("- a\n") == ["d.yaml:1:1: error: expected a mapping, found a list"])
     #expect(
@@ -45,6 +45,6 @@ import Testing
     #expect(try check("guest: a\n").count == 4)
     #expect(try check("profile: a\n").count == 4)
     #expect(try check("design: a\n").count == 4)
-    #expect(try check("scenario: a\n").count == 4)
+    #expect(try check("scenario: a\n").count == 3)
   }
 }

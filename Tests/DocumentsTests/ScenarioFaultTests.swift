@@ -49,7 +49,6 @@ import Testing
         "1:1: error: missing key 'hosts' in the scenario; expected a list of at least one host",
         "1:1: error: missing key 'scenario' in the scenario; expected a name",
         "1:1: error: missing key 'vms' in the scenario; expected a list of at least one vm",
-        "1:1: error: missing key 'workloads' in the scenario; expected a mapping with at least one workload",
       ])
     #expect(
       faults(in: "scenario: s\nduration: 1 s\nhosts: []\nvms: []\nworkloads: {}\n") == [
