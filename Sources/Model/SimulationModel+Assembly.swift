@@ -206,7 +206,9 @@ private struct ModelAssembly {
     for (index, group) in scenario.vms.enumerated() {
       let workload = scenario.workloads.firstIndex { $0.name == group.workload }
       if workload == nil {
-        fault(group.location, unknown("workload", group.workload, among: Set(scenario.workloads.map(\.name) + library.workloads.keys)))
+        fault(
+          group.location,
+          unknown("workload", group.workload, among: Set(scenario.workloads.map(\.name) + library.workloads.keys)))
       }
       let guest = library.guests[group.guest]
       if guest == nil { fault(group.location, unknown("guest", group.guest, among: library.guests.keys)) }
