@@ -71,11 +71,11 @@ public struct MachineRecord: Sendable, Decodable {
   /// The processor's name.
   public let cpuModel: String?
   /// The processor's family.
-  public let family: Int?
+  public let family: Label?
   /// The processor's model.
-  public let model: Int?
+  public let model: Label?
   /// The processor's stepping.
-  public let stepping: Int?
+  public let stepping: Label?
   /// Revision of the microcode.
   public let microcode: String?
   /// Version of the host's kernel.
@@ -109,6 +109,18 @@ public struct MachineRecord: Sendable, Decodable {
 
   /// Nanoseconds of a time in TSC cycles.
   public func nanoseconds(cycles: Double) -> Double { cycles * 1e6 / Double(tscKilohertz) }
+}
+
+/// A number or a text, kept as text.
+public struct Label: Sendable, Hashable, Decodable {
+  /// The text.
+  public let text: String
+
+  /// Reads either.
+  public init(from decoder: any Decoder) throws {
+    let container = try decoder.singleValueContainer()
+    text = try (try? container.decode(Int64.self)).map(String.init) ?? container.decode(String.self)
+  }
 }
 
 /// Load averages.

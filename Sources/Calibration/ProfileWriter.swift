@@ -80,7 +80,7 @@ public struct ProfileWriter: Sendable {
     add("backend", machine.backend)
     add("paging", Calibration.paging(of: machine))
     add("cpu", machine.cpuModel)
-    let signature = [machine.family, machine.model, machine.stepping].compactMap { $0.map(String.init) }
+    let signature = [machine.family, machine.model, machine.stepping].compactMap { $0?.text }
     add("family_model_stepping", signature.joined(separator: "/"))
     add("microcode", machine.microcode)
     add("kernel", machine.kernel)

@@ -148,6 +148,8 @@ static enum outcome measure_timer(struct session *session, const struct probe *p
   const uint64_t ahead = (uint64_t)((int64_t)DEADLINE_NANOSECONDS * kilohertz / 1000000);
   static int64_t values[EVENTS];
   int count = 0, lost = 0;
+  uint64_t before[CKVM_STATISTICS_MAX] = {0};
+  ckvm_statistics_read(&guest->statistics, before);
   for (int event = 0; event < EVENTS && !is_interrupted; event++) {
     memset(shared, 0, sizeof *shared);
     const struct kvm_regs registers = ckvm_interrupt_registers(code, 0, 1, ahead);
@@ -162,6 +164,7 @@ static enum outcome measure_timer(struct session *session, const struct probe *p
     }
     values[count++] = (int64_t)((double)(int64_t)(shared->timer_tsc - shared->deadline) * 1e6 / (double)kilohertz);
   }
+  prove_latencies(session, probe, guest, count, before);
   write_latencies(session, probe->name, values, count, lost);
   return is_interrupted ? INTERRUPTED : MEASURED;
 }

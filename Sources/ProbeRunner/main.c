@@ -164,12 +164,22 @@ static void write_end(int64_t start, int64_t steal, bool interrupted) {
   record_end();
 }
 
+/// The records of the probes that are about to be measured.
+static void describe_wanted(const struct options *options) {
+  int count;
+  const struct probe *probes = probe_table(&count);
+  for (int index = 0; index < count; index++) {
+    if (is_wanted(options, &probes[index])) probe_describe(&probes[index]);
+  }
+}
+
 /// Measures in as many processes as asked for, between the records of machine and end.
 static int run(measurement *measurement, const struct options *options) {
   const int64_t start = clock_nanoseconds();
   const int64_t steal = machine_steal_milliseconds();
   struct session session = make_session(options);
   machine_describe(options->device, session.variant, CONTROL);
+  if (measurement == measure_all) describe_wanted(options);
   int code = 0;
   for (session.process = 0; session.process < options->processes && code == 0; session.process++) {
     code = measure_in_child(measurement, &session, options);

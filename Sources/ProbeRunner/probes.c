@@ -136,7 +136,7 @@ static const struct probe probes[] = {
    .interrupt = INTERRUPT_IPI, .emulated_instructions = 2},
   {.name = "timer_lateness", .group = "interrupt", .operation = "timer_interrupt",
    .meaning = "from the programmed deadline, 200 us ahead of a halted vCPU, to the handler", .kind = PROBE_INTERRUPT,
-   .interrupt = INTERRUPT_TIMER},
+   .interrupt = INTERRUPT_TIMER, .expected = {{"irq_injections", ALWAYS(1)}}},
 
   // ---- the host itself ----
   {.name = "syscall", .group = "host", .operation = "syscall", .meaning = "system call with a trivial body",

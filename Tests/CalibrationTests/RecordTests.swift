@@ -6,7 +6,7 @@ import Testing
 enum Line {
   static let machine = """
     {"record":"machine","backend":"pvm","nested_paging":false,"kvm_parameters":{"kvm.mmio_caching":"N"},"kvm_api":12,\
-    "cpu_model":"Test \\"CPU\\"","family":25,"model":17,"stepping":1,"microcode":"0x1","kernel":"6.18.0",\
+    "cpu_model":"Test \\"CPU\\"","family":"25","model":17,"stepping":"1","microcode":"0x1","kernel":"6.18.0",\
     "mitigations":{"meltdown":"Not affected"},"is_guest":true,"smt":"off","governor":"none","tsc_khz":2000000,\
     "cpus":2,"date":"2026-01-02T03:04:05Z","load":{"one":0.5,"five":0.4,"fifteen":0.3}}
     """
@@ -42,6 +42,7 @@ struct RecordTests {
     #expect(machine.cpuModel == "Test \"CPU\"")
     #expect(machine.mitigations == ["meltdown": "Not affected"])
     #expect(machine.load?.fifteen == 0.3)
+    #expect(machine.family?.text == "25" && machine.model?.text == "17")
     // 2 GHz: two cycles a nanosecond.
     #expect(machine.nanoseconds(cycles: 3) == 1.5)
   }
