@@ -1,6 +1,6 @@
 # VDCSim: `make run` sets up, builds and runs the main scenario; `make test` sets up and runs all tests.
 SHELL := /bin/bash
-PACKAGES := libgsl-dev libmd-dev pkg-config
+PACKAGES := libgsl-dev libmd-dev libarchive-dev pkg-config
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 BUILD := swift build --explicit-target-dependency-import-check error
 

@@ -19,6 +19,7 @@ let package = Package(
     // Floor 0: C libraries.
     .systemLibrary(name: "CGSL", pkgConfig: "gsl", providers: [.apt(["libgsl-dev"])]),
     .systemLibrary(name: "CDigest", pkgConfig: "libmd", providers: [.apt(["libmd-dev"])]),
+    .systemLibrary(name: "CArchive", pkgConfig: "libarchive", providers: [.apt(["libarchive-dev"])]),
     // The KVM API with guest payloads in assembly, and the plain C executable that measures with them.
     .target(name: "CKVM"),
     .executableTarget(name: "ProbeRunner", dependencies: ["CKVM"]),
@@ -44,7 +45,8 @@ let package = Package(
     .target(
       name: "Documents",
       dependencies: [
-        "Quantities", "Statistics", "EventKernel", "Virtualization", "Model", .product(name: "Yams", package: "Yams"),
+        "CArchive", "Quantities", "Statistics", "EventKernel", "Virtualization", "Model",
+        .product(name: "Yams", package: "Yams"),
       ]),
     // Floor 6: calibration: probes, and from their timings a cost profile.
     .target(
@@ -76,7 +78,8 @@ let package = Package(
       ]),
     .testTarget(
       name: "VirtualizationTests", dependencies: ["Virtualization", "Quantities", "EventKernel", "Statistics"]),
-    .testTarget(name: "DocumentsTests", dependencies: ["Documents", "Model", "Virtualization", "Quantities"]),
+    .testTarget(
+      name: "DocumentsTests", dependencies: ["CArchive", "Documents", "Model", "Virtualization", "Quantities"]),
     .testTarget(
       name: "EngineTests",
       dependencies: [
@@ -103,5 +106,8 @@ if Context.environment["VDCSIM_BENCHMARKS"] != nil {
     .executableTarget(
       name: "EngineBenchmarks", dependencies: ["Documents", "Machine", "Model", "Virtualization"],
       path: "Tests/Benchmarks/EngineBenchmarks"),
+    .executableTarget(
+      name: "TraceBenchmarks", dependencies: ["Documents", "Model", "Quantities", "Virtualization"],
+      path: "Tests/Benchmarks/TraceBenchmarks"),
   ]
 }

@@ -68,6 +68,13 @@ public enum FileAccess {
     return Identity(device: UInt64(status.st_dev), number: UInt64(status.st_ino))
   }
 
+  /// The absolute path without links to what stands at a path, or nil.
+  static func realPath(_ path: String) -> String? {
+    guard let resolved = realpath(path, nil) else { return nil }
+    defer { free(resolved) }
+    return String(cString: resolved)
+  }
+
   /// The last component of a path without its extension.
   static func stem(of path: String) -> String {
     let name = path.split(separator: "/").last ?? ""
@@ -81,7 +88,7 @@ public enum FileAccess {
     return slash == path.startIndex ? "/" : String(path[..<slash])
   }
 
-  private static func failure(_ path: String) -> DiagnosticError {
+  static func failure(_ path: String) -> DiagnosticError {
     let code = errno
     return code == ENOENT || code == ENOTDIR
       ? .missing(path: path) : .unreadable(path: path, reason: String(cString: strerror(code)))
