@@ -21,7 +21,9 @@ bench: export VDCSIM_BENCHMARKS = 1
 bench: packages
 	$(BUILD) -c release --scratch-path .build-bench --product KernelBenchmarks
 	$(BUILD) -c release --scratch-path .build-bench --product EngineBenchmarks
+	$(BUILD) -c release --scratch-path .build-bench --product TraceBenchmarks
 	.build-bench/release/EngineBenchmarks
+	.build-bench/release/TraceBenchmarks
 	.build-bench/release/KernelBenchmarks --instructions
 
 release: packages

@@ -14,7 +14,7 @@ final class ArchiveReader {
   private(set) var expandedBytes: Int64 = 0
 
   private let path: String
-  private let bounds: TraceBounds
+  private let bounds: TraceLimits
   private var folderFiles: [String]?
   private var nextFile = 0
   private var archive: OpaquePointer?
@@ -26,7 +26,7 @@ final class ArchiveReader {
   /// Opens what stands at a path.
   ///
   /// - Throws: `DiagnosticError.missing` or `.unreadable`.
-  init(path: String, bounds: TraceBounds) throws(DiagnosticError) {
+  init(path: String, bounds: TraceLimits) throws(DiagnosticError) {
     self.path = path
     self.bounds = bounds
     var status = stat()

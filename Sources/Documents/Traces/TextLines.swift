@@ -107,9 +107,9 @@ final class TextLines {
 
   private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: bufferSize, alignment: 16)
   private let fields = UnsafeMutablePointer<TextField>.allocate(capacity: greatestFieldCount)
-  private let bounds: TraceBounds
+  private let bounds: TraceLimits
 
-  init(bounds: TraceBounds) { self.bounds = bounds }
+  init(bounds: TraceLimits) { self.bounds = bounds }
 
   deinit {
     buffer.deallocate()

@@ -7,11 +7,11 @@ public struct LoadedTrace: Sendable {
   /// The demand.
   public let set: RecordedDemand
   /// How it was written.
-  public let format: TraceDeclaration.Format
+  public let format: TraceReference.Format
   /// Remarks on it.
   public let warnings: [Diagnostic]
 
-  init(set: RecordedDemand, format: TraceDeclaration.Format, warnings: [Diagnostic]) {
+  init(set: RecordedDemand, format: TraceReference.Format, warnings: [Diagnostic]) {
     self.set = set
     self.format = format
     self.warnings = warnings
@@ -19,37 +19,37 @@ public struct LoadedTrace: Sendable {
 }
 
 /// Reads traces of any format, plain or compressed, alone, in folders or in archives.
-public enum TraceLoader {
+public enum TraceReader {
   /// Reads a trace.
   ///
   /// - Parameters:
-  ///   - declaration: what the scenario says of it; a path that the scenario states is relative to `folder` and stays
+  ///   - reference: what the scenario says of it; a path that the scenario states is relative to `folder` and stays
   ///     inside it, links followed.
   ///   - folder: the scenario's folder.
   ///   - cache: where traces are kept in a form that loads fast; nil for nowhere.
   /// - Throws: `DiagnosticError`, with the faults of the trace up to the bounds.
   /// - Complexity: O(bytes of the trace), in memory O(VMs + samples).
   public static func load(
-    _ declaration: TraceDeclaration, folder: String = ".", cache: TraceCache? = nil, bounds: TraceBounds = TraceBounds()
+    _ reference: TraceReference, folder: String = ".", cache: TraceCache? = nil, bounds: TraceLimits = TraceLimits()
   ) throws(DiagnosticError) -> LoadedTrace {
-    var path = try resolve(declaration, folder: folder)
-    let format: TraceDeclaration.Format
-    if let stated = declaration.format {
+    var path = try resolve(reference, folder: folder)
+    let format: TraceReference.Format
+    if let stated = reference.format {
       format = stated
     } else {
       format = try TraceDetection.format(of: path, bounds: bounds)
     }
     path = TraceDetection.wholePath(of: path, format: format)
     guard let cache, let source = TraceSource(path: path), source.size >= TraceCache.leastSourceSize,
-      let key = TraceCache.key(declaration, path: path, format: format, bounds: bounds)
-    else { return try read(declaration, path: path, format: format, bounds: bounds) }
+      let key = TraceCache.key(reference, path: path, format: format, bounds: bounds)
+    else { return try read(reference, path: path, format: format, bounds: bounds) }
     var remark: String?
     switch cache.find(key, format: format, source: source) {
     case .found(let trace): return trace
     case .absent: break
     case .unusable(let reason): remark = "the cached form of this trace is read anew: \(reason)"
     }
-    let trace = try read(declaration, path: path, format: format, bounds: bounds)
+    let trace = try read(reference, path: path, format: format, bounds: bounds)
     if !cache.keep(trace, key: key, source: source, path: path) {
       remark = "the cached form of this trace could not be written to \(Wording.printable(cache.folder))"
     }
@@ -60,9 +60,9 @@ public enum TraceLoader {
   }
 
   static func read(
-    _ declaration: TraceDeclaration, path: String, format: TraceDeclaration.Format, bounds: TraceBounds
+    _ reference: TraceReference, path: String, format: TraceReference.Format, bounds: TraceLimits
   ) throws(DiagnosticError) -> LoadedTrace {
-    let reading = TraceReading(declaration: declaration, path: path, bounds: bounds)
+    let reading = TraceReading(reference: reference, path: path, bounds: bounds)
     do throws(DiagnosticError) {
       let set: RecordedDemand
       switch format {
@@ -81,16 +81,16 @@ public enum TraceLoader {
   }
 
   /// Where the trace lies.
-  static func resolve(_ declaration: TraceDeclaration, folder: String) throws(DiagnosticError) -> String {
+  static func resolve(_ reference: TraceReference, folder: String) throws(DiagnosticError) -> String {
     func refuse(_ message: String) -> DiagnosticError {
-      .invalid([Diagnostic(location: declaration.location, message: message)])
+      .invalid([Diagnostic(location: reference.location, message: message)])
     }
-    let name = Wording.quoted(declaration.name)
-    guard let path = declaration.path else {
-      throw refuse("trace \(name) has no file; expected 'file' here, or --set traces.\(declaration.name).file=PATH")
+    let name = Wording.quoted(reference.name)
+    guard let path = reference.path else {
+      throw refuse("trace \(name) has no file; expected 'file' here, or --set traces.\(reference.name).file=PATH")
     }
     guard !path.isEmpty, !path.utf8.contains(0) else { throw refuse("trace \(name) has an empty path") }
-    guard !declaration.isFromCommandLine else { return path }
+    guard !reference.isFromCommandLine else { return path }
     let full = "\(folder)/\(path)"
     guard let root = FileAccess.realPath(folder), let target = FileAccess.realPath(full) else {
       throw .missing(path: full)

@@ -1,5 +1,5 @@
 /// The bounds that keep traces from using up memory or time.
-public struct TraceBounds: Sendable {
+public struct TraceLimits: Sendable {
   /// Bytes of all files of a trace once they are expanded.
   public var expandedBytes: Int64 = 64 << 30
   /// Expanded bytes up to which the ratio does not count.
@@ -26,12 +26,12 @@ public struct TraceBounds: Sendable {
 /// What is wrong with a trace, and remarks on it.
 final class TraceFaults {
   private(set) var diagnostics: [Diagnostic] = []
-  private let bounds: TraceBounds
+  private let bounds: TraceLimits
   private var errors = 0
   private var errorsOfFile = 0
   private var file = ""
 
-  init(bounds: TraceBounds) { self.bounds = bounds }
+  init(bounds: TraceLimits) { self.bounds = bounds }
 
   /// Whether nothing is wrong so far.
   var isEmpty: Bool { errors == 0 }
