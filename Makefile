@@ -30,7 +30,7 @@ release: packages
 	$(BUILD) -c release --product vdcsim
 	$(BUILD) -c release --product vdcsim-probe
 
-PROBE_SOURCES := $(wildcard Sources/CKVM/*.c Sources/CKVM/*.S Sources/ProbeRunner/*.c)
+PROBE_SOURCES := $(wildcard Sources/CKVM/*.c Sources/CKVM/*.S Sources/ProbeRunner/*.c Sources/ProbeRunner/*.S)
 PROBE_BUILD := cc -O2 -Wall -Wextra -Werror -ISources/CKVM/include
 
 # Every probe once under the address and undefined-behaviour sanitizers; without KVM those of the host only.

@@ -102,6 +102,12 @@ public struct ProfileWriter: Sendable {
     add("probes_failed", "\(summaries.count { $0.counterCheck == .failed })")
     add("probes_unstable", "\(summaries.count { $0.isStable == false })")
     add("condition", calibration.fit.map { Self.decimal($0.condition) })
+    for factor in summaries.translationFactors {
+      let (low, high) = (
+        Self.decimal(factor.range.lowerBound, digits: 2), Self.decimal(factor.range.upperBound, digits: 2)
+      )
+      add("translation_factor_\(factor.name)", "\(Self.decimal(factor.factor, digits: 2)) (\(low) to \(high))")
+    }
     var lines = facts.map { "  \($0.0): \($0.1)" }
     for (title, mapping) in [("kvm_parameters", machine.kvmParameters), ("mitigations", machine.mitigations)] {
       guard let mapping, !mapping.isEmpty else { continue }

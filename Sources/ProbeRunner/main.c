@@ -19,6 +19,7 @@
 #include "interrupts.h"
 #include "options.h"
 #include "records.h"
+#include "translation.h"
 
 static const char CONTROL[] = "port_write_user";
 
@@ -64,7 +65,7 @@ static bool needs_kvm(const struct options *options) {
   int count;
   const struct probe *probes = probe_table(&count);
   for (int index = 0; index < count; index++) {
-    if (is_wanted(options, &probes[index]) && probes[index].kind != PROBE_HOST) return true;
+    if (is_wanted(options, &probes[index]) && probes[index].kind < PROBE_HOST) return true;
   }
   return false;
 }
@@ -105,6 +106,7 @@ static int measure_all(struct session *session, const struct options *options) {
     if (!is_wanted(options, &probes[index])) continue;
     switch (probes[index].kind) {
     case PROBE_HOST: outcome = measure_host_probe(session, &probes[index]); break;
+    case PROBE_TRANSLATION: outcome = measure_translation_probe(session, &probes[index]); break;
     case PROBE_INTERRUPT: outcome = measure_interrupt_probe(session, &probes[index]); break;
     default: outcome = measure_guest_probe(session, &probes[index]); break;
     }

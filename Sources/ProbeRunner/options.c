@@ -18,7 +18,7 @@ static const char help[] =
     "\n"
     "  --probe NAME      only this probe (again for more)\n"
     "  --group NAME      only this group: entry, port, memory_mapped, instruction,\n"
-    "                    paging, interrupt, host\n"
+    "                    paging, interrupt, host, translation\n"
     "  --samples N       samples to keep (61)\n"
     "  --goal-us N       least time of a sample (1000)\n"
     "  --warmups N       samples to throw away first (3)\n"

@@ -167,6 +167,24 @@ static const struct probe probes[] = {
    .meaning = "the same lines backed by pages of 2 MiB", .kind = PROBE_HOST},
   {.name = "copy_bandwidth", .group = "host", .operation = "", .meaning = "copy of 1 MiB within 64 MiB",
    .kind = PROBE_HOST},
+
+  // ---- binary translation: one turn of a loop ----
+  {.name = "translation_integer_native", .group = "translation", .operation = "",
+   .meaning = "eight dependent integer instructions, natively", .kind = PROBE_TRANSLATION},
+  {.name = "translation_integer_tcg", .group = "translation", .operation = "",
+   .meaning = "eight dependent integer instructions, under QEMU's translator (TCG)", .kind = PROBE_TRANSLATION},
+  {.name = "translation_floating_native", .group = "translation", .operation = "",
+   .meaning = "eight dependent SSE2 instructions on doubles, natively", .kind = PROBE_TRANSLATION},
+  {.name = "translation_floating_tcg", .group = "translation", .operation = "",
+   .meaning = "eight dependent SSE2 instructions on doubles, under QEMU's translator (TCG)", .kind = PROBE_TRANSLATION},
+  {.name = "translation_memory_native", .group = "translation", .operation = "",
+   .meaning = "six loads and stores within 16 KiB, natively", .kind = PROBE_TRANSLATION},
+  {.name = "translation_memory_tcg", .group = "translation", .operation = "",
+   .meaning = "six loads and stores within 16 KiB, under QEMU's translator (TCG)", .kind = PROBE_TRANSLATION},
+  {.name = "translation_branches_native", .group = "translation", .operation = "",
+   .meaning = "calls, returns and branches that go either way, natively", .kind = PROBE_TRANSLATION},
+  {.name = "translation_branches_tcg", .group = "translation", .operation = "",
+   .meaning = "calls, returns and branches that go either way, under QEMU's translator (TCG)", .kind = PROBE_TRANSLATION},
 };
 
 const struct probe *probe_table(int *count) {
@@ -185,6 +203,7 @@ const char *probe_requirement(const struct probe *probe) {
   switch (probe->kind) {
   case PROBE_HOST:
     return strcmp(probe->name, "wakeup_other_core") == 0 ? "two CPUs" : "none";
+  case PROBE_TRANSLATION: return strstr(probe->name, "_tcg") ? "qemu-system-x86_64" : "none";
   case PROBE_INTERRUPT:
     return probe->interrupt == INTERRUPT_TIMER ? "KVM with an in-kernel interrupt controller"
                                                : "KVM with an in-kernel interrupt controller, two CPUs";

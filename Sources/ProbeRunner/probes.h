@@ -14,6 +14,8 @@ enum probe_kind {
   PROBE_INTERRUPT,
   /// A primitive of the host; no KVM.
   PROBE_HOST,
+  /// A loop that runs natively or under QEMU's translator; no KVM.
+  PROBE_TRANSLATION,
 };
 
 /// What has to be done before each sample.

@@ -42,6 +42,15 @@ struct CalibrationText {
       guard let reason = summary.skipped else { continue }
       text += "\n" + Explanation.wrapped("\(summary.probe): skipped: \(reason)").joined(separator: "\n")
     }
+    let factors = calibration.summaries.translationFactors
+    if !factors.isEmpty {
+      let words = factors.map { "\($0.name) \(SummaryText.decimal($0.factor, digits: 1))" }
+      text +=
+        "\n"
+        + Explanation.wrapped(
+          "binary translation (QEMU's TCG against native, by class of instructions): \(words.joined(separator: ", "))"
+        ).joined(separator: "\n")
+    }
     if let share = calibration.summaries.stableShare {
       text +=
         "\n"

@@ -82,6 +82,17 @@ struct SummaryTests {
     #expect(CalibrationTables.histogram([]).isEmpty)
   }
 
+  @Test func translationFactorsNeedBothSides() {
+    let names = ["translation_integer_native", "translation_integer_tcg", "translation_memory_native"]
+    var lines: [String] = []
+    for (name, cycles) in zip(names, [100, 650, 100]) {
+      lines += [Line.probe(name, group: "translation"), Line.sample(name, cycles: Double(cycles))]
+    }
+    let factors = run(lines).summaries().translationFactors
+    #expect(factors.map(\.name) == ["integer"])
+    #expect(factors.map(\.factor) == [6.5])
+  }
+
   @Test func comparesWithAnEarlierRun() throws {
     let csv = "probe,group,relative_to_control_ratio,skipped\np,port,0.2,\nq,port,,\"no, not here\"\n"
     let earlier = try EarlierRun(csv: Array(csv.utf8), path: "x.csv")

@@ -65,7 +65,7 @@ extension [String: Any] {
       "touch_cold_populated", "touch_prefetch", "touch_huge", "dirty_protect", "irqfd_running", "irqfd_halted",
       "irqfd_halted_no_polling", "eoi", "ipi", "timer_program", "timer_lateness", "syscall", "process_switch",
       "thread_switch", "eventfd_signal", "wakeup_same_core", "wakeup_other_core", "minor_fault", "memory_l1",
-      "memory_dram", "walk_4k", "walk_2m", "copy_bandwidth",
+      "memory_dram", "walk_4k", "walk_2m", "copy_bandwidth", "translation_integer_native", "translation_integer_tcg",
     ]
     #expect(Set(wanted).subtracting(names).isEmpty)
     for probe in probes {
@@ -135,6 +135,22 @@ extension [String: Any] {
     for sample in samples where sample["kept"] as? Bool == false { #expect(sample.text("reason") == "preempted") }
     #expect(outcome.records.first?.text("record") == "machine")
     #expect(outcome.records.last?.text("record") == "end")
+  }
+
+  @Test func loopsRunUnderTheTranslatorOrAreSkipped() throws {
+    let outcome = try Runner.run("run", "--group", "translation", "--samples", "3", "--goal-us", "100")
+    #expect(outcome.status == 0, "\(outcome.errors)")
+    for name in ["integer", "floating", "memory", "branches"] {
+      let native = outcome.records.filter { $0.text("probe") == "translation_\(name)_native" }
+      #expect(native.contains { $0["kept"] as? Bool == true })
+      let translated = outcome.records.filter { $0.text("probe") == "translation_\(name)_tcg" }
+      if let skipped = translated.first(where: { $0.text("record") == "skipped" }) {
+        #expect(skipped.text("reason")?.isEmpty == false)
+      } else {
+        #expect(translated.count == 3)
+        #expect(translated.allSatisfy { ($0["guest_cycles"] as? Int ?? 0) > 0 })
+      }
+    }
   }
 
   @Test(.enabled(if: Runner.hasKVM, "no usable /dev/kvm")) func aProgramMakesTheExitsOfItsBlocks() throws {
