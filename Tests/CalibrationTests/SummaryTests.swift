@@ -86,7 +86,7 @@ struct SummaryTests {
     let names = ["translation_integer_native", "translation_integer_tcg", "translation_memory_native"]
     var lines: [String] = []
     for (name, cycles) in zip(names, [100, 650, 100]) {
-      lines += [Line.probe(name, group: "translation"), Line.sample(name, cycles: Double(cycles))]
+      lines += [Line.probe(name, group: "translation"), Line.sample(name, cycles: Int64(cycles))]
     }
     let factors = run(lines).summaries().translationFactors
     #expect(factors.map(\.name) == ["integer"])
