@@ -10,7 +10,7 @@ extension VMExpectation {
   ///   - model: where it stands.
   ///   - wire: mean time from the backend's hand-over to the end of transmission, in nanoseconds.
   static func requests(_ vm: VirtualMachine, in model: SimulationModel, wire: Double) -> VMExpectation {
-    let design = model.hosts[vm.host].design
+    let design = vm.design
     let workload = model.workloads[vm.workload]
     var service = Distribution.deterministic(mean: vm.guest.idleWork)
     var arrivals = ArrivalProcess.poisson(rate: .init(perSecond: vm.guest.idleWakeups * Double(vm.vcpus)))
@@ -20,7 +20,7 @@ extension VMExpectation {
       arrivals = requests.arrivals
       discipline = requests.discipline
     }
-    let share = vm.load.guestShare(of: workload, under: design)
+    let share = vm.load.guestShare(of: workload)
     let job = JobExpectation(guest: service.mean * share, native: service.mean, load: vm.load, design: design)
     let path = RequestPath(vm: vm, design: design, job: job.time, wire: wire)
 

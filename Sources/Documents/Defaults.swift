@@ -17,6 +17,12 @@ public enum Defaults {
   public static let hostPage = ByteCount(bytes: 4 << 10)
   /// `page` of a VM's memory.
   public static let guestPage = ByteCount(bytes: 4 << 10)
+  /// `transparent_huge_pages` of a memory.
+  public static let hugePageShare = 0.0
+  /// `page_table_levels` of a memory.
+  public static let pageTableLevels = 4
+  /// `tagged` of a workload's memory.
+  public static let tagged = true
   /// `guest` of a VM.
   public static let guest = "linux"
   /// `discipline` of a workload of requests.

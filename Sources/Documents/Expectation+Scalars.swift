@@ -74,8 +74,19 @@ extension Expectation where Value == Double {
     Expectation.scalar(text, parse: Number.parseReal).accepting(text, accepted)
   }
 
+  /// A share.
+  static var share: Expectation { real("a number from 0 to 1") { (0...1).contains($0) } }
+
   /// A real number of 0 or more that counts something.
   static var count: Expectation { real("a number from 0 to 1000000000") { (0...1e9).contains($0) } }
+}
+
+extension Expectation where Value == Bool {
+  /// Yes or no.
+  static var flag: Expectation {
+    let word = Expectation<String>.word("value", among: ["true", "false"])
+    return Expectation(word.text) { reader, node in word.read(&reader, node).map { $0 == "true" } }
+  }
 }
 
 extension Expectation where Value == TimeSpan {

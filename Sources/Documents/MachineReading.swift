@@ -25,6 +25,7 @@ extension Expectation where Value == HostGroup {
       guard let name, let cpu, let memory, let design, let profile else { return nil }
       return HostGroup(
         name: name, count: count ?? Defaults.count, cpu: cpu, memory: memory.size, page: memory.page,
+        hugePageShare: memory.hugePageShare, pageTableLevels: memory.pageTableLevels,
         nics: nics ?? [], disks: disks ?? [], design: design, profile: profile.value,
         profileLocation: profile.location, location: node.location)
     }
@@ -60,16 +61,26 @@ extension Expectation where Value == HostGroup.Processor {
 struct MemoryFields {
   let size: ByteCount
   let page: ByteCount
+  let hugePageShare: Double
+  let pageTableLevels: Int
 }
 
 extension Expectation where Value == MemoryFields {
+  private static let keys = ["size", "page", "transparent_huge_pages", "page_table_levels"]
+
   /// The memory of a host or a VM.
   static func memory(defaultPage: ByteCount) -> Expectation {
     Expectation("a mapping with size") { reader, node in
-      guard let fields = reader.fields(of: node, in: "a memory", known: ["size", "page"]) else { return nil }
+      guard let fields = reader.fields(of: node, in: "a memory", known: Self.keys) else { return nil }
       let size = reader.required("size", in: fields, .positiveSize)
       let page = reader.optional("page", in: fields, .page)
-      return size.map { MemoryFields(size: $0, page: page ?? defaultPage) }
+      let share = reader.optional("transparent_huge_pages", in: fields, .share)
+      let levels = reader.optional("page_table_levels", in: fields, .integer(in: 3...5))
+      return size.map {
+        MemoryFields(
+          size: $0, page: page ?? defaultPage, hugePageShare: share ?? Defaults.hugePageShare,
+          pageTableLevels: levels ?? Defaults.pageTableLevels)
+      }
     }
   }
 }
@@ -120,6 +131,7 @@ extension Expectation where Value == VMGroup {
       guard let name, let vcpus, let memory, let workload else { return nil }
       return VMGroup(
         name: name, count: count ?? Defaults.count, vcpus: vcpus, memory: memory.size, page: memory.page,
+        hugePageShare: memory.hugePageShare, pageTableLevels: memory.pageTableLevels,
         guest: guest ?? Defaults.guest, nic: nic, disk: disk, workload: workload, host: host,
         location: node.location)
     }

@@ -21,8 +21,8 @@ enum ProfileReader {
       let fields = reader.fields(
         of: root, in: "the profile",
         known: [
-          "profile", "base", "title", "backend", "frequency", "processors", "provenance", "tlb", "steps",
-          "other_backends",
+          "profile", "base", "title", "backend", "frequency", "processors", "provenance", "tlb", "walks",
+          "steps", "other_backends",
         ], ignoring: "x-")
     else { return nil }
     let name = reader.required("profile", in: fields, .name)
@@ -31,6 +31,7 @@ enum ProfileReader {
     let frequency = reader.required("frequency", in: fields, .frequency)
     let processors = reader.optional("processors", in: fields, .list(of: .name, "a list of processor models"))
     let tlb = reader.optional("tlb", in: fields, .tlb)
+    let walks = reader.optional("walks", in: fields, .walkHardware)
     let steps = reader.required("steps", in: fields, .node("a mapping of steps and costs"))
     let provenance = reader.optional("provenance", in: fields, .facts)
     let costs = reader.stepCosts(steps, at: frequency, catalogue)
@@ -46,6 +47,7 @@ enum ProfileReader {
     guard let name, let title, let backend, let frequency else { return nil }
     return CostProfile(
       name: name, title: title, backend: backend, frequency: frequency, processors: processors ?? [], tlb: tlb,
+      walks: walks,
       costs: costs, otherBackends: others, provenance: provenance ?? [], bases: base.map { [$0] + $0.bases } ?? [],
       digest: digest)
   }
@@ -67,7 +69,7 @@ extension DocumentReader {
   }
 
   /// Where a figure comes from: a source, or for an assumption a reason.
-  fileprivate mutating func provenance(_ fields: Fields) -> (kind: CostKind, source: String)? {
+  mutating func provenance(_ fields: Fields) -> (kind: CostKind, source: String)? {
     guard let kind = required("kind", in: fields, Expectation<CostKind>.choice("kind")) else { return nil }
     let (wanted, unwanted) = kind == .assumed ? ("reason", "source") : ("source", "reason")
     if let node = fields[unwanted] {
@@ -176,12 +178,17 @@ extension Expectation where Value == ProcessorTLB {
   static var tlb: Expectation {
     Expectation("a mapping of entries, kind and source") { reader, node in
       guard
-        let fields = reader.fields(of: node, in: "the tlb", known: ["entries", "kind", "source", "reason"])
+        let fields = reader.fields(
+          of: node, in: "the tlb", known: ["entries", "first_level", "shared", "kind", "source", "reason"])
       else { return nil }
       let provenance = reader.provenance(fields)
       let entries = reader.required("entries", in: fields, .tlbEntries)
+      let firstLevel = reader.optional("first_level", in: fields, .tlbEntries)
+      let shared = reader.optional("shared", in: fields, .list(of: Expectation<ByteCount>.page, "a list of page sizes"))
       guard let provenance, let entries else { return nil }
-      return ProcessorTLB(entries: entries, kind: provenance.kind, source: provenance.source)
+      return ProcessorTLB(
+        entries: entries, firstLevel: firstLevel ?? [:], shared: (shared ?? []).map(\.bytes).sorted(),
+        kind: provenance.kind, source: provenance.source)
     }
   }
 }

@@ -156,14 +156,19 @@ extension Expectation where Value == MemoryReferences {
     Expectation("a mapping with working_set, page_references and reuse_skew") { reader, node in
       guard
         let fields = reader.fields(
-          of: node, in: "a memory", known: ["working_set", "page_references", "reuse_skew"])
+          of: node, in: "a memory",
+          known: ["working_set", "page_references", "reuse_skew", "tagged", "nested_leaf_share"])
       else { return nil }
       let workingSet = reader.required("working_set", in: fields, .positiveSize)
       let references = reader.required("page_references", in: fields, .rate)
       let skew = reader.required("reuse_skew", in: fields, .real("a number from 0 to 10") { (0...10).contains($0) })
+      let tagged = reader.optional("tagged", in: fields, .flag)
+      let nestedLeafShare = reader.optional("nested_leaf_share", in: fields, .share)
       guard let workingSet, let references, let skew else { return nil }
       return MemoryReferences(
-        workingSet: workingSet.bytes, referencesPerSecond: references.perSecond, reuseSkew: skew)
+        workingSet: workingSet.bytes, referencesPerSecond: references.perSecond, reuseSkew: skew,
+        isTagged: tagged ?? Defaults.tagged,
+        nestedLeafShare: nestedLeafShare ?? MemoryReferences.usualNestedLeafShare)
     }
   }
 }

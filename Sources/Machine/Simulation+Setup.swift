@@ -15,7 +15,7 @@ extension Simulation {
 
   mutating func addVM(_ index: Int) {
     let vm = model.vms[index]
-    let design = model.hosts[vm.host].design
+    let design = vm.design
     var state = VMState(
       host: Int32(vm.host), workload: Int32(vm.workload), firstThread: Int32(threads.count),
       vcpus: Int32(vm.vcpus), halted: Int32(vm.vcpus))
@@ -111,7 +111,7 @@ extension Simulation {
 
   private mutating func addBulkComponents(of index: Int, to state: inout VMState) {
     let vm = model.vms[index]
-    let design = model.hosts[vm.host].design
+    let design = vm.design
     let workload = model.workloads[vm.workload]
     state.firstComponent = components.count
     state.firstBulkLeaf = ledger.leaves.count
@@ -141,7 +141,7 @@ extension Simulation {
     state.componentCount = components.count - state.firstComponent
     state.bulkLeafCount = ledger.leaves.count - state.firstBulkLeaf
     addExtraWalks(of: index, to: &state)
-    state.guestShare = vm.load.guestShare(of: workload, under: design)
+    state.guestShare = vm.load.guestShare(of: workload)
     if case .program(let program) = workload.shape {
       let kept = vm.load.perRequest.reduce(0) { $0 + $1.rate * (design.cost(of: $1.operation)?.nativeMean ?? 0) }
       state.iteration = FineTime.units(nanoseconds: Double(program.compute.nanoseconds) + kept)
@@ -152,7 +152,7 @@ extension Simulation {
   /// additional ones are virtualization's.
   private mutating func addExtraWalks(of index: Int, to state: inout VMState) {
     let vm = model.vms[index]
-    let design = model.hosts[vm.host].design
+    let design = vm.design
     guard let misses = vm.load.perCPUSecond.first(where: { $0.operation == .tlbMiss })?.rate,
       misses > vm.load.bareHostTLBMisses, let walk = design.cost(of: .tlbMiss)
     else { return }

@@ -1,6 +1,26 @@
 import Quantities
 import Virtualization
 
+/// Pages and page tables of a VM and of the host that backs it.
+public struct MemoryLayout: Sendable, Hashable {
+  /// The guest's page sizes.
+  public var guest: PageMix
+  /// The host's page sizes.
+  public var host: PageMix
+  /// Levels of the guest's page tables.
+  public var guestLevels: Int
+  /// Levels of the host's page tables.
+  public var hostLevels: Int
+
+  /// Creates a layout.
+  public init(guest: PageMix, host: PageMix, guestLevels: Int = 4, hostLevels: Int = 4) {
+    self.guest = guest
+    self.host = host
+    self.guestLevels = guestLevels
+    self.hostLevels = hostLevels
+  }
+}
+
 /// How often each operation of a VM happens, before any cost: what both engines charge.
 public struct OperationLoad: Sendable {
   /// Expected operations per request, loop iteration or idle wake-up, in the order of `GuestOperation`.
@@ -9,6 +29,10 @@ public struct OperationLoad: Sendable {
   public let perCPUSecond: [Entry]
   /// Operations per second during which a vCPU runs its guest.
   public let perRunningSecond: [Entry]
+  /// The design with the prices that hold for this workload and its memory: the only one to ask about the VM's costs.
+  public let design: CompiledDesign
+  /// TLB misses and walks; nil when they are not modelled.
+  public let translation: TranslationLoad?
   /// TLB misses per second of CPU time on the bare host, where the design has another rate; 0 when they are not modelled.
   public let bareHostTLBMisses: Double
   /// Packets received per request.
@@ -40,10 +64,9 @@ public struct OperationLoad: Sendable {
   /// - Parameters:
   ///   - workload: what the VM does.
   ///   - guest: its system, which expands operations and ticks.
-  ///   - guestPage: the guest's page size in bytes.
-  ///   - hostPage: the page size in bytes by which the host backs the guest.
-  ///   - design: the compiled design, asked for its paging and TLB data.
-  public init(workload: Workload, guest: GuestSystem, guestPage: Int64, hostPage: Int64, design: CompiledDesign) {
+  ///   - memory: pages and tables of guest and host.
+  ///   - design: the compiled design, asked for its paging and the processor's data.
+  public init(workload: Workload, guest: GuestSystem, memory: MemoryLayout, design: CompiledDesign) {
     var perRequest: [GuestOperation: Double] = [:]
     var perCPUSecond: [GuestOperation: Double] = [:]
     var ticks = true
@@ -65,17 +88,27 @@ public struct OperationLoad: Sendable {
     perRequest = guest.expand(perRequest)
     perCPUSecond = guest.expand(perCPUSecond)
 
-    var bareHostMisses = 0.0
-    if let memory = workload.memory, let tlb = design.profile.effectiveTLB, perCPUSecond[.tlbMiss] == nil {
-      bareHostMisses = TLBModel.missesPerSecond(memory: memory, pageSize: guestPage, tlb: tlb)
-      let isNative = design.choice.axes[.paging] == "native"
-      perCPUSecond[.tlbMiss] =
-        isNative
-        ? bareHostMisses
-        : TLBModel.missesPerSecond(memory: memory, pageSize: min(guestPage, hostPage), tlb: tlb)
-    } else {
-      bareHostMisses = perCPUSecond[.tlbMiss] ?? 0
+    let isNative = design.choice.axes[.paging] == "native"
+    var switches = perCPUSecond[.contextSwitch] ?? 0
+    if case .requests(let requests) = workload.shape, requests.service.mean > 0 {
+      switches += (perRequest[.contextSwitch] ?? 0) / requests.service.mean * 1e9
     }
+    let translation = workload.memory.flatMap { references in
+      TranslationLoad(
+        memory: references,
+        setting: TranslationLoad.Setting(
+          guest: memory.guest, host: memory.host, paging: design.choice.axes[.paging], guestLevels: memory.guestLevels,
+          hostLevels: memory.hostLevels, contextSwitches: switches),
+        profile: design.profile)
+    }
+    let bareHostMisses = perCPUSecond[.tlbMiss] ?? translation?.bareHost.misses ?? 0
+    perCPUSecond[.tlbMiss] = perCPUSecond[.tlbMiss] ?? translation?.design.misses
+    // Touches are counted in pages of 4 KiB; the host backs memory by its own pages.
+    let touches = isNative ? 1 : memory.host.pagesPerByte * 4096
+    perRequest[.firstTouch] = perRequest[.firstTouch].map { $0 * touches }
+    perCPUSecond[.firstTouch] = perCPUSecond[.firstTouch].map { $0 * touches }
+    self.translation = translation
+    self.design = (translation.map { design.pricing($0) } ?? design).touching(memory.host)
     bareHostTLBMisses = bareHostMisses
     perRunningSecond =
       ticks
@@ -95,12 +128,12 @@ public struct OperationLoad: Sendable {
   }
 
   /// CPU time in nanoseconds that the operations of one request cost the bare host.
-  public func bareHostCost(perRequestUnder design: CompiledDesign) -> Double {
+  public var bareHostRequestCost: Double {
     perRequest.reduce(0) { $0 + $1.rate * (design.cost(of: $1.operation)?.bareHostMean ?? 0) }
   }
 
   /// Share of a bare host's CPU time that goes into operations with a rate per CPU second or per running second.
-  public func bareHostShare(under design: CompiledDesign) -> Double {
+  public var bareHostShare: Double {
     let byWork = perCPUSecond.reduce(0.0) { sum, entry in
       let rate = entry.operation == .tlbMiss ? bareHostTLBMisses : entry.rate
       return sum + rate * (design.cost(of: entry.operation)?.bareHostMean ?? 0)
@@ -111,7 +144,7 @@ public struct OperationLoad: Sendable {
 
   /// The share of a request's or batch's native work that the guest still does under the design: native steps that paths
   /// replace, and the bare host's ticks, are taken out, because the engines charge what stands in their place.
-  public func guestShare(of workload: Workload, under design: CompiledDesign) -> Double {
+  public func guestShare(of workload: Workload) -> Double {
     let byWork = perCPUSecond.reduce(0.0) { sum, entry in
       sum + entry.rate * (design.cost(of: entry.operation)?.nativeReplaced ?? 0)
     }

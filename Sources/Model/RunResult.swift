@@ -269,12 +269,18 @@ public struct RunResult: Sendable {
   /// The prices of all steps that the compiled designs of the model hold, by profile and step.
   private static func provenance(of model: SimulationModel) -> [ProvenanceRow] {
     var rows: [String: ProvenanceRow] = [:]
-    for host in model.hosts {
-      let design = host.design
+    for design in model.hosts.map(\.design) + model.vms.map(\.design) {
       for operation in GuestOperation.allCases {
         for target in TargetState.allCases {
           guard let cost = design.cost(of: operation, target: target) else { continue }
           for charge in cost.native + cost.synchronous + cost.asynchronous {
+            if let origin = charge.origin {
+              let row = ProvenanceRow(
+                step: charge.step, mean: charge.mean / Double(max(1, charge.count)), unit: "ns", kind: charge.kind,
+                source: origin.source, profile: origin.document, range: nil)
+              rows["\(origin.document)/\(charge.step)/\(row.mean.bitPattern)"] = row
+              continue
+            }
             guard let price = design.profile.price(of: charge.step, backends: design.choice.design.backends) else {
               continue
             }

@@ -96,6 +96,10 @@ public struct HostGroup: Sendable {
   public let memory: ByteCount
   /// Size of the pages that back guests.
   public let page: ByteCount
+  /// Share of guests' memory that transparent huge pages back.
+  public let hugePageShare: Double
+  /// Levels of the page tables.
+  public let pageTableLevels: Int
   /// Network interfaces.
   public let nics: [NetworkInterface]
   /// Names of the disks.
@@ -147,7 +151,8 @@ public struct HostGroup: Sendable {
 
   /// Creates a group.
   public init(
-    name: String, count: Int, cpu: Processor, memory: ByteCount, page: ByteCount, nics: [NetworkInterface],
+    name: String, count: Int, cpu: Processor, memory: ByteCount, page: ByteCount,
+    hugePageShare: Double = 0, pageTableLevels: Int = 4, nics: [NetworkInterface],
     disks: [String], design: DesignReference, profile: String, profileLocation: SourceLocation, location: SourceLocation
   ) {
     self.name = name
@@ -155,6 +160,8 @@ public struct HostGroup: Sendable {
     self.cpu = cpu
     self.memory = memory
     self.page = page
+    self.hugePageShare = hugePageShare
+    self.pageTableLevels = pageTableLevels
     self.nics = nics
     self.disks = disks
     self.design = design
@@ -176,6 +183,10 @@ public struct VMGroup: Sendable {
   public let memory: ByteCount
   /// Size of the guest's own pages.
   public let page: ByteCount
+  /// Share of the guest's memory in transparent huge pages.
+  public let hugePageShare: Double
+  /// Levels of the guest's page tables.
+  public let pageTableLevels: Int
   /// The name of the guest system.
   public let guest: String
   /// The host's network interface that the VM uses, if any.
@@ -191,7 +202,8 @@ public struct VMGroup: Sendable {
 
   /// Creates a group.
   public init(
-    name: String, count: Int, vcpus: Int, memory: ByteCount, page: ByteCount, guest: String, nic: String?,
+    name: String, count: Int, vcpus: Int, memory: ByteCount, page: ByteCount,
+    hugePageShare: Double = 0, pageTableLevels: Int = 4, guest: String, nic: String?,
     disk: String?, workload: String, host: String?, location: SourceLocation
   ) {
     self.name = name
@@ -199,6 +211,8 @@ public struct VMGroup: Sendable {
     self.vcpus = vcpus
     self.memory = memory
     self.page = page
+    self.hugePageShare = hugePageShare
+    self.pageTableLevels = pageTableLevels
     self.guest = guest
     self.nic = nic
     self.disk = disk

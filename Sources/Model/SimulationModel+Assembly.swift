@@ -268,9 +268,13 @@ private struct ModelAssembly {
     let key = LoadKey(vmGroup: index, hostGroup: slots[slot].group)
     if loads[key] == nil {
       let load = OperationLoad(
-        workload: scenario.workloads[workload], guest: guest, guestPage: group.page.bytes,
-        hostPage: hostGroup.page.bytes, design: design)
-      guard check(load, of: scenario.workloads[workload], group: group, design: design) else { return false }
+        workload: scenario.workloads[workload], guest: guest,
+        memory: MemoryLayout(
+          guest: PageMix(page: group.page.bytes, hugeShare: group.hugePageShare),
+          host: PageMix(page: hostGroup.page.bytes, hugeShare: hostGroup.hugePageShare),
+          guestLevels: group.pageTableLevels, hostLevels: hostGroup.pageTableLevels),
+        design: design)
+      guard check(load, of: scenario.workloads[workload], group: group) else { return false }
       loads[key] = load
     }
     guard let load = loads[key] else { return false }
@@ -285,8 +289,9 @@ private struct ModelAssembly {
 
   /// Whether the design can serve every operation of a load, and the load fits into its own service time.
   private mutating func check(
-    _ load: OperationLoad, of workload: Workload, group: VMGroup, design: CompiledDesign
+    _ load: OperationLoad, of workload: Workload, group: VMGroup
   ) -> Bool {
+    let design = load.design
     let before = faults.count
     for entry in load.perRequest + load.perCPUSecond where design.cost(of: entry.operation) == nil {
       fault(
@@ -306,7 +311,7 @@ private struct ModelAssembly {
         "the operations per CPU second of workload '\(workload.name)' add \(Int64(added)) s to each second under design "
           + "'\(design.choice.label)'; expected at most 1000 s")
     }
-    let share = load.bareHostShare(under: design)
+    let share = load.bareHostShare
     if share >= 1 {
       fault(
         workload.location,
@@ -314,7 +319,7 @@ private struct ModelAssembly {
           + "expected less than 1")
     }
     if case .requests(let requests) = workload.shape {
-      let operations = load.bareHostCost(perRequestUnder: design) + requests.service.mean * share
+      let operations = load.bareHostRequestCost + requests.service.mean * share
       if operations > requests.service.mean * (1 + 1e-9) {
         fault(
           workload.location,

@@ -29,6 +29,8 @@ public struct VirtualMachine: Sendable {
   public let nic: Int?
   /// How often its operations happen.
   public let load: OperationLoad
+  /// The host's design with the prices that hold for this VM.
+  public var design: CompiledDesign { load.design }
   /// Names the VM's random streams. It follows from the VM's name, so that other VMs, wherever they stand in the
   /// scenario, leave its draws alone.
   public let stream: UInt32

@@ -16,11 +16,18 @@ public struct CompiledDesign: Sendable {
   public let profile: CostProfile
   /// Remarks for the user, such as measured prices that were passed over.
   public let warnings: [String]
-  private let costs: [OperationCost?]
+  private var costs: [OperationCost?]
 
   /// The cost of an operation that meets a vCPU in the given state; nil when the design has no path for it.
   public func cost(of operation: GuestOperation, target: TargetState = .running) -> OperationCost? {
     costs[Self.index(operation, target)]
+  }
+
+  /// The design with another cost of an operation, whatever state the vCPU is in.
+  func replacing(_ operation: GuestOperation, by cost: OperationCost) -> CompiledDesign {
+    var other = self
+    for target in TargetState.allCases { other.costs[Self.index(operation, target)] = cost }
+    return other
   }
 
   /// Whether packets pass a backend that runs apart from the vCPU.

@@ -65,23 +65,6 @@ public struct StepCost: Sendable, Hashable {
   }
 }
 
-/// Data of a processor that the paging model reads, with its source.
-public struct ProcessorTLB: Sendable, Hashable {
-  /// Entries of the last-level TLB by page size in bytes.
-  public let entries: [Int64: Int]
-  /// Measured, published or assumed.
-  public let kind: CostKind
-  /// The source, or for an assumption the reason.
-  public let source: String
-
-  /// Creates the data of a TLB.
-  public init(entries: [Int64: Int], kind: CostKind, source: String) {
-    self.entries = entries
-    self.kind = kind
-    self.source = source
-  }
-}
-
 /// The prices of steps on one machine.
 public struct CostProfile: Sendable {
   /// The name by which scenarios choose it.
@@ -96,6 +79,8 @@ public struct CostProfile: Sendable {
   public let processors: [String]
   /// The data of the TLB, if the profile has it.
   public let tlb: ProcessorTLB?
+  /// The data of page walks, if the profile has it; without it walks cost the flat prices of their steps.
+  public let walks: WalkHardware?
   /// The profile's own prices by step.
   public let costs: [String: StepCost]
   /// Prices by backend and step for designs that run on another backend of the same machine than `backend`.
@@ -124,7 +109,8 @@ public struct CostProfile: Sendable {
   /// Creates a profile.
   public init(
     name: String, title: String, backend: String, frequency: Frequency, processors: [String] = [], tlb: ProcessorTLB?,
-    costs: [String: StepCost], otherBackends: [String: [String: StepCost]] = [:], provenance: [Fact] = [],
+    walks: WalkHardware? = nil, costs: [String: StepCost], otherBackends: [String: [String: StepCost]] = [:],
+    provenance: [Fact] = [],
     bases: [CostProfile] = [], digest: String = ""
   ) {
     self.name = name
@@ -133,6 +119,7 @@ public struct CostProfile: Sendable {
     self.frequency = frequency
     self.processors = processors
     self.tlb = tlb
+    self.walks = walks
     self.costs = costs
     self.otherBackends = otherBackends
     self.provenance = provenance
@@ -182,10 +169,21 @@ public struct CostProfile: Sendable {
   /// prices in time stay.
   public func at(_ frequency: Frequency) -> CostProfile {
     CostProfile(
-      name: name, title: title, backend: backend, frequency: frequency, processors: processors, tlb: tlb, costs: costs,
-      otherBackends: otherBackends, provenance: provenance, bases: bases.map { $0.at(frequency) }, digest: digest)
+      name: name, title: title, backend: backend, frequency: frequency, processors: processors, tlb: tlb, walks: walks,
+      costs: costs, otherBackends: otherBackends, provenance: provenance, bases: bases.map { $0.at(frequency) },
+      digest: digest)
   }
 
   /// The TLB's data of this profile or of the nearest base that has it.
   public var effectiveTLB: ProcessorTLB? { tlb ?? bases.lazy.compactMap(\.tlb).first }
+
+  /// The data of page walks of this profile, or of the nearest base that has it where this profile prices no walk itself.
+  public var effectiveWalks: (hardware: WalkHardware, profile: CostProfile)? {
+    for profile in [self] + bases {
+      if let hardware = profile.walks { return (hardware, profile) }
+      // A measured or stated price of the walk is nearer than a model's data further down.
+      if profile.costs["page_walk"] != nil { return nil }
+    }
+    return nil
+  }
 }

@@ -20,7 +20,7 @@ public enum DesignAxis: UInt8, CaseIterable, Sendable, Hashable, CustomStringCon
   public var knownValues: [String] {
     switch self {
     case .cpu: ["native", "hardware_assisted", "deprivileged"]
-    case .paging: ["native", "nested", "shadow"]
+    case .paging: ["native", "nested", "shadow", "hybrid"]
     case .interrupts: ["native", "emulated", "posted"]
     case .network: ["native", "bridge", "vhost"]
     case .disk: ["native", "virtio"]

@@ -17,11 +17,13 @@ public struct StepCharge: Sendable, Hashable {
   public let distribution: CostDistribution
   /// Measured, published or assumed.
   public let kind: CostKind
+  /// Where the price comes from when it is not the profile's price of the step.
+  public let origin: PriceOrigin?
 
   /// Creates a charge; `stepMean` is the cost in nanoseconds of the step once.
   public init(
     step: String, place: Place, count: Int, exitsPerStep: Int, stepMean: Double, distribution: CostDistribution,
-    kind: CostKind
+    kind: CostKind, origin: PriceOrigin? = nil
   ) {
     self.step = step
     self.place = place
@@ -30,11 +32,26 @@ public struct StepCharge: Sendable, Hashable {
     self.mean = stepMean * Double(count)
     self.distribution = distribution
     self.kind = kind
+    self.origin = origin
     draw = CostDraw(mean: mean, count: count, distribution: distribution)
   }
 
   /// The law of the cost as plain numbers.
   public let draw: CostDraw
+}
+
+/// Where a price comes from that a model has found for one VM.
+public struct PriceOrigin: Sendable, Hashable {
+  /// The document that holds the model's data: a profile, or the scenario.
+  public let document: String
+  /// The model and the source of its data.
+  public let source: String
+
+  /// Creates an origin.
+  public init(document: String, source: String) {
+    self.document = document
+    self.source = source
+  }
 }
 
 /// The cost of one step in one operation as plain numbers, from which costs are drawn in bulk.

@@ -26,6 +26,8 @@ struct ExplainCommand: AsyncParsableCommand {
       "Override an axis of the design, such as paging=shadow; may be repeated.", valueName: "axis=value"))
   var axes: [String] = []
 
+  @OptionGroup var memory: WalkOptions
+
   @OptionGroup var library: LibraryOptions
 
   func run() async throws {
@@ -33,14 +35,16 @@ struct ExplainCommand: AsyncParsableCommand {
       let documents = try LibraryLoader.load(
         folder: LibraryLoader.locate(explicit: library.folder), digest: Digest.sha256)
       let prices = try Inputs.profile(profile, library: documents)
-      let compiled = try compile(documents, prices: prices)
+      var compiled = try compile(documents, prices: prices)
+      let translation = try memory.translation(under: compiled)
+      if let translation { compiled = compiled.pricing(translation) }
       let operations: [GuestOperation]
       if let operation {
         operations = [try find(operation)]
       } else {
         operations = GuestOperation.allCases.filter { compiled.cost(of: $0) != nil }
       }
-      print(Explanation(design: compiled).text(of: operations))
+      print(Explanation(design: compiled, translation: translation, memory: memory.text).text(of: operations))
     }
   }
 

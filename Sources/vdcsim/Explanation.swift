@@ -4,6 +4,9 @@ import Virtualization
 /// A design's paths as text, at most 80 columns wide.
 struct Explanation {
   let design: CompiledDesign
+  /// The page walks of an example memory, and what memory that is.
+  var translation: TranslationLoad?
+  var memory = ""
 
   private static let width = 80
 
@@ -27,7 +30,10 @@ struct Explanation {
     else {
       return lines + ["  the design has no path for it"]
     }
-    if running == halted { return lines + self.lines(of: running) }
+    if running == halted {
+      lines += self.lines(of: running)
+      return operation == .tlbMiss ? lines + walkLines() : lines
+    }
     lines += ["  to a running vCPU:"] + self.lines(of: running)
     return lines + ["  to a halted vCPU:"] + self.lines(of: halted)
   }
@@ -51,7 +57,43 @@ struct Explanation {
     return lines + Self.wrapped(total, indent: "  ")
   }
 
+  /// The references of the walk by dimension and level, with what serves them.
+  private func walkLines() -> [String] {
+    guard let translation, let (hardware, owner) = design.profile.effectiveWalks else { return [] }
+    let ratio = translation.design.misses / 1e6
+    var lines = Self.wrapped(
+      "walk of \(memory): \(SummaryText.decimal(ratio * 100)) % of page references miss the TLB", indent: "  ")
+    guard let walk = translation.design.walk else { return lines }
+    let names = hardware.hierarchy.map(\.name) + ["memory"]
+    lines.append(
+      "  " + Self.padded("tables", 18) + Self.padded("level", 6) + Self.padded("references", 11)
+        + names.map { Self.padded($0, 11) }.joined() + "cycles")
+    for reference in walk.references where reference.count >= 0.005 {
+      let cycles = reference.nanoseconds * Double(owner.frequency.hertz) * 1e-9
+      let tables: String =
+        switch reference.dimension {
+        case .only: "only"
+        case .guest: "guest"
+        case .hostOfTables: "host, of tables"
+        case .hostOfData: "host, of data"
+        }
+      lines.append(
+        "  " + Self.padded(tables, 18) + Self.padded("\(reference.level)", 6)
+          + Self.padded(SummaryText.decimal(reference.count), 11)
+          + reference.shares.map { Self.padded("\(SummaryText.decimal($0 * 100)) %", 11) }.joined()
+          + SummaryText.decimal(cycles))
+    }
+    let total = walk.nanoseconds * Double(owner.frequency.hertz) * 1e-9
+    return lines
+      + Self.wrapped(
+        "total: \(SummaryText.decimal(walk.count)) references, \(SummaryText.decimal(walk.cacheHits)) walk-cache hits, "
+          + "\(SummaryText.decimal(total)) cycles", indent: "  ")
+  }
+
   private func source(of step: OperationCost.PathStep) -> [String] {
+    if let origin = step.charge.origin {
+      return Self.wrapped((step.role == .native ? "native; " : "") + origin.source, indent: "      ")
+    }
     guard let price = design.profile.price(of: step.charge.step, backends: design.choice.design.backends) else {
       return []
     }

@@ -1,0 +1,156 @@
+import Quantities
+
+/// Page sizes of one side, with the share of memory that each backs.
+public struct PageMix: Sendable, Hashable {
+  /// A page size with its share.
+  public struct Part: Sendable, Hashable {
+    /// Bytes of a page.
+    public let page: Int64
+    /// Share of the memory.
+    public let share: Double
+  }
+
+  /// The sizes, larger ones first; shares add up to 1.
+  public let parts: [Part]
+
+  /// Pages of one size, of which a share was promoted to transparent huge pages of 2 MiB.
+  public init(page: Int64, hugeShare: Double = 0) {
+    let huge: Int64 = 2 << 20
+    guard hugeShare > 0, page < huge else {
+      parts = [Part(page: page, share: 1)]
+      return
+    }
+    parts =
+      hugeShare >= 1
+      ? [Part(page: huge, share: 1)] : [Part(page: huge, share: hugeShare), Part(page: page, share: 1 - hugeShare)]
+  }
+
+  /// The share of memory in pages of at least `page` bytes.
+  public func share(from page: Int64) -> Double { parts.reduce(0) { $0 + ($1.page >= page ? $1.share : 0) } }
+
+  /// Pages that back a byte of memory, in the mean.
+  public var pagesPerByte: Double { parts.reduce(0) { $0 + $1.share / Double($1.page) } }
+}
+
+/// How often a workload misses the TLB and what its walks are, on the bare host and under a design.
+public struct TranslationLoad: Sendable, Hashable {
+  /// Misses and the walk that follows.
+  public struct Side: Sendable, Hashable {
+    /// Walks per second of CPU time on the bare host.
+    public let misses: Double
+    /// Populations of pages with their miss ratios.
+    public let populations: [TLBModel.Misses]
+    /// The walk; nil when the profile has no data of walks.
+    public let walk: PageWalk?
+  }
+
+  /// On the bare host.
+  public let bareHost: Side
+  /// Under the design.
+  public let design: Side
+
+  /// What decides on translation besides the workload.
+  public struct Setting: Sendable, Hashable {
+    /// The guest's page sizes.
+    public var guest: PageMix
+    /// The host's page sizes.
+    public var host: PageMix
+    /// The value of the paging axis.
+    public var paging: String
+    /// Levels of the guest's page tables.
+    public var guestLevels: Int
+    /// Levels of the host's page tables.
+    public var hostLevels: Int
+    /// Switches between address spaces per second of CPU time.
+    public var contextSwitches: Double
+
+    /// Creates a setting.
+    public init(
+      guest: PageMix, host: PageMix, paging: String, guestLevels: Int = 4, hostLevels: Int = 4,
+      contextSwitches: Double = 0
+    ) {
+      self.guest = guest
+      self.host = host
+      self.paging = paging
+      self.guestLevels = guestLevels
+      self.hostLevels = hostLevels
+      self.contextSwitches = contextSwitches
+    }
+  }
+
+  /// The translation of a workload on a profile's processor; nil when the profile has no data of the TLB.
+  ///
+  /// - Complexity: O(log pages), a few hundred evaluations.
+  public init?(memory: MemoryReferences, setting: Setting, profile: CostProfile) {
+    guard let tlb = profile.effectiveTLB else { return nil }
+    let model = SideModel(memory: memory, setting: setting, tlb: tlb, profile: profile)
+    let native = setting.guest.parts.map { SideModel.Portion(guest: $0.page, host: $0.page, share: $0.share) }
+    bareHost = model.side(native, modes: [(.single, 1)], hostLevels: setting.guestLevels)
+    guard setting.paging != "native" else {
+      design = bareHost
+      return
+    }
+    let joint = setting.guest.parts.flatMap { guest in
+      setting.host.parts.map { SideModel.Portion(guest: guest.page, host: $0.page, share: guest.share * $0.share) }
+    }
+    let modes: [(WalkMode, Double)] =
+      switch setting.paging {
+      case "nested": [(.nested, 1)]
+      case "hybrid": [(.single, 1 - memory.nestedLeafShare), (.switched, memory.nestedLeafShare)]
+      default: [(.single, 1)]
+      }
+    design = model.side(joint, modes: modes, hostLevels: setting.hostLevels)
+  }
+}
+
+/// Misses and walk of one side.
+private struct SideModel {
+  let memory: MemoryReferences
+  let setting: TranslationLoad.Setting
+  let tlb: ProcessorTLB
+  let profile: CostProfile
+
+  /// Memory by the page sizes of both sides.
+  struct Portion {
+    let guest: Int64
+    let host: Int64
+    let share: Double
+    /// What the TLB holds.
+    var page: Int64 { min(guest, host) }
+  }
+
+  func side(
+    _ portions: [Portion], modes: [(mode: WalkMode, share: Double)], hostLevels: Int
+  ) -> TranslationLoad.Side {
+    let sizes = Set(portions.map(\.page)).sorted()
+    let populations = sizes.map { size in
+      let share = portions.reduce(0) { $0 + ($1.page == size ? $1.share : 0) }
+      return TLBModel.Population(page: size, bytes: Double(memory.workingSet) * share, share: share)
+    }
+    var flushed: Double?
+    if !memory.isTagged, setting.contextSwitches > 0 {
+      flushed = memory.referencesPerSecond / setting.contextSwitches
+    }
+    let misses = TLBModel.misses(populations, skew: memory.reuseSkew, tlb: tlb, flushed: flushed)
+    let ratios = misses.map { min(1, $0.walk + ($0.population.share > 0 ? $0.perFlush / $0.population.share : 0)) }
+    let ratio = zip(misses, ratios).reduce(0) { $0 + $1.0.population.share * $1.1 }
+    let rate = memory.referencesPerSecond * ratio
+    guard let (hardware, owner) = profile.effectiveWalks, ratio > 0 else {
+      return TranslationLoad.Side(misses: rate, populations: misses, walk: nil)
+    }
+    let walks = portions.flatMap { portion -> [WalkPortion] in
+      guard let index = sizes.firstIndex(of: portion.page) else { return [] }
+      let spread = min(1, misses[index].effectivePages / Double(misses[index].population.pages))
+      return modes.filter { $0.share > 0 }.map {
+        WalkPortion(
+          share: portion.share * ratios[index] / ratio * $0.share,
+          bytes: Double(memory.workingSet) * portion.share, spread: spread, guestPage: portion.guest,
+          hostPage: portion.host, mode: $0.mode)
+      }
+    }
+    let model = WalkModel(
+      hardware: hardware, frequency: owner.frequency, guestLevels: setting.guestLevels, hostLevels: hostLevels,
+      dataLines: 1 / ratio)
+    return TranslationLoad.Side(misses: rate, populations: misses, walk: model.walk(walks))
+  }
+}
