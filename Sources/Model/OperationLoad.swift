@@ -2,7 +2,7 @@ import Quantities
 import Virtualization
 
 /// Pages and page tables of a VM and of the host that backs it.
-public struct MemoryLayout: Sendable, Hashable {
+public struct PageLayout: Sendable, Hashable {
   /// The guest's page sizes.
   public var guest: PageMix
   /// The host's page sizes.
@@ -66,7 +66,7 @@ public struct OperationLoad: Sendable {
   ///   - guest: its system, which expands operations and ticks.
   ///   - memory: pages and tables of guest and host.
   ///   - design: the compiled design, asked for its paging and the processor's data.
-  public init(workload: Workload, guest: GuestSystem, memory: MemoryLayout, design: CompiledDesign) {
+  public init(workload: Workload, guest: GuestSystem, memory: PageLayout, design: CompiledDesign) {
     var perRequest: [GuestOperation: Double] = [:]
     var perCPUSecond: [GuestOperation: Double] = [:]
     var ticks = true

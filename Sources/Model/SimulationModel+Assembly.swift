@@ -269,7 +269,7 @@ private struct ModelAssembly {
     if loads[key] == nil {
       let load = OperationLoad(
         workload: scenario.workloads[workload], guest: guest,
-        memory: MemoryLayout(
+        memory: PageLayout(
           guest: PageMix(page: group.page.bytes, hugeShare: group.hugePageShare),
           host: PageMix(page: hostGroup.page.bytes, hugeShare: hostGroup.hugePageShare),
           guestLevels: group.pageTableLevels, hostLevels: hostGroup.pageTableLevels),
