@@ -59,13 +59,62 @@ extension DocumentReader {
   }
 }
 
+extension DocumentReader {
+  /// How often an operation happens: a plain number, or for memory operations also a mapping with their extent.
+  fileprivate mutating func memoryCount<Value>(
+    of node: DocumentNode, _ operation: GuestOperation, key: String, _ expectation: Expectation<Value>
+  ) -> Value? {
+    guard operation.hasExtent, case .mapping = node.content else { return read(node, expectation) }
+    let known = operation == .mmap ? [key, "pages", "touched"] : [key, "pages"]
+    guard let fields = fields(of: node, in: "'\(operation)'", known: known) else { return nil }
+    return required(key, in: fields, expectation)
+  }
+
+  /// The extents of the memory operations in mappings of operations; faults of the mappings are told elsewhere.
+  mutating func memoryExtents(of nodes: [DocumentNode?]) -> [GuestOperation: MemoryExtent] {
+    var result: [GuestOperation: MemoryExtent] = [:]
+    for case .mapping(let entries)? in nodes.map({ $0?.content }) {
+      for entry in entries {
+        guard let operation = GuestOperation(name: entry.key), operation.hasExtent, case .mapping = entry.value.content
+        else { continue }
+        let size = Expectation<Int>.integer(in: 1...MemoryExtent.largest)
+        let pages = entry.value["pages"].flatMap { read($0, size) }
+        let touched = entry.value["touched"].flatMap { read($0, .integer(in: 0...MemoryExtent.largest)) }
+        if let pages, let touched, touched > pages, let place = entry.value["touched"]?.location {
+          error(at: place, "expected at most the \(pages) pages that are mapped, found '\(touched)'")
+        }
+        let extent = MemoryExtent(pages: pages ?? max(1, touched ?? 1), touched: touched)
+        if let other = result[operation], other != extent {
+          error(at: entry.keyLocation, "'\(operation)' has another extent elsewhere in the workload; expected one")
+        }
+        result[operation] = extent
+      }
+    }
+    return result
+  }
+}
+
+extension Expectation where Value == Double {
+  /// A number, or a rate with its unit.
+  fileprivate static var countOrRate: Expectation {
+    Expectation("a number or a rate such as 500/s") { reader, node in
+      if case .text(let text) = node.content, text.contains("/") {
+        return reader.read(node, Expectation<Rate>.rate).map(\.perSecond)
+      }
+      return reader.read(node, .count)
+    }
+  }
+}
+
 extension Expectation where Value == OperationCounts {
   /// Operations of a request; packets may have a size.
   static var operationsPerRequest: Expectation {
     Expectation("a mapping of operations and counts") { reader, node in
       var sizes: [GuestOperation: ByteCount] = [:]
       let counts = reader.operations(node, use: .perRequest) { reader, operation, value in
-        guard operation == .netTx || operation == .netRx else { return reader.read(value, .count) }
+        guard operation == .netTx || operation == .netRx else {
+          return reader.memoryCount(of: value, operation, key: "count", .count)
+        }
         sizes[operation] = Defaults.packet
         let whole = Expectation<Int>.integer(in: 0...1_000_000)
         guard case .mapping = value.content else { return reader.read(value, whole).map { Double($0) } }
@@ -82,11 +131,8 @@ extension Expectation where Value == [GuestOperation: Double] {
   /// Operations per second of CPU time: plain numbers or rates.
   static var operationsPerCPUSecond: Expectation {
     Expectation("a mapping of operations and rates") { reader, node in
-      reader.operations(node, use: .perCPUSecond) { reader, _, value in
-        if case .text(let text) = value.content, text.contains("/") {
-          return reader.read(value, Expectation<Rate>.rate).map(\.perSecond)
-        }
-        return reader.read(value, .count)
+      reader.operations(node, use: .perCPUSecond) { reader, operation, value in
+        reader.memoryCount(of: value, operation, key: "rate", .countOrRate)
       }
     }
   }
@@ -103,8 +149,8 @@ extension Expectation where Value == [GuestOperation: Int64] {
   /// The operations of a program's loop.
   static var programLoop: Expectation {
     Expectation("a mapping of operations and counts") { reader, node in
-      reader.operations(node, use: .program) { reader, _, value in
-        reader.read(value, .integer(in: 1...1_000_000_000))
+      reader.operations(node, use: .program) { reader, operation, value in
+        reader.memoryCount(of: value, operation, key: "count", .integer(in: 1...1_000_000_000))
       }
     }
   }

@@ -77,7 +77,9 @@ extension DocumentReader {
       perRequest: perRequest?.counts ?? [:], perCPUSecond: perCPUSecond ?? [:],
       sentPacket: perRequest?.sizes[.netTx] ?? .zero, receivedPacket: perRequest?.sizes[.netRx] ?? .zero)
     return Workload(
-      name: name, shape: .requests(requests), memory: memory, objective: objective, location: location)
+      name: name, shape: .requests(requests), memory: memory,
+      extents: memoryExtents(of: [fields["per_request"], fields["per_cpu_second"]]), objective: objective,
+      location: location)
   }
 
   private mutating func batch(_ node: DocumentNode, name: String, location: SourceLocation) -> Workload? {
@@ -92,7 +94,9 @@ extension DocumentReader {
     let threads = optional("threads", in: parts, .integer(in: 1...1024))
     guard let work else { return nil }
     let shape = BatchWorkload(work: work, threads: threads ?? Defaults.threads, perCPUSecond: perCPUSecond ?? [:])
-    return Workload(name: name, shape: .batch(shape), memory: memory, location: location)
+    return Workload(
+      name: name, shape: .batch(shape), memory: memory, extents: memoryExtents(of: [fields["per_cpu_second"]]),
+      location: location)
   }
 
   private mutating func program(_ node: DocumentNode, name: String, location: SourceLocation) -> Workload? {
@@ -110,7 +114,8 @@ extension DocumentReader {
     guard let iterations else { return nil }
     let shape = ProgramWorkload(
       iterations: iterations, operations: operations ?? [:], compute: compute ?? Defaults.compute)
-    return Workload(name: name, shape: .program(shape), location: location)
+    return Workload(
+      name: name, shape: .program(shape), extents: memoryExtents(of: [parts["loop"]]), location: location)
   }
 }
 

@@ -85,8 +85,11 @@ public struct OperationLoad: Sendable {
     }
     packetsReceived = Int(perRequest[.netRx] ?? 0)
     packetsSent = Int(perRequest[.netTx] ?? 0)
-    perRequest = guest.expand(perRequest)
-    perCPUSecond = guest.expand(perCPUSecond)
+    let expansion = PagingExpansion(
+      operations: Array(perRequest.keys) + perCPUSecond.keys, extents: workload.extents, guest: guest,
+      mode: Self.pagingMode(of: design.choice, levels: memory.guestLevels))
+    perRequest = expansion.expand(guest.expand(perRequest))
+    perCPUSecond = expansion.expand(guest.expand(perCPUSecond))
 
     let isNative = design.choice.axes[.paging] == "native"
     var switches = perCPUSecond[.contextSwitch] ?? 0
@@ -118,6 +121,13 @@ public struct OperationLoad: Sendable {
       ].filter { $0.rate > 0 } : []
     self.perRequest = Self.entries(perRequest)
     self.perCPUSecond = Self.entries(perCPUSecond)
+  }
+
+  /// How a design virtualizes the page tables of a guest that has so many levels of them.
+  public static func pagingMode(of choice: DesignChoice, levels: Int) -> PagingMode {
+    PagingMode(
+      kind: choice.axes[.paging] == "shadow" ? .shadow : .hardware, levels: levels,
+      isolation: choice.axes[.guestPageTableIsolation] == "on")
   }
 
   private static func entries(_ rates: [GuestOperation: Double]) -> [Entry] {

@@ -10,6 +10,8 @@ public struct Workload: Sendable {
   public let shape: Shape
   /// How the guest refers to memory; nil when TLB misses are not modelled for it.
   public let memory: MemoryReferences?
+  /// How large memory operations are, where the workload says.
+  public let extents: [GuestOperation: MemoryExtent]
   /// A bound on a latency quantile, if any.
   public let objective: LatencyObjective?
   /// Where the workload stands.
@@ -35,12 +37,13 @@ public struct Workload: Sendable {
 
   /// Creates a workload.
   public init(
-    name: String, shape: Shape, memory: MemoryReferences? = nil, objective: LatencyObjective? = nil,
-    location: SourceLocation
+    name: String, shape: Shape, memory: MemoryReferences? = nil, extents: [GuestOperation: MemoryExtent] = [:],
+    objective: LatencyObjective? = nil, location: SourceLocation
   ) {
     self.name = name
     self.shape = shape
     self.memory = memory
+    self.extents = extents
     self.objective = objective
     self.location = location
   }

@@ -4,11 +4,12 @@
 /// workload, the design and the load; the engines produce them.
 public enum GuestOperation: UInt8, CaseIterable, Sendable, Hashable {
   // Given.
-  case syscall, contextSwitch, pageFault, pageTableUpdate, tlbFlush, processCreation
+  case syscall, contextSwitch, pageFault, pageTableUpdate, tlbFlush, processCreation, exec, mmap, mprotect, copyOnWrite
   case pageAccess, cpuid, msrRead, msrWrite, privilegedInstruction, exception, portIO, mmio, halt, timerProgram, ipi
   case netTx, netRx, blockRead, blockWrite
   // Derived.
-  case hypercall, tlbMiss, firstTouch, hiddenFault, interrupt, eoi, timerInterrupt, hostInterrupt, doorbell,
+  case hypercall, tlbMiss, firstTouch, hiddenFault, rootLoad, rootRead, emulatedStore, tableUnprotect, interrupt, eoi,
+    timerInterrupt, hostInterrupt, doorbell,
     deviceInterrupt
 
   /// Who decides how often the operation happens.
@@ -74,11 +75,21 @@ public enum GuestOperation: UInt8, CaseIterable, Sendable, Hashable {
     Entry(operation: .pageFault, name: "page_fault", meaning: "minor page fault of the guest that maps a page"),
     Entry(
       operation: .pageTableUpdate, name: "page_table_update",
-      meaning: "write to an upper-level or write-protected page-table entry outside a page fault"),
+      meaning: "write to a page-table entry"),
     Entry(operation: .tlbFlush, name: "tlb_flush", meaning: "invalidation of one page's translation"),
     Entry(
       operation: .processCreation, name: "process_creation",
-      meaning: "fork, exit and wait; expands into faults, updates, flushes and switches of the guest system"),
+      meaning: "fork, exit and wait, with the faults, updates, flushes and root loads of the guest's page tables"),
+    Entry(
+      operation: .exec, name: "exec",
+      meaning: "fork, exec of another program, its run, exit and wait, with all that they do to page tables"),
+    Entry(
+      operation: .mmap, name: "mmap",
+      meaning: "mapping of anonymous pages, of which some are written, and its removal"),
+    Entry(operation: .mprotect, name: "mprotect", meaning: "change of the rights of resident pages, with its flush"),
+    Entry(
+      operation: .copyOnWrite, name: "copy_on_write",
+      meaning: "fork of a process whose child writes to so many of its pages and ends"),
     Entry(
       operation: .pageAccess, name: "page_access",
       meaning: "read of the next of many mapped pages in sequence, where walks overlap"),
@@ -106,6 +117,14 @@ public enum GuestOperation: UInt8, CaseIterable, Sendable, Hashable {
     Entry(
       operation: .hiddenFault, name: "hidden_fault",
       meaning: "access to backed memory whose entry is missing in the hypervisor's tables alone"),
+    Entry(operation: .rootLoad, name: "root_load", meaning: "load of a page-table root outside a scheduled switch"),
+    Entry(operation: .rootRead, name: "root_read", meaning: "read of the page-table root"),
+    Entry(
+      operation: .emulatedStore, name: "emulated_store",
+      meaning: "store to a page table above the leaves that a hypervisor protects and emulates"),
+    Entry(
+      operation: .tableUnprotect, name: "table_unprotect",
+      meaning: "store to a page that a hypervisor protects as a page table, after which it is free"),
     Entry(operation: .interrupt, name: "interrupt", meaning: "delivery of a device interrupt to a vCPU"),
     Entry(operation: .eoi, name: "eoi", meaning: "end-of-interrupt write"),
     Entry(operation: .timerInterrupt, name: "timer_interrupt", meaning: "the guest's own tick on a busy vCPU"),

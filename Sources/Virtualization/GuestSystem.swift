@@ -12,13 +12,16 @@ public struct GuestSystem: Sendable {
   public let idleWork: Double
   /// Operations that stand for several others: counts per operation.
   public let expansions: [GuestOperation: [GuestOperation: Double]]
+  /// What the kernel does with page tables; nil when the document does not say.
+  public let paging: GuestPaging?
   /// Where each figure comes from, by key.
   public let sources: [String: String]
 
   /// Creates a guest system.
   public init(
     name: String, title: String, tickRate: Double, idleWakeups: Double, idleWork: Double,
-    expansions: [GuestOperation: [GuestOperation: Double]], sources: [String: String]
+    expansions: [GuestOperation: [GuestOperation: Double]] = [:], paging: GuestPaging? = nil,
+    sources: [String: String]
   ) {
     self.name = name
     self.title = title
@@ -26,6 +29,7 @@ public struct GuestSystem: Sendable {
     self.idleWakeups = idleWakeups
     self.idleWork = idleWork
     self.expansions = expansions
+    self.paging = paging
     self.sources = sources
   }
 

@@ -26,9 +26,21 @@ struct ExplainCommand: AsyncParsableCommand {
       "Override an axis of the design, such as paging=shadow; may be repeated.", valueName: "axis=value"))
   var axes: [String] = []
 
+  @Option(help: "Guest system whose page tables memory operations are carried out on.")
+  var guest = "linux"
+
+  @Option(help: "Extent of a fork's resident pages, an mmap, an mprotect or a copy_on_write, in pages of 4 KiB.")
+  var pages: Int?
+
   @OptionGroup var memory: WalkOptions
 
   @OptionGroup var library: LibraryOptions
+
+  func validate() throws {
+    if let pages, !(1...MemoryExtent.largest).contains(pages) {
+      throw ValidationError("--pages \(pages): expected a number from 1 to \(MemoryExtent.largest)")
+    }
+  }
 
   func run() async throws {
     try await reportingFailures {
@@ -44,8 +56,32 @@ struct ExplainCommand: AsyncParsableCommand {
       } else {
         operations = GuestOperation.allCases.filter { compiled.cost(of: $0) != nil }
       }
-      print(Explanation(design: compiled, translation: translation, memory: memory.text).text(of: operations))
+      let expansion = try expansion(of: operations, under: compiled.choice, in: documents)
+      print(
+        Explanation(
+          design: compiled, translation: translation, memory: memory.text, expansion: expansion,
+          guest: "guest \(guest) with \(memory.pageTableLevels) levels"
+        ).text(of: operations))
     }
+  }
+
+  /// What memory operations do to the page tables of the guest.
+  private func expansion(
+    of operations: [GuestOperation], under choice: DesignChoice, in documents: Library
+  ) throws -> PagingExpansion {
+    guard let system = documents.guests[guest] else {
+      throw ValidationError(unknown("guest", guest, among: documents.guests.keys.sorted()))
+    }
+    if pages != nil, !operations.contains(where: \.hasExtent) {
+      throw ValidationError("--pages: expected one of the operations that have an extent")
+    }
+    let extent = pages.map { MemoryExtent(pages: $0) }
+    let extents = extent.map { extent in
+      Dictionary(uniqueKeysWithValues: GuestOperation.allCases.filter(\.hasExtent).map { ($0, extent) })
+    }
+    return PagingExpansion(
+      operations: operations, extents: extents ?? [:], guest: system,
+      mode: OperationLoad.pagingMode(of: choice, levels: memory.pageTableLevels))
   }
 
   private func compile(_ documents: Library, prices: CostProfile) throws -> CompiledDesign {

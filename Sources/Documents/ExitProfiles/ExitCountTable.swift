@@ -95,8 +95,13 @@ public enum ExitCountTable {
     var profile = ExitProfile(
       source: "\(FileAccess.stem(of: path)): \(windows.count) windows of \(stated.isEmpty ? workload : stated)",
       guestSeconds: seconds, vcpus: vcpus)
-    let composites = made.filter { guest?.expansions[$0.key] != nil }
-    let contained = guest.map { $0.expand(composites) } ?? [:]
+    let composites = made.filter { $0.key == .processCreation }
+    var contained: [GuestOperation: Double] = [:]
+    if let guest {
+      let expansion = PagingExpansion(
+        operations: composites.keys, extents: [:], guest: guest, mode: PagingMode(kind: .hardware))
+      contained = expansion.expand(guest.expand(composites))
+    }
     for (_, operation) in operations {
       let part = composites[operation] == nil ? contained[operation] ?? 0 : 0
       profile.add(operation, count: max(0, (made[operation] ?? 0) - part))

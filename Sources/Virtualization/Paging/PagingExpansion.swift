@@ -1,0 +1,90 @@
+/// How large a memory operation is.
+public struct MemoryExtent: Sendable, Hashable {
+  /// Pages of 4 KiB that are mapped, protected or shared; for a fork the resident pages beyond the program's own.
+  public var pages: Int
+  /// Pages of a mapping that are written.
+  public var touched: Int
+
+  /// Creates an extent.
+  public init(pages: Int, touched: Int? = nil) {
+    self.pages = pages
+    self.touched = touched ?? pages
+  }
+
+  /// The greatest number of pages: a GiB, whose tables are carried out page by page.
+  public static let largest = 262_144
+}
+
+/// Replaces memory operations by what they do to page tables under a design, counted by carrying them out.
+public struct PagingExpansion: Sendable {
+  private let counts: [GuestOperation: PagingCounts]
+  private let kind: PagingMode.Kind
+
+  /// Carries out the operations that are named.
+  ///
+  /// - Parameters:
+  ///   - operations: given operations; those that are no memory operations are left alone.
+  ///   - extents: how large they are; one page where nothing is said.
+  ///   - guest: the system; nothing is expanded when it does not describe its paging.
+  ///   - mode: how page tables are virtualized.
+  /// - Complexity: O(pages) for each operation.
+  public init(
+    operations: some Sequence<GuestOperation>, extents: [GuestOperation: MemoryExtent], guest: GuestSystem,
+    mode: PagingMode
+  ) {
+    var counts: [GuestOperation: PagingCounts] = [:]
+    if let paging = guest.paging {
+      let model = PagingModel(paging: paging, mode: mode)
+      for operation in Set(operations) {
+        guard let memory = operation.memoryOperation(extent: extents[operation]) else { continue }
+        counts[operation] = model.counts(of: memory)
+      }
+    }
+    self.counts = counts
+    kind = mode.kind
+  }
+
+  /// What an operation does to page tables; nil when it is no memory operation or the guest does not say.
+  public func events(of operation: GuestOperation) -> PagingCounts? { counts[operation] }
+
+  /// The frequencies of all operations when the memory operations among the given ones are replaced by their parts; an
+  /// operation itself stays for its own steps.
+  public func expand(_ rates: [GuestOperation: Double]) -> [GuestOperation: Double] {
+    var result = rates
+    func add(_ operation: GuestOperation, _ rate: Double) {
+      if rate > 0 { result[operation, default: 0] += rate }
+    }
+    for (operation, rate) in rates where rate > 0 {
+      // A store that a workload states by itself is one to a protected table.
+      if operation == .pageTableUpdate, kind == .shadow { add(.emulatedStore, rate) }
+      guard let events = counts[operation] else { continue }
+      if operation != .pageFault { add(.pageFault, rate * events[.guestFault]) }
+      add(.pageTableUpdate, rate * events[.tableStore])
+      add(.tlbFlush, rate * events[.invalidation])
+      add(.rootLoad, rate * events[.rootLoad])
+      add(.rootRead, rate * events[.rootRead])
+      add(.hiddenFault, rate * events[.shadowFill])
+      add(.emulatedStore, rate * events[.emulatedStore])
+      add(.tableUnprotect, rate * (events[.tableUnprotect] + events[.unprotection]))
+    }
+    return result
+  }
+}
+
+extension GuestOperation {
+  /// Operations whose size a workload may state.
+  public var hasExtent: Bool { [.processCreation, .mmap, .mprotect, .copyOnWrite].contains(self) }
+
+  /// The operation as the paging model carries it out; nil when it is none.
+  func memoryOperation(extent: MemoryExtent?) -> MemoryOperation? {
+    switch self {
+    case .pageFault: .pageFault
+    case .processCreation: .fork(residentPages: extent?.pages ?? 0)
+    case .exec: .forkExec
+    case .mmap: .map(pages: extent?.pages ?? 1, touched: extent?.touched ?? 1)
+    case .mprotect: .protect(pages: extent?.pages ?? 1)
+    case .copyOnWrite: .copyOnWrite(pages: extent?.pages ?? 1)
+    default: nil
+    }
+  }
+}

@@ -1,0 +1,164 @@
+/// A memory operation as a workload states it: what the guest does, whatever the design makes of it.
+public enum MemoryOperation: Sendable, Hashable {
+  /// fork, exit and wait of a process with the default image; `pages` more anonymous pages are resident in the parent.
+  case fork(residentPages: Int)
+  /// fork, exec of another image, exit and wait.
+  case forkExec
+  /// A minor fault on an anonymous page whose table page stays.
+  case pageFault
+  /// mmap of anonymous pages, of which the first `touched` are written, and munmap.
+  case map(pages: Int, touched: Int)
+  /// The same in pages of 2 MiB.
+  case mapHuge(regions: Int)
+  /// mprotect of so many resident pages, once to read-only and back: two operations.
+  case protect(pages: Int)
+  /// Writes to so many pages that are shared with a child, which ends afterwards; the fork is part of it.
+  case copyOnWrite(pages: Int)
+  /// A switch to the next of so many processes.
+  case processSwitch(processes: Int)
+  /// A system call.
+  case systemCall
+}
+
+/// What the memory operations of a guest make of its page tables, counted by carrying them out.
+///
+/// The operation is repeated until its counts repeat; the mean of the last repetitions is its steady state.
+public struct PagingModel: Sendable {
+  /// The guest's kernel and its programs.
+  public let paging: GuestPaging
+  /// How page tables are virtualized.
+  public let mode: PagingMode
+
+  /// Repetitions that bring caches, free lists and unsynchronized tables into their steady state, and those that count.
+  private static let settling = 12
+  private static let counted = 12
+
+  /// Creates a model.
+  public init(paging: GuestPaging, mode: PagingMode) {
+    self.paging = paging
+    self.mode = mode
+  }
+
+  /// Events of one operation in steady state, with `siblings` other vCPUs that run the same address space.
+  ///
+  /// - Complexity: O(pages of the operation) for each of 24 repetitions.
+  public func counts(of operation: MemoryOperation, siblings: Int = 0) -> PagingCounts {
+    var kernel = GuestKernel(paging: paging, mode: mode)
+    guard let image = paging.processes.first else { return PagingCounts() }
+    let files = image.areas.map { $0.isFile ? kernel.cacheFile(pages: $0.pages) : -1 }
+    let other = paging.processes.last ?? image
+    let otherFiles = other.areas.map { $0.isFile ? kernel.cacheFile(pages: $0.pages) : -1 }
+    let parent = kernel.start(image, files: files)
+    var state = Runner(
+      image: image, files: files, other: other, otherFiles: otherFiles, parent: parent, siblings: siblings)
+    state.prepare(operation, &kernel)
+    for _ in 0..<Self.settling { state.perform(operation, &kernel) }
+    let before = kernel.counts
+    for _ in 0..<Self.counted { state.perform(operation, &kernel) }
+    return (kernel.counts - before) * (1 / Double(Self.counted * state.operationsPerRound))
+  }
+}
+
+/// Carries operations out on one kernel.
+private struct Runner {
+  let image: ProcessImage
+  let files: [Frame]
+  let other: ProcessImage
+  let otherFiles: [Frame]
+  let parent: Int
+  let siblings: Int
+  var operationsPerRound = 1
+  var others: [Int] = []
+  var next = 0
+
+  /// Where mappings of operations begin: half a terabyte below the end of user space, where nothing else is mapped and
+  /// tables of all levels below the root come and go with them.
+  private static let mappings: Int64 = 0x7_f000_0000
+  /// Pages of a mapping that single faults walk through; its tables stay.
+  private static let arena = 2048
+
+  init(
+    image: ProcessImage, files: [Frame], other: ProcessImage, otherFiles: [Frame], parent: Int, siblings: Int
+  ) {
+    self.image = image
+    self.files = files
+    self.other = other
+    self.otherFiles = otherFiles
+    self.parent = parent
+    self.siblings = siblings
+  }
+
+  mutating func prepare(_ operation: MemoryOperation, _ kernel: inout GuestKernel) {
+    switch operation {
+    case .fork(let pages) where pages > 0: makeResident(pages, &kernel)
+    case .protect(let pages):
+      makeResident(pages, &kernel)
+      operationsPerRound = 2
+    case .copyOnWrite(let pages): makeResident(pages, &kernel)
+    case .pageFault: _ = kernel.map(firstPage: Self.mappings, pages: Self.arena)
+    case .processSwitch(let count):
+      others = (1..<max(2, count)).map { _ in kernel.start(image, files: files) }
+      kernel.switchTo(parent)
+    default: break
+    }
+  }
+
+  private func makeResident(_ pages: Int, _ kernel: inout GuestKernel) {
+    _ = kernel.map(firstPage: Self.mappings, pages: pages)
+    for page in 0..<Int64(pages) { kernel.access(Self.mappings + page, isWrite: true) }
+  }
+
+  mutating func perform(_ operation: MemoryOperation, _ kernel: inout GuestKernel) {
+    switch operation {
+    case .fork:
+      let child = kernel.fork(parent)
+      kernel.touch(image.parent, of: image)
+      kernel.switchTo(child)
+      kernel.touch(image.child, of: image)
+      kernel.exit(child)
+      kernel.switchTo(parent)
+    case .forkExec:
+      let child = kernel.fork(parent)
+      kernel.touch(image.parent, of: image)
+      kernel.switchTo(child)
+      kernel.touch(image.child, of: image)
+      let process = kernel.exec(other, files: otherFiles)
+      kernel.touch(other.run, of: other)
+      kernel.exit(process)
+      kernel.switchTo(parent)
+    case .pageFault:
+      kernel.access(Self.mappings + Int64(next % Self.arena), isWrite: true)
+      next += 1
+    case .map(let pages, let touched):
+      _ = kernel.map(firstPage: Self.mappings, pages: pages)
+      for page in 0..<Int64(min(pages, touched)) { kernel.access(Self.mappings + page, isWrite: true) }
+      kernel.unmapLast(siblings: siblings)
+    case .mapHuge(let regions):
+      _ = kernel.map(firstPage: Self.mappings, pages: regions * TableGeometry.fanout, isHuge: true)
+      for region in 0..<Int64(regions) { kernel.access(Self.mappings + region * 512, isWrite: true) }
+      kernel.unmapLast(siblings: siblings)
+    case .protect(let pages):
+      let area = kernel.processes[parent].areas.count - 1
+      kernel.protect(area: area, pages: pages, isWritable: false, siblings: siblings)
+      kernel.protect(area: area, pages: pages, isWritable: true, siblings: siblings)
+    case .copyOnWrite(let pages):
+      let child = kernel.fork(parent)
+      kernel.switchTo(child)
+      for page in 0..<Int64(pages) { kernel.access(Self.mappings + page, isWrite: true) }
+      kernel.exit(child)
+      kernel.switchTo(parent)
+    case .processSwitch:
+      next = (next + 1) % (others.count + 1)
+      kernel.switchTo(next == 0 ? parent : others[next - 1])
+    case .systemCall: kernel.systemCall()
+    }
+  }
+}
+
+extension GuestKernel {
+  /// A system call: into the kernel and back.
+  mutating func systemCall() {
+    guard mode.isolation else { return }
+    own[.rootLoad] += 2
+  }
+}

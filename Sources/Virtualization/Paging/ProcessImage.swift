@@ -1,0 +1,124 @@
+/// The address space of a program and the pages that its processes touch, as a guest-system document states them.
+public struct ProcessImage: Sendable, Hashable {
+  /// A stretch of the address space.
+  public struct Area: Sendable, Hashable {
+    /// The name by which touches refer to it.
+    public let name: String
+    /// The number of its first page of 4 KiB.
+    public let firstPage: Int64
+    /// Pages.
+    public let pages: Int
+    /// Backed by a file in the page cache, else anonymous.
+    public let isFile: Bool
+    /// Pages that a process holds in steady state, from the first on; of files those of the page cache are mapped when
+    /// touched.
+    public let resident: Int
+
+    /// Creates an area.
+    public init(name: String, firstPage: Int64, pages: Int, isFile: Bool, resident: Int) {
+      self.name = name
+      self.firstPage = firstPage
+      self.pages = pages
+      self.isFile = isFile
+      self.resident = resident
+    }
+  }
+
+  /// Pages of an area that are touched one after the other.
+  public struct Touch: Sendable, Hashable {
+    /// Index of the area.
+    public let area: Int
+    /// How many pages of an anonymous area, or how many fault-around windows of a file.
+    public let count: Int
+    /// Whether pages are written.
+    public let isWrite: Bool
+
+    /// Creates a touch.
+    public init(area: Int, count: Int, isWrite: Bool) {
+      self.area = area
+      self.count = count
+      self.isWrite = isWrite
+    }
+  }
+
+  /// The name.
+  public let name: String
+  /// The areas in order of addresses.
+  public let areas: [Area]
+  /// What a parent touches between fork and wait.
+  public let parent: [Touch]
+  /// What a child touches between fork and exit.
+  public let child: [Touch]
+  /// What a process touches from exec to exit.
+  public let run: [Touch]
+  /// System calls from exec to exit beside the exec itself and the exit.
+  public let runCalls: Int
+
+  /// Creates an image.
+  public init(name: String, areas: [Area], parent: [Touch], child: [Touch], run: [Touch], runCalls: Int) {
+    self.name = name
+    self.areas = areas
+    self.parent = parent
+    self.child = child
+    self.run = run
+    self.runCalls = runCalls
+  }
+}
+
+/// What a guest's kernel does with page tables.
+public struct GuestPaging: Sendable, Hashable {
+  /// Longest flush by single invalidations, in pages; above it the root is loaded anew.
+  public let flushCeiling: Int
+  /// Pages that a fault on a file maps at once.
+  public let faultAround: Int
+  /// Pages that one flush of an unmapping gathers at most.
+  public let gatherLimit: Int
+  /// Entries that a paravirtual guest hands over in one hypercall.
+  public let updateBatch: Int
+  /// Entries of a root that lead to areas of the kernel which every process uses, by levels of the tables.
+  public let kernelLinks: [Int: Int]
+  /// Programs by name; the first is the default.
+  public let processes: [ProcessImage]
+
+  /// Creates a description.
+  public init(
+    flushCeiling: Int, faultAround: Int, gatherLimit: Int, updateBatch: Int, kernelLinks: [Int: Int],
+    processes: [ProcessImage]
+  ) {
+    self.flushCeiling = flushCeiling
+    self.faultAround = faultAround
+    self.gatherLimit = gatherLimit
+    self.updateBatch = updateBatch
+    self.kernelLinks = kernelLinks
+    self.processes = processes
+  }
+}
+
+/// How page tables are virtualized, as far as counts depend on it.
+public struct PagingMode: Sendable, Hashable {
+  /// The kinds of paging that make different events of the same guest actions.
+  public enum Kind: String, Sendable, Hashable { case hardware, shadow, direct }
+
+  /// The kind.
+  public let kind: Kind
+  /// Levels of the guest's tables: 4 or 5.
+  public let levels: Int
+  /// Whether the guest's kernel has page tables of its own.
+  public let isolation: Bool
+  /// Whether the guest tags translations by process, so that switches keep them.
+  public let tags: Bool
+  /// Most shadow pages.
+  public let shadowLimit: Int
+
+  /// Creates a mode.
+  public init(kind: Kind, levels: Int = 4, isolation: Bool = false, tags: Bool = false, shadowLimit: Int = .max) {
+    self.kind = kind
+    self.levels = levels
+    self.isolation = isolation
+    self.tags = tags
+    self.shadowLimit = shadowLimit
+  }
+
+  /// The limit of shadow pages that KVM sets: 2 % of the guest's pages, at least 64.
+  public static func shadowLimit(memory bytes: Int64) -> Int { max(64, Int(bytes / 4096 / 50)) }
+}
