@@ -42,17 +42,25 @@ public struct Calibration: Sendable {
     unmeasured = Set(plan.rows.flatMap(\.steps.keys)).subtracting(measured).sorted()
   }
 
-  /// The prices that the fit gives a profile: steps on their own, and composites that the catalogue knows. Costs at their
-  /// bound of zero are none.
+  /// A cost whose standard error exceeds this share of it is no price.
+  public static let greatestRelativeError = 0.25
+
+  /// Whether a cost is above its bound of zero and known well enough to be a price.
+  public static func isKnown(_ estimate: StepFit.Estimate) -> Bool {
+    estimate.nanoseconds > 0 && estimate.standardError <= greatestRelativeError * estimate.nanoseconds
+  }
+
+  /// The prices that the fit gives a profile: steps on their own, and composites that the catalogue knows, as far as they
+  /// are known well enough.
   public func prices(catalogue: StepCatalogue) -> [(step: String, estimate: StepFit.Estimate)] {
     (fit?.estimates ?? []).compactMap { estimate in
-      guard estimate.nanoseconds > 0 else { return nil }
+      guard Self.isKnown(estimate) else { return nil }
       if let step = estimate.column.step { return (step, estimate) }
       return Self.composite(of: estimate.column, catalogue: catalogue).map { ($0, estimate) }
     }
   }
 
-  /// Combinations that the rows determine and the catalogue has no name for, and costs at their bound of zero.
+  /// Combinations that the rows determine and the catalogue has no name for, and costs that are not known well enough.
   public func unpriced(catalogue: StepCatalogue) -> [StepFit.Estimate] {
     let priced = Set(prices(catalogue: catalogue).map(\.estimate.column))
     return (fit?.estimates ?? []).filter { !priced.contains($0.column) }

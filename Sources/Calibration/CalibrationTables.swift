@@ -102,6 +102,9 @@ public enum CalibrationTables {
       Column(name: "dropped_preempted", type: .integer, unit: "samples", meaning: "runs with an involuntary switch"),
       Column(name: "dropped_slow", type: .integer, unit: "samples", meaning: "runs in slow phases"),
       Column(name: "skipped", type: .text, meaning: "why there is no figure"),
+      Column(
+        name: "control_median_ns", type: .real, unit: "ns",
+        meaning: "median time of the interleaved control probe in the runs that count"),
     ])
 
   /// All tables.
@@ -203,7 +206,7 @@ public enum CalibrationTables {
         .text(mix.name), mix.predicted.map { .real($0) } ?? .empty, quantile(0.5),
         mix.relativeError.map { .real($0) } ?? .empty, quantile(0.1), quantile(0.9),
         .integer(Int64(mix.times.count)), .integer(Int64(mix.droppedByRunner)), .integer(Int64(mix.droppedSlow)),
-        .text(mix.skipped ?? ""),
+        .text(mix.skipped ?? ""), mix.control.map { .real($0) } ?? .empty,
       ])
     }
     return table

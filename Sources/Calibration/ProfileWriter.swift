@@ -50,7 +50,8 @@ public struct ProfileWriter: Sendable {
     if prices.isEmpty { lines[lines.count - 1] = "steps: {}" }
     let rest = calibration.unpriced(catalogue: catalogue)
     if !rest.isEmpty {
-      lines.append("# Determined only together, or zero within the errors; not used as prices:")
+      lines.append(
+        "# Determined only together, or with a standard error above a quarter of the cost; not used as prices:")
       lines.append("x-composites:")
       for estimate in rest {
         lines.append("  \(Self.quoted(estimate.column.name)): \(Self.decimal(estimate.nanoseconds)) ns")

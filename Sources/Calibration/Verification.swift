@@ -16,6 +16,9 @@ public struct Verification: Sendable {
     public let droppedByRunner: Int
     /// Runs dropped because the control probe was slow.
     public let droppedSlow: Int
+    /// Median time of the control probe in the runs that count, in nanoseconds: how the machine was, against the time of
+    /// the same probe in the calibration.
+    public let control: Double?
     /// Why there is no figure; nil when there is one.
     public let skipped: String?
 
@@ -77,6 +80,7 @@ public struct Verification: Sendable {
     let minimum = programs.compactMap { $0.run?.controlMinimum }.min()
     mixes = programs.map { program in
       var times: [Double] = []
+      var controls: [Double] = []
       var refused = 0
       var slow = 0
       for sample in program.run?.programs ?? [] {
@@ -87,6 +91,9 @@ public struct Verification: Sendable {
         if program.run?.isSlow(controlCycles: sample.controlCycles, minimum: minimum) ?? false {
           slow += 1
           continue
+        }
+        if let control = sample.controlCycles, control > 0, let machine = program.run?.machine {
+          controls.append(machine.nanoseconds(cycles: control))
         }
         let inside = sample.guestCycles.flatMap { cycles in
           program.run?.machine.map { $0.nanoseconds(cycles: Double(cycles)) }
@@ -99,7 +106,8 @@ public struct Verification: Sendable {
       if times.isEmpty { reason = reason ?? "no run was undisturbed (\(refused) preempted, \(slow) in slow phases)" }
       return Mix(
         name: program.name, predicted: program.predicted, times: failed ? [] : times.sorted(),
-        droppedByRunner: refused, droppedSlow: slow, skipped: reason)
+        droppedByRunner: refused, droppedSlow: slow,
+        control: controls.isEmpty ? nil : Quantile.ofSorted(controls.sorted(), 0.5), skipped: reason)
     }
   }
 

@@ -78,7 +78,9 @@ struct CalibrationText {
     }
     var text = table.string(for: lines, style: Style.simple) ?? ""
     for estimate in calibration.unpriced(catalogue: catalogue) {
-      let what = estimate.nanoseconds > 0 ? "not told apart" : "zero within errors, inherited"
+      let what =
+        Calibration.isKnown(estimate)
+        ? "not told apart, inherited" : "standard error \(Self.time(estimate.standardError)): too uncertain, inherited"
       text +=
         "\n"
         + Explanation.wrapped(

@@ -105,4 +105,13 @@ struct StepFitTests {
     #expect(single.variance(floor: StepFit.floor) > several.variance(floor: StepFit.floor))
     #expect(several.variance(floor: StepFit.floor) == 9)
   }
+
+  @Test func costsThatAreNotKnownAreNoPrices() throws {
+    let fit = try StepFit([
+      StepFit.Observation(probe: "p", steps: ["steady": 1], times: [100, 101, 99, 100, 100]),
+      StepFit.Observation(probe: "q", steps: ["steady": 1, "wild": 1], times: [101, 300, 110, 180, 500]),
+    ])
+    let known = Dictionary(uniqueKeysWithValues: fit.estimates.map { ($0.column.name, Calibration.isKnown($0)) })
+    #expect(known == ["steady": true, "wild": false])
+  }
 }

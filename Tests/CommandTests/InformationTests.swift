@@ -46,7 +46,8 @@ struct InformationTests {
   }
 
   @Test(
-    "Every command has a help text that fits 80 columns", arguments: ["", "run", "compare", "check", "explain", "list"])
+    "Every command has a help text that fits 80 columns",
+    arguments: ["", "run", "compare", "check", "explain", "list", "calibrate"])
   func help(command: String) throws {
     let outcome = try Command.run([command, "--help"].filter { !$0.isEmpty }, environment: ["COLUMNS": "80"])
     #expect(outcome.status == 0)

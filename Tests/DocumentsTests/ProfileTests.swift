@@ -47,6 +47,47 @@ import Virtualization
     #expect(profile.price(of: "work", backends: [])?.profile == "machine")
   }
 
+  @Test func pricesForOtherBackendsAndFactsOfTheMeasurement() throws {
+    let folder = try TemporaryFolder()
+    let library = try Fixture.library()
+    let text = """
+      profile: own
+      title: t
+      backend: vt-x
+      base: machine
+      frequency: 1 GHz
+      provenance:
+        kernel: "6.18"
+        mitigations: {meltdown: none}
+      steps:
+        work: {mean: 1 ns, kind: measured, source: s, range: [0.5 ns, 2 ns]}
+      other_backends:
+        pvm:
+          work: {mean: 7 ns, kind: published, source: s}
+
+      """
+    try folder.write("own.yaml", text)
+    let profile = try LibraryLoader.profile(path: "\(folder.path)/own.yaml", library: library) { "\($0.count)" }
+    #expect(profile.provenance.map(\.name) == ["kernel", "mitigations.meltdown"])
+    #expect(profile.provenance.map(\.text) == ["6.18", "none"])
+    #expect(profile.price(of: "work", backends: ["vt-x"])?.nanoseconds == 1)
+    #expect(profile.price(of: "work", backends: ["pvm"])?.nanoseconds == 7)
+    #expect(
+      profile.price(of: "work", backends: ["pvm", "vt-x"])?.nanoseconds == 1, "the profile's own backend comes first")
+    let other = profile.price(of: "work", backends: ["amd-v"])
+    #expect(other?.nanoseconds == 100 && other?.profile == "machine" && other?.passedOver == "own")
+    try folder.write("own.yaml", text.replacingOccurrences(of: "  pvm:", with: "  vt-x:"))
+    #expect(
+      folder.faults { _ = try LibraryLoader.profile(path: "\(folder.path)/own.yaml", library: library) } == [
+        "own.yaml:12:3: error: 'vt-x' is the profile's own backend; expected another one"
+      ])
+    try folder.write("own.yaml", text.replacingOccurrences(of: "  pvm:", with: "  pmv:"))
+    #expect(
+      folder.faults { _ = try LibraryLoader.profile(path: "\(folder.path)/own.yaml", library: library) } == [
+        "own.yaml:12:3: error: unknown backend 'pmv' (did you mean 'pvm'?)"
+      ])
+  }
+
   @Test func aProfileMayStandAnywhere() throws {
     let folder = try TemporaryFolder()
     let library = try Fixture.library()

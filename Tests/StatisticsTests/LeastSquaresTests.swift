@@ -138,3 +138,26 @@ import Testing
     #expect(try LeastSquares.solveNonNegative(rows: [[1, 0], [0, 1]], targets: [0, 0]).coefficients == [0, 0])
   }
 }
+
+@Suite struct ConditionNumberTests {
+  @Test func closedForms() throws {
+    // Orthogonal columns, whatever their lengths.
+    #expect(abs(try LeastSquares.condition(rows: [[3, 0], [0, 0.01]]) - 1) < 1e-12)
+    // Unit columns at an angle: the singular values are √(1 ± cos).
+    let angle = 0.1
+    let cosine = 1 - angle * angle / 2
+    let sine = (1 - cosine * cosine).squareRoot()
+    let condition = try LeastSquares.condition(rows: [[1, cosine], [0, sine]])
+    #expect(abs(condition - ((1 + cosine) / (1 - cosine)).squareRoot()) < 1e-9 * condition)
+  }
+
+  @Test func undeterminedIsInfinite() throws {
+    #expect(try LeastSquares.condition(rows: [[1, 2], [2, 4]]) == .infinity)
+    #expect(try LeastSquares.condition(rows: [[1, 2]]) == .infinity)
+  }
+
+  @Test func weightsScaleRows() throws {
+    let weighted = try LeastSquares.condition(rows: [[1, 1], [0, 1]], weights: [4, 1])
+    #expect(abs(weighted - (try LeastSquares.condition(rows: [[2, 2], [0, 1]]))) < 1e-12)
+  }
+}
