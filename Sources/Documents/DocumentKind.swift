@@ -15,6 +15,8 @@ public enum DocumentKind: String, CaseIterable, Sendable, Hashable {
   case workload
   /// The catalogue of transition steps.
   case steps
+  /// A comparison with measured or published quantities.
+  case `case`
   /// What the harness's probes contain on one kind of host.
   case calibration
 
@@ -36,6 +38,7 @@ public enum DocumentKind: String, CaseIterable, Sendable, Hashable {
     case .steps: _ = StepCatalogueReader.read(root, &reader)
     case .guest: _ = GuestReader.read(root, &reader)
     case .workload: _ = WorkloadReader.read(root, &reader)
+    case .case: _ = CaseReader.read(root, folder: FileAccess.folder(of: path), &reader)
     case .calibration: _ = CalibrationReader.read(root, library: library, &reader)
     case .profile:
       let base = reader.base(of: root, kind: kind, among: library.profiles)

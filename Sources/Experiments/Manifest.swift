@@ -1,4 +1,5 @@
 import Model
+import Tables
 
 /// What a result directory says about how it was made.
 public struct Manifest: Sendable {
@@ -60,6 +61,15 @@ public struct Manifest: Sendable {
       ("warnings", list(warnings)),
     ]
     return "{\n" + fields.map { "  \(Self.quoted($0.0)): \($0.1)" }.joined(separator: ",\n") + "\n}\n"
+  }
+
+  /// The manifest of a directory that holds tables of something else than runs of one scenario.
+  public static func ofTables(_ tables: [Table], about subject: String) -> (name: String, bytes: [UInt8]) {
+    let digests = tables.map { "    \(quoted("\($0.schema.name).csv")): \(quoted(Digest.sha256($0.csv())))" }
+    let text =
+      "{\n  \"generator\": \(quoted("vdcsim \(version)")),\n  \"subject\": \(quoted(subject)),\n"
+      + "  \"tables_sha256\": {\n\(digests.joined(separator: ",\n"))\n  }\n}\n"
+    return ("manifest.json", Array(text.utf8))
   }
 
   /// A JSON string.

@@ -6,15 +6,18 @@ public struct TransitionStep: Sendable, Hashable {
   public let meaning: String
   /// How many VM exits the step stands for.
   public let exits: Int
+  /// Why the guest exits in the step; nil for steps that are no exits.
+  public let reason: ExitReason?
   /// The steps that a composite is made of; empty for an elementary step. A profile prices either the composite or
   /// every part.
   public let parts: [String]
 
   /// Creates a step of the catalogue.
-  public init(name: String, meaning: String, exits: Int = 0, parts: [String] = []) {
+  public init(name: String, meaning: String, exits: Int = 0, reason: ExitReason? = nil, parts: [String] = []) {
     self.name = name
     self.meaning = meaning
     self.exits = exits
+    self.reason = reason
     self.parts = parts
   }
 }

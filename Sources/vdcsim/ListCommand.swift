@@ -7,13 +7,14 @@ import Virtualization
 struct ListCommand: AsyncParsableCommand {
   /// What can be listed.
   enum Subject: String, CaseIterable, ExpressibleByArgument {
-    case designs, profiles, guests, workloads, operations, steps
+    case designs, profiles, guests, workloads, cases, operations, steps
   }
 
   static let configuration = CommandConfiguration(
-    commandName: "list", abstract: "List the designs, profiles, guests, workloads, operations or steps of the library.")
+    commandName: "list",
+    abstract: "List the designs, profiles, guests, workloads, cases, operations or steps of the library.")
 
-  @Argument(help: "designs, profiles, guests, workloads, operations or steps.")
+  @Argument(help: "designs, profiles, guests, workloads, cases, operations or steps.")
   var subject: Subject
 
   @OptionGroup var library: LibraryOptions
@@ -23,6 +24,11 @@ struct ListCommand: AsyncParsableCommand {
       if subject == .operations {
         show(
           GuestOperation.allCases.map { ($0.name, "\($0.meaning) (\($0.origin.rawValue), \($0.scope.rawValue))") })
+        return
+      }
+      if subject == .cases {
+        let paths = try CaseReader.paths(library: LibraryLoader.locate(explicit: library.folder))
+        show(try paths.map { try CaseReader.read(path: $0) }.map { ($0.name, $0.title) })
         return
       }
       let documents = try LibraryLoader.load(
@@ -39,7 +45,7 @@ struct ListCommand: AsyncParsableCommand {
       case .guests: show(documents.guests.values.map { ($0.name, $0.title) }.sorted { $0.0 < $1.0 })
       case .workloads: show(documents.workloads.values.map { ($0.name, "\($0.shape.name)") }.sorted { $0.0 < $1.0 })
       case .steps: show(documents.catalogue.steps.map { ($0.name, $0.meaning) })
-      case .operations: break
+      case .operations, .cases: break
       }
     }
   }

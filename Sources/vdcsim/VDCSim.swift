@@ -19,6 +19,6 @@ struct VDCSim: AsyncParsableCommand {
     version: "vdcsim \(Manifest.version)",
     subcommands: [
       RunCommand.self, CompareCommand.self, CheckCommand.self, ExplainCommand.self, ListCommand.self,
-      CalibrateCommand.self, ImportCommand.self,
+      CalibrateCommand.self, ImportCommand.self, ValidateCommand.self,
     ])
 }

@@ -1,0 +1,174 @@
+import Model
+import Statistics
+import Tables
+import Virtualization
+
+/// The outcome of validation cases.
+public struct Validation: Sendable {
+  /// Whether a quantity lies within its tolerance.
+  public enum Verdict: String, Sendable, Hashable { case within, miss, skipped }
+
+  /// One compared quantity.
+  public struct Row: Sendable {
+    /// The case.
+    public let caseName: String
+    /// What was compared.
+    public let quantity: ValidationCase.Quantity
+    /// The simulated value; nil when it was not found.
+    public let simulated: Double?
+    /// The outcome.
+    public let verdict: Verdict
+
+    /// `(simulated − reference) / reference`; nil without a value or for a reference of zero.
+    public var relativeError: Double? {
+      guard let simulated, quantity.reference != 0 else { return nil }
+      return (simulated - quantity.reference) / quantity.reference
+    }
+  }
+
+  /// All rows, case by case.
+  public let rows: [Row]
+
+  /// The schema of `validate.csv`.
+  public static let schema = TableSchema(
+    name: "validate",
+    columns: [
+      Column(name: "case", type: .text, meaning: "validation case"),
+      Column(name: "quantity", type: .text, meaning: "what is compared"),
+      Column(name: "reference", type: .real, meaning: "measured or published value"),
+      Column(name: "reference_source", type: .text, meaning: "where the reference comes from"),
+      Column(name: "simulated", type: .real, meaning: "simulated value"),
+      Column(name: "relative_error", type: .real, meaning: "(simulated - reference) / reference"),
+      Column(name: "tolerance", type: .text, meaning: "how far the simulated value may lie from the reference"),
+      Column(name: "verdict", type: .text, meaning: "within, miss or skipped"),
+      Column(name: "unit", type: .text, meaning: "unit of both values"),
+      Column(name: "role", type: .text, meaning: "predicted, or calibrated: used to find prices and not counted"),
+      Column(name: "tolerance_reason", type: .text, meaning: "why the tolerance is what it is"),
+      Column(name: "note", type: .text, meaning: "why it is missed or skipped"),
+    ])
+
+  /// `validate.csv`.
+  public var table: Table {
+    var table = Table(schema: Self.schema)
+    for row in rows {
+      let quantity = row.quantity
+      table.append([
+        .text(row.caseName), .text(quantity.name), .real(quantity.reference), .text(quantity.source),
+        row.simulated.map { .real($0) } ?? .empty, row.relativeError.map { .real($0) } ?? .empty,
+        .text(Self.text(of: quantity.tolerance)), .text(row.verdict.rawValue), .text(quantity.unit),
+        .text(quantity.role.rawValue), .text(quantity.reason), .text(quantity.skip ?? quantity.explanation),
+      ])
+    }
+    return table
+  }
+
+  /// A tolerance as text.
+  public static func text(of tolerance: ValidationCase.Tolerance) -> String {
+    switch tolerance {
+    case .relative(let share): "\((share * 1000).rounded() / 10) %"
+    case .poisson: "95 % Poisson interval"
+    }
+  }
+
+  /// Share of the predicted quantities that lie within their tolerance, every case weighing the same; nil when nothing
+  /// was compared.
+  public var headline: Double? {
+    var cases: [String] = []
+    for row in rows where !cases.contains(row.caseName) { cases.append(row.caseName) }
+    let shares = cases.compactMap { name -> Double? in
+      let counted = self.counted.filter { $0.caseName == name }
+      return counted.isEmpty ? nil : Double(counted.count { $0.verdict == .within }) / Double(counted.count)
+    }
+    return shares.isEmpty ? nil : shares.reduce(0, +) / Double(shares.count)
+  }
+
+  /// The rows that count: predicted and compared.
+  public var counted: [Row] { rows.filter { $0.quantity.role == .predicted && $0.verdict != .skipped } }
+
+  /// Runs the cases and compares.
+  ///
+  /// - Throws: `ModelFaults` with the faults of a case's scenario; `RunInterrupted` when cancelled.
+  public static func run(
+    _ cases: [ValidationCase], library: Library, runner: LocalRunner
+  ) async throws -> Validation {
+    var rows: [Row] = []
+    for validation in cases {
+      let needed = Set(validation.quantities.filter { $0.skip == nil }.flatMap(\.measure.runs))
+      var results: [String: RunResult] = [:]
+      for run in validation.runs where needed.contains(run.name) {
+        let experiment = try Experiment(
+          scenario: run.scenario, library: library, designs: [], overrides: ModelOverrides(), replications: 1)
+        results[run.name] = try await runner.run(experiment).first
+      }
+      for quantity in validation.quantities {
+        let value = quantity.skip == nil ? value(of: quantity.measure, in: results, library.catalogue) : nil
+        rows.append(
+          Row(
+            caseName: validation.name, quantity: quantity, simulated: value,
+            verdict: try verdict(of: value, for: quantity)))
+      }
+    }
+    return Validation(rows: rows)
+  }
+
+  private static func verdict(of value: Double?, for quantity: ValidationCase.Quantity) throws -> Verdict {
+    guard let value else { return .skipped }
+    switch quantity.tolerance {
+    case .relative(let share):
+      return abs(value - quantity.reference) <= share * abs(quantity.reference) ? .within : .miss
+    case .poisson(let events, let operations):
+      let interval = try poissonInterval(events: events)
+      return interval.contains(value * operations) ? .within : .miss
+    }
+  }
+
+  /// The exact 95 % interval of a Poisson mean after so many events.
+  ///
+  /// [F. Garwood, Fiducial limits for the Poisson distribution, Biometrika 28, 1936]
+  public static func poissonInterval(events: Double) throws -> ClosedRange<Double> {
+    let low =
+      events > 0 ? try ChiSquared.quantile(probability: 0.025, degreesOfFreedom: 2 * events) / 2 : 0
+    return low...(try ChiSquared.quantile(probability: 0.975, degreesOfFreedom: 2 * events + 2) / 2)
+  }
+
+  // MARK: Measures
+
+  /// Reasons that follow from time and not from what a guest does.
+  private static let ofTime: Set<ExitReason> = [
+    .externalInterrupt, .interruptWindow, .preemptionTimer, .endOfInterrupt, .halt, .nonMaskableInterrupt,
+  ]
+
+  private static func value(
+    of measure: ValidationCase.Measure, in results: [String: RunResult], _ catalogue: StepCatalogue
+  ) -> Double? {
+    switch measure {
+    case .metric(let run, let metric):
+      return results[run]?.value(of: metric).map { metric.unit == "seconds" ? $0 * 1e9 : $0 }
+    case .processorTime(let run):
+      guard let result = results[run], let completed = completed(result) else { return nil }
+      return Double(result.vms.reduce(0) { $0 + $1.guest + $1.stall }) / completed
+    case .exits(let run, let reasons):
+      guard let result = results[run], let completed = completed(result) else { return nil }
+      let exits = result.exits.reduce(Int64(0)) { sum, row in
+        guard let reason = catalogue[row.step]?.reason else { return sum }
+        let counts = reasons.isEmpty ? !ofTime.contains(reason) : reasons.contains(reason)
+        return counts ? sum + row.exits : sum
+      }
+      return Double(exits) / completed
+    case .ratio(let first, let second):
+      guard let above = value(of: first, in: results, catalogue), let below = value(of: second, in: results, catalogue),
+        below != 0
+      else { return nil }
+      return above / below
+    case .difference(let first, let second):
+      guard let one = value(of: first, in: results, catalogue), let other = value(of: second, in: results, catalogue)
+      else { return nil }
+      return one - other
+    }
+  }
+
+  private static func completed(_ result: RunResult) -> Double? {
+    let count = result.vms.reduce(0) { $0 + $1.completed }
+    return count > 0 ? Double(count) : nil
+  }
+}

@@ -1,0 +1,118 @@
+import Virtualization
+
+/// A comparison of simulated with measured or published quantities.
+public struct ValidationCase: Sendable {
+  /// The name.
+  public let name: String
+  /// One line on what is compared.
+  public let title: String
+  /// What the prices and constants that matter here were calibrated on.
+  public let calibration: String
+  /// The runs by name, in the order of the document.
+  public let runs: [Run]
+  /// What is compared.
+  public let quantities: [Quantity]
+
+  /// A scenario under a name.
+  public struct Run: Sendable {
+    /// The name.
+    public let name: String
+    /// The scenario with the run's changes.
+    public let scenario: Scenario
+
+    /// Creates a run.
+    public init(name: String, scenario: Scenario) {
+      self.name = name
+      self.scenario = scenario
+    }
+  }
+
+  /// Something that runs tell.
+  public indirect enum Measure: Sendable {
+    /// A figure of the summary over all workloads, in its unit; seconds become nanoseconds.
+    case metric(run: String, SummaryMetric)
+    /// Exits for some reasons per completed request, iteration or batch; for all reasons that guests cause by themselves
+    /// where none are named.
+    case exits(run: String, reasons: [ExitReason])
+    /// vCPU time per completed request, iteration or batch, in nanoseconds.
+    case processorTime(run: String)
+    /// The first measure over the second.
+    case ratio(Measure, Measure)
+    /// The first measure less the second.
+    case difference(Measure, Measure)
+
+    /// The runs that it needs.
+    public var runs: [String] {
+      switch self {
+      case .metric(let run, _), .exits(let run, _), .processorTime(let run): [run]
+      case .ratio(let first, let second), .difference(let first, let second): first.runs + second.runs
+      }
+    }
+  }
+
+  /// Whether a quantity was used to find prices or constants.
+  public enum Role: String, CaseIterable, Sendable, Hashable {
+    /// Neither an input nor an identity: it counts.
+    case predicted
+    /// Used for calibration: shown, but it does not count.
+    case calibrated
+  }
+
+  /// How far the simulated value may lie from the reference.
+  public enum Tolerance: Sendable, Hashable {
+    /// A share of the reference.
+    case relative(Double)
+    /// An interval that a count of so many events allows with a confidence of 95 %, per so many operations.
+    case poisson(events: Double, operations: Double)
+  }
+
+  /// One comparison.
+  public struct Quantity: Sendable {
+    /// The name.
+    public let name: String
+    /// The reference value; nanoseconds for times.
+    public let reference: Double
+    /// The unit of both values.
+    public let unit: String
+    /// Where the reference comes from.
+    public let source: String
+    /// How the simulated value is found.
+    public let measure: Measure
+    /// How far it may lie from the reference.
+    public let tolerance: Tolerance
+    /// Why the tolerance is what it is.
+    public let reason: String
+    /// Whether the quantity counts.
+    public let role: Role
+    /// Why it is missed, where that is known.
+    public let explanation: String
+    /// Why it is not compared, if it is not.
+    public let skip: String?
+
+    /// Creates a quantity.
+    public init(
+      name: String, reference: Double, unit: String, source: String, measure: Measure, tolerance: Tolerance,
+      reason: String, role: Role, explanation: String, skip: String?
+    ) {
+      self.name = name
+      self.reference = reference
+      self.unit = unit
+      self.source = source
+      self.measure = measure
+      self.tolerance = tolerance
+      self.reason = reason
+      self.role = role
+      self.explanation = explanation
+      self.skip = skip
+    }
+  }
+
+  /// Creates a case.
+  public init(name: String, title: String, calibration: String, runs: [Run], quantities: [Quantity]) {
+    self.name = name
+    self.title = title
+    self.calibration = calibration
+    self.runs = runs
+    self.quantities = quantities
+  }
+}

@@ -1,0 +1,108 @@
+import Foundation
+import Testing
+
+/// `vdcsim validate`.
+@Suite struct ValidateTests {
+  private static let case1 = """
+    case: small
+    title: "a small case"
+    calibrated_on: "nothing"
+    scenario:
+      scenario: s
+      duration: 10 s
+      hosts:
+        - name: node
+          cpu: {cores: 1, frequency: 2.5 GHz}
+          memory: {size: 8 GiB}
+          design: kvm-shadow
+          profile: cascade-lake-pvm-paper
+      vms: [{name: v, vcpus: 1, memory: {size: 1 GiB}, workload: w}]
+      workloads: {w: {program: {repeat: 1000, loop: {cpuid: 2}}}}
+    runs:
+      shadow:
+      nested: {set: {workloads.w.program.loop: "{mprotect: 1}"}}
+    quantities:
+      - {name: twice, reference: 2, source: a, measure: {run: shadow, exits: [cpuid]}, tolerance: 1 %, why: exact}
+      - {name: far, reference: 3, source: a, measure: {run: shadow, exits: [all]}, tolerance: 1 %, why: exact, miss: known}
+      - {name: rare, count: 2, operations: 1000, source: b, row: r1, measure: {run: nested, exits: [invlpg]}, tolerance: poisson, why: few}
+      - {name: input, reference: 0.54 us, source: c, measure: {difference: [{run: shadow, time: operation}, {run: nested, time: operation}]}, tolerance: 50 %, why: wide, role: calibrated}
+      - {name: absent, reference: 1, source: d, measure: {run: nested, metric: throughput}, tolerance: 1 %, why: none, skip: no data}
+      - {name: ratio, reference: 1, source: e, measure: {ratio: [{run: shadow, exits: [cpuid]}, {run: shadow, exits: [all]}]}, tolerance: 1 %, why: exact}
+
+    """
+
+  private func validate(_ text: String, _ arguments: String...) throws -> (outcome: Command.Outcome, csv: String) {
+    try Command.withFolder { folder in
+      let file = folder.appendingPathComponent("small.yaml")
+      try text.write(to: file, atomically: true, encoding: .utf8)
+      let output = folder.appendingPathComponent("out")
+      let outcome = try Command.run(["validate", file.path, "-o", output.path] + arguments)
+      let csv = try? String(contentsOf: output.appendingPathComponent("validate.csv"), encoding: .utf8)
+      return (outcome, csv ?? "")
+    }
+  }
+
+  @Test func comparesAndCountsWhatIsPredicted() throws {
+    let (outcome, csv) = try validate(Self.case1)
+    #expect(outcome.status == 0, "\(outcome.errors)")
+    let lines = csv.split(separator: "\n")
+    #expect(
+      lines[0]
+        == "case,quantity,reference,reference_source,simulated,relative_error,tolerance,verdict,unit,role,"
+        + "tolerance_reason,note")
+    #expect(lines[1].hasPrefix("small,twice,2,a,2,0,1.0 %,within,"))
+    #expect(lines[2].hasPrefix("small,far,3,a,2,") && lines[2].contains(",miss,") && lines[2].hasSuffix(",known"))
+    // Two counts allow 0.24 to 7.2 events; the run makes a thousand.
+    #expect(lines[3].contains(",b [r1],1,") && lines[3].contains("95 % Poisson interval,miss,"))
+    #expect(lines[4].contains(",calibrated,"))
+    #expect(lines[5].contains(",skipped,") && lines[5].hasSuffix(",no data"))
+    #expect(lines[6].contains(",within,"))
+    #expect(outcome.output.contains("2 of 4 predicted quantities within their tolerance; 50.0% with equal cases"))
+    #expect(outcome.output.split(separator: "\n").allSatisfy { $0.count <= 80 }, "\(outcome.output)")
+  }
+
+  @Test func strictMakesMissesAnError() throws {
+    #expect(try validate(Self.case1, "--strict").outcome.status == 1)
+  }
+
+  @Test func theSameCaseGivesTheSameBytes() throws {
+    #expect(try validate(Self.case1, "--jobs", "1").csv == validate(Self.case1, "--jobs", "2").csv)
+  }
+
+  @Test func faultsOfACaseAreToldInOneGo() throws {
+    let faulty = Self.case1.replacingOccurrences(
+      of: "tolerance: 1 %, why: exact}", with: "tolerance: some, why: exact}"
+    )
+    .replacingOccurrences(of: "run: nested, exits: [invlpg]", with: "run: nestde, exits: [invlgp]")
+    .replacingOccurrences(of: "cores: 1,", with: "cores: none,")
+    let (outcome, csv) = try validate(faulty)
+    #expect(outcome.status == 65)
+    #expect(csv.isEmpty)
+    for message in [
+      "error: expected a share such as 20 %, or poisson, found 'some'",
+      "error: unknown run 'nestde' (did you mean 'nested'?)", "error: expected an integer, found 'none'",
+    ] {
+      #expect(outcome.errors.contains(message), "\(message) is not in \(outcome.errors)")
+    }
+  }
+
+  @Test func aMissingCaseIsMissing() throws {
+    let outcome = try Command.run("validate", "no-such-case")
+    #expect(outcome.status == 66)
+  }
+
+  /// References of shipped cases are those of the published table.
+  @Test func referencesAreThoseOfTheTable() throws {
+    let table = Command.root.appendingPathComponent("../shared/data/published/published.csv")
+    guard let text = try? String(contentsOf: table, encoding: .utf8) else {
+      return print("skipped: the published table is not here")
+    }
+    let cases = try String(
+      contentsOf: Command.root.appendingPathComponent("scenarios/cases/pvm-processes.yaml"), encoding: .utf8)
+    for row in ["pvm23_t3_fork_kvm_shadow_bare-metal_c1", "pvm23_t3_exec_pvm_bare-metal_c1"] {
+      let line = try #require(text.split(whereSeparator: \.isNewline).first { $0.hasPrefix("\(row),") })
+      let value = try #require(line.split(separator: ",").first { Double($0) != nil && $0 != "2023" })
+      #expect(cases.contains("reference: \(value) us\n"), "\(row)")
+    }
+  }
+}
