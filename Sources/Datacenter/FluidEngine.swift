@@ -12,16 +12,41 @@ public enum FluidEngine {
   /// - Complexity: O(VMs × (operations + log VMs)).
   public static func run(model: SimulationModel, replication: Int) -> RunResult {
     let wires = wireTimes(of: model)
-    var expectations: [VMExpectation] = model.vms.map { vm in
-      switch model.workloads[vm.workload].shape {
-      case .requests, .idle:
-        .requests(vm, in: model, wire: vm.nic.map { wires[$0] + Double(model.wireTime(ofRequestBy: vm)) } ?? 0)
-      case .batch(let batch): .batch(batch, vm, in: model)
-      case .program(let program): .program(program, vm, in: model)
-      }
+    var expectations = model.vms.map { vm in
+      expectation(of: vm, in: model, wire: vm.nic.map { wires[$0] + Double(model.wireTime(ofRequestBy: vm)) } ?? 0)
     }
+    addServices(of: model, to: &expectations)
     share(model: model, expectations: &expectations)
     return FluidResult(model: model, expectations: expectations).make(replication: replication)
+  }
+
+  /// The expectation of one VM. How many pages a round of dirty logging finds depends on the work done in it, and that on
+  /// what logging costs: a fixed point.
+  private static func expectation(of vm: VirtualMachine, in model: SimulationModel, wire: Double) -> VMExpectation {
+    func make(_ utilization: Double) -> VMExpectation {
+      switch model.workloads[vm.workload].shape {
+      case .requests, .idle: .requests(vm, in: model, wire: wire, utilization: utilization)
+      case .batch(let batch): .batch(batch, vm, in: model, utilization: utilization)
+      case .program(let program): .program(program, vm, in: model, utilization: utilization)
+      }
+    }
+    var result = make(1)
+    guard vm.load.logging != nil else { return result }
+    for _ in 0..<100 {
+      let before = result.utilization
+      result = make(before)
+      if abs(result.utilization - before) < 1e-12 { break }
+    }
+    return result
+  }
+
+  /// Adds the hosts' page scanners, booked with the first VM of each host.
+  private static func addServices(of model: SimulationModel, to expectations: inout [VMExpectation]) {
+    for (host, description) in model.hosts.enumerated() where description.scannedPages > 0 {
+      guard let vm = model.vms.firstIndex(where: { $0.host == host }) else { continue }
+      expectations[vm].add(
+        .memoryScan, model.vms[vm].design.cost(of: .memoryScan)?.asynchronous ?? [], rate: description.scannedPages)
+    }
   }
 
   /// Mean waiting time at each network interface in nanoseconds: M/D/1 over all VMs that use it, at their nominal rates.

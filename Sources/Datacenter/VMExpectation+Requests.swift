@@ -9,7 +9,9 @@ extension VMExpectation {
   ///   - vm: the VM.
   ///   - model: where it stands.
   ///   - wire: mean time from the backend's hand-over to the end of transmission, in nanoseconds.
-  static func requests(_ vm: VirtualMachine, in model: SimulationModel, wire: Double) -> VMExpectation {
+  static func requests(_ vm: VirtualMachine, in model: SimulationModel, wire: Double, utilization: Double = 1)
+    -> VMExpectation
+  {
     let design = vm.design
     let workload = model.workloads[vm.workload]
     var service = Distribution.deterministic(mean: vm.guest.idleWork)
@@ -21,7 +23,8 @@ extension VMExpectation {
       discipline = requests.discipline
     }
     let share = vm.load.guestShare(of: workload)
-    let job = JobExpectation(guest: service.mean * share, native: service.mean, load: vm.load, design: design)
+    let job = JobExpectation(
+      guest: service.mean * share, native: service.mean, load: vm.load, design: design, utilization: utilization)
     let path = RequestPath(vm: vm, design: design, job: job.time, wire: wire)
 
     var flow: RequestPath.Flow

@@ -16,6 +16,8 @@ struct VMExpectation {
   var flows: [Flow] = []
   /// The guest's own work in nanoseconds per second.
   var guest = 0.0
+  /// CPUs' worth of native work.
+  var utilization = 0.0
   /// Requests, iterations or idle wake-ups per second; for a batch, nanoseconds of native work per second.
   var throughput = 0.0
   /// Mean latency in nanoseconds; nil when it does not exist.
@@ -51,6 +53,11 @@ struct JobExpectation {
   var native: Double
   let load: OperationLoad
   let design: CompiledDesign
+  /// CPUs' worth of native work that the VM does, on which the pages dirtied in a round depend.
+  var utilization = 1.0
+
+  /// CPU time by which dirtied pages are counted.
+  var work: Double { native > 0 ? native : guest }
 
   /// Share of running time that ticks take, and their native part.
   private var ticks: (all: Double, native: Double) {
@@ -75,6 +82,12 @@ struct JobExpectation {
         all.append((.tlbMiss, cost.native, (entry.rate - load.bareHostTLBMisses) * native * 1e-9))
       }
     }
+    if let logging = load.logging {
+      let rates = logging.rates(utilization: utilization, exits: load.exitsPerCPUSecond)
+      for (operation, rate) in [(GuestOperation.dirtyPage, rates.dirty), (.dirtyLogFull, rates.full)] {
+        all.append((operation, design.cost(of: operation)?.synchronous ?? [], rate * work * 1e-9))
+      }
+    }
     return all
   }
 
@@ -93,6 +106,7 @@ struct JobExpectation {
     for entry in load.perRunningSecond {
       expectation.add(entry.operation, design.cost(of: entry.operation)?.synchronous ?? [], rate: entry.rate * running)
     }
+    expectation.utilization = rate * work * 1e-9
     expectation.guest += rate * (guest + time * ticks.native)
   }
 }

@@ -62,6 +62,11 @@ enum DesignReader {
     guard let axes = reader.fields(of: node, in: "the axes", known: DesignAxis.allCases.map(\.name)) else { return nil }
     for axis in DesignAxis.allCases {
       guard axes[axis.name] != nil || base == nil else { continue }
+      if axes[axis.name] == nil, let usual = axis.usualValue {
+        defaults[axis] = usual
+        allowed[axis] = [usual]
+        continue
+      }
       guard let values = reader.required(axis.name, in: axes, .axis(axis)) else { continue }
       defaults[axis] = values.defaultValue
       allowed[axis] = values.allowed

@@ -14,7 +14,8 @@ extension Expectation where Value == HostGroup {
       let name = reader.required("name", in: fields, .label)
       let count = reader.optional("count", in: fields, .integer(in: 1...100_000))
       let cpu = reader.required("cpu", in: fields, .processor)
-      let memory = reader.required("memory", in: fields, .memory(defaultPage: Defaults.hostPage))
+      let memory = reader.required(
+        "memory", in: fields, .memory(defaultPage: Defaults.hostPage, keys: ["swap", "merging"]))
       let nics = reader.optional("nics", in: fields, .list(of: .nic, "a list of nics"))
       let disks = reader.optional("disks", in: fields, .list(of: .disk, "a list of disks"))
       for (key, what) in [("nics", "nic"), ("disks", "disk")] {
@@ -23,11 +24,13 @@ extension Expectation where Value == HostGroup {
       let design = reader.required("design", in: fields, .designReference)
       let profile = reader.required("profile", in: fields, Expectation<String>.name.located)
       guard let name, let cpu, let memory, let design, let profile else { return nil }
-      return HostGroup(
+      var group = HostGroup(
         name: name, count: count ?? Defaults.count, cpu: cpu, memory: memory.size, page: memory.page,
         hugePageShare: memory.hugePageShare, pageTableLevels: memory.pageTableLevels,
         nics: nics ?? [], disks: disks ?? [], design: design, profile: profile.value,
         profileLocation: profile.location, location: node.location)
+      group.overcommit = memory.overcommit
+      return group
     }
   }
 }
@@ -63,23 +66,32 @@ struct MemoryFields {
   let page: ByteCount
   let hugePageShare: Double
   let pageTableLevels: Int
+  var overcommit = HostGroup.Overcommit()
+  var image: (name: String, share: Double)?
+  var balloon: (target: ByteCount, latency: TimeSpan)?
 }
 
 extension Expectation where Value == MemoryFields {
   private static let keys = ["size", "page", "transparent_huge_pages", "page_table_levels"]
 
   /// The memory of a host or a VM.
-  static func memory(defaultPage: ByteCount) -> Expectation {
+  static func memory(defaultPage: ByteCount, keys more: [String]) -> Expectation {
     Expectation("a mapping with size") { reader, node in
-      guard let fields = reader.fields(of: node, in: "a memory", known: Self.keys) else { return nil }
+      guard let fields = reader.fields(of: node, in: "a memory", known: Self.keys + more) else { return nil }
       let size = reader.required("size", in: fields, .positiveSize)
       let page = reader.optional("page", in: fields, .page)
       let share = reader.optional("transparent_huge_pages", in: fields, .share)
       let levels = reader.optional("page_table_levels", in: fields, .integer(in: 3...5))
+      let swap = reader.optional("swap", in: fields, .swapDevice)
+      let scanned = reader.optional("merging", in: fields, .merging)
+      let image = reader.optional("image", in: fields, .sharedImage)
+      let balloon = reader.optional("balloon", in: fields, .balloon)
       return size.map {
         MemoryFields(
           size: $0, page: page ?? defaultPage, hugePageShare: share ?? Defaults.hugePageShare,
-          pageTableLevels: levels ?? Defaults.pageTableLevels)
+          pageTableLevels: levels ?? Defaults.pageTableLevels,
+          overcommit: HostGroup.Overcommit(swapLatency: swap, scannedPages: scanned), image: image?.pair,
+          balloon: balloon?.pair)
       }
     }
   }
@@ -117,23 +129,29 @@ extension Expectation where Value == VMGroup {
       guard
         let fields = reader.fields(
           of: node, in: "a vm",
-          known: ["name", "count", "vcpus", "memory", "guest", "nic", "disk", "workload", "host"])
+          known: ["name", "count", "vcpus", "memory", "guest", "nic", "disk", "workload", "host", "dirty_logging"])
       else { return nil }
       let name = reader.required("name", in: fields, .label)
       let count = reader.optional("count", in: fields, .integer(in: 1...100_000))
       let vcpus = reader.required("vcpus", in: fields, .integer(in: 1...1024))
-      let memory = reader.required("memory", in: fields, .memory(defaultPage: Defaults.guestPage))
+      let memory = reader.required(
+        "memory", in: fields, .memory(defaultPage: Defaults.guestPage, keys: ["image", "balloon"]))
       let guest = reader.optional("guest", in: fields, .name)
+      let logging = reader.optional("dirty_logging", in: fields, .dirtyLogging)
       let nic = reader.optional("nic", in: fields, .label)
       let disk = reader.optional("disk", in: fields, .label)
       let workload = reader.required("workload", in: fields, .name)
       let host = reader.optional("host", in: fields, .label)
       guard let name, let vcpus, let memory, let workload else { return nil }
-      return VMGroup(
+      var group = VMGroup(
         name: name, count: count ?? Defaults.count, vcpus: vcpus, memory: memory.size, page: memory.page,
         hugePageShare: memory.hugePageShare, pageTableLevels: memory.pageTableLevels,
         guest: guest ?? Defaults.guest, nic: nic, disk: disk, workload: workload, host: host,
         location: node.location)
+      group.dirtyLogging = logging
+      group.image = memory.image
+      group.balloon = memory.balloon
+      return group
     }
   }
 }

@@ -12,6 +12,8 @@ enum EventKind {
   static let sliceEnd: UInt8 = 3
   /// A client of VM `handle` has finished thinking.
   static let thinkEnd: UInt8 = 4
+  /// The period of service thread `handle` begins.
+  static let servicePeriod: UInt8 = 5
 }
 
 /// Where a thread of a host is.
@@ -44,6 +46,8 @@ enum Activity: UInt8 {
   case backendWake
   /// A backend handles an item of its queue.
   case item
+  /// A service of the host does a period's work.
+  case service
 }
 
 /// A vCPU's or a backend's thread on the host.
@@ -58,6 +62,8 @@ struct Thread {
   var activity = Activity.none
   /// A device interrupt waits to be taken by this running vCPU.
   var isKickPending = false
+  /// Whether it is a service of the host, which works periodically.
+  var isService = false
   /// The job on the vCPU, or the item in the backend's hands; -1 for none.
   var current: Int32 = -1
   var generation: UInt32 = 0
@@ -108,6 +114,10 @@ struct BulkComponent {
     case perNativeNanosecond(Double)
     /// One each time the vCPUs have run for so many units of `FineTime`.
     case perRunning(period: Int64)
+    /// Pages that the job is the first to write to in its round of dirty logging.
+    case dirtyPages
+    /// Fillings of the processor's log by the pages that the job has dirtied.
+    case fullLogs
   }
 
   let operation: GuestOperation
@@ -189,6 +199,37 @@ struct VMState {
   /// Iterations, or nanoseconds of native work, done in the measured window.
   var done: Int64 = 0
   var completed: Int64 = 0
+}
+
+/// The present round of a VM's dirty logging.
+struct DirtyRound {
+  var logging: DirtyLogging?
+  var exitsPerCPUSecond = 0.0
+  var number: Int64 = 0
+  var dirty = 0.0
+  /// Pages that the job in the making has dirtied, and its CPU time in seconds.
+  var latest = 0.0
+  var latestTime = 0.0
+
+  /// Pages that a job which starts now dirties in `nanoseconds` of CPU time.
+  mutating func advance(to now: Int64, nanoseconds: Double) -> Double {
+    guard let logging else { return 0 }
+    let round = Int64(Double(now) / logging.interval)
+    if round != number {
+      number = round
+      dirty = 0
+    }
+    latestTime = nanoseconds * 1e-9
+    latest = logging.newlyDirty(in: latestTime, after: dirty)
+    dirty += latest
+    return latest
+  }
+
+  /// Expected fillings of the log during the latest job.
+  var fullLogs: Double {
+    guard latestTime > 0 else { return 0 }
+    return latestTime * DirtyLogging.fullExits(dirty: latest / latestTime, exits: exitsPerCPUSecond)
+  }
 }
 
 /// A packet batch in a backend's queue.

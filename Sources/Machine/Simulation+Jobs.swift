@@ -110,6 +110,11 @@ extension Simulation {
         }
       case .perNativeNanosecond(let rate):
         operations = carry(native * rate, component: component)
+      case .dirtyPages:
+        let time = native > 0 ? native : Double(guest) / Double(FineTime.unitsPerNanosecond)
+        operations = carry(dirtyRounds[vm].advance(to: now, nanoseconds: time), component: component)
+      case .fullLogs:
+        operations = carry(dirtyRounds[vm].fullLogs, component: component)
       case .perRunning: continue
       }
       total += charge(component: component, operations: operations, job: job, vm: vm)

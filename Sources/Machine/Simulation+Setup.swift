@@ -34,6 +34,7 @@ extension Simulation {
     _ = countStreams.append(stream(Purpose.counts))
     _ = costStreams.append(stream(Purpose.costs))
     _ = arrivalCarry.append(0)
+    _ = dirtyRounds.append(DirtyRound(logging: vm.load.logging, exitsPerCPUSecond: vm.load.exitsPerCPUSecond))
     _ = vms.append(state)
   }
 
@@ -133,6 +134,10 @@ extension Simulation {
     }
     for entry in vm.load.perCPUSecond {
       add(entry, .perNativeNanosecond(entry.rate * 1e-9))
+    }
+    if vm.load.logging != nil {
+      add(OperationLoad.Entry(operation: .dirtyPage, rate: 0), .dirtyPages)
+      add(OperationLoad.Entry(operation: .dirtyLogFull, rate: 0), .fullLogs)
     }
     for entry in vm.load.perRunningSecond {
       let native = design.cost(of: entry.operation)?.nativeMean ?? 0

@@ -173,7 +173,13 @@ extension Simulation {
 
   /// A thread on a core with nothing left to do chooses what comes next.
   mutating func decide(thread index: Int) {
-    if threads[index].vcpu < 0 { decideBackend(thread: index) } else { decideVCPU(thread: index) }
+    if threads[index].isService {
+      decideService(thread: index)
+    } else if threads[index].vcpu < 0 {
+      decideBackend(thread: index)
+    } else {
+      decideVCPU(thread: index)
+    }
   }
 
   // MARK: Stalls and items
@@ -212,6 +218,7 @@ extension Simulation {
     case .wake, .kick, .doorbell, .halt: endStall(activity, thread: index)
     case .backendWake: decideBackend(thread: index)
     case .item: endItem(thread: index)
+    case .service: decideService(thread: index)
     case .none, .woken, .job: break
     }
   }

@@ -50,6 +50,8 @@ struct Simulation: ~Copyable {
   var samplers: Pool<Sampler>
   /// Parts of a nanosecond by which the last arrival of a VM was rounded down.
   var arrivalCarry: Pool<Double>
+  /// Rounds of dirty logging by VM.
+  var dirtyRounds: Pool<DirtyRound>
   /// Latencies by workload.
   var latencies: Pool<LatencyRecord>
   /// Native work of a job in nanoseconds beyond which it cannot end before the run does, so that more need not be told
@@ -86,6 +88,7 @@ struct Simulation: ~Copyable {
     costStreams = Pool(capacity: model.vms.count)
     samplers = Pool(capacity: model.vms.count)
     arrivalCarry = Pool(capacity: model.vms.count)
+    dirtyRounds = Pool(capacity: model.vms.count)
     latencies = Pool(capacity: model.workloads.count)
     for workload in model.workloads { _ = latencies.append(LatencyRecord(objective: workload.objective)) }
     jobAmounts = .allocate(capacity: 1)
@@ -99,6 +102,7 @@ struct Simulation: ~Copyable {
     }
     for _ in 0..<model.nicCount { _ = wireFree.append(0) }
     for index in model.vms.indices { addVM(index) }
+    addServices()
     for index in 0..<vms.count { jobStride = max(jobStride, vms[index].bulkLeafCount, vms[index].componentCount) }
     groupAmounts.deallocate()
     groupAmounts = .allocate(capacity: max(1, threads.count * groupStride))
@@ -122,6 +126,7 @@ struct Simulation: ~Copyable {
     costStreams.deallocate()
     samplers.deallocate()
     arrivalCarry.deallocate()
+    dirtyRounds.deallocate()
     latencies.deallocate()
     jobAmounts.deallocate()
     jobCounts.deallocate()
@@ -133,6 +138,7 @@ struct Simulation: ~Copyable {
   /// - Throws: `RunInterrupted` when `isCancelled` says so; asked every 65,536 events.
   mutating func run(isCancelled: () -> Bool) throws {
     for vm in 0..<vms.count { start(vm) }
+    startServices()
     try run(until: model.warmup.nanoseconds, isCancelled: isCancelled)
     now = model.warmup.nanoseconds
     beginWindow()
@@ -159,6 +165,7 @@ struct Simulation: ~Copyable {
         }
       case EventKind.arrival: arrive(index)
       case EventKind.thinkEnd: submit(vm: index)
+      case EventKind.servicePeriod: beginPeriod(service: index)
       case EventKind.sliceEnd:
         if hosts[index].sliceGeneration & Event.generationMask == event.generation {
           endSlice(host: index)

@@ -26,11 +26,15 @@ public struct OperationLoad: Sendable {
   /// Expected operations per request, loop iteration or idle wake-up, in the order of `GuestOperation`.
   public let perRequest: [Entry]
   /// Operations per second of CPU time on the bare host, TLB misses under the design among them.
-  public let perCPUSecond: [Entry]
+  public private(set) var perCPUSecond: [Entry]
   /// Operations per second during which a vCPU runs its guest.
   public let perRunningSecond: [Entry]
   /// The design with the prices that hold for this workload and its memory: the only one to ask about the VM's costs.
-  public let design: CompiledDesign
+  public private(set) var design: CompiledDesign
+  /// Dirty logging of the VM, if it is on.
+  public let logging: DirtyLogging?
+  /// Exits of a job's operations and ticks per second of CPU time on the bare host, dirty logging left out.
+  public let exitsPerCPUSecond: Double
   /// TLB misses and walks; nil when they are not modelled.
   public let translation: TranslationLoad?
   /// TLB misses per second of CPU time on the bare host, where the design has another rate; 0 when they are not modelled.
@@ -66,7 +70,14 @@ public struct OperationLoad: Sendable {
   ///   - guest: its system, which expands operations and ticks.
   ///   - memory: pages and tables of guest and host.
   ///   - design: the compiled design, asked for its paging and the processor's data.
-  public init(workload: Workload, guest: GuestSystem, memory: PageLayout, design: CompiledDesign) {
+  ///   - logging: dirty logging of the VM; the host then backs it by pages of 4 KiB.
+  public init(
+    workload: Workload, guest: GuestSystem, memory stated: PageLayout, design: CompiledDesign,
+    logging: DirtyLogging? = nil
+  ) {
+    var memory = stated
+    if logging != nil { memory.host = PageMix(page: 4096) }
+    self.logging = logging
     var perRequest: [GuestOperation: Double] = [:]
     var perCPUSecond: [GuestOperation: Double] = [:]
     var ticks = true
@@ -113,14 +124,42 @@ public struct OperationLoad: Sendable {
     self.translation = translation
     self.design = (translation.map { design.pricing($0) } ?? design).touching(memory.host)
     bareHostTLBMisses = bareHostMisses
+    let rounds = logging.map { [Entry(operation: .dirtyLogRound, rate: 1e9 / $0.interval)] } ?? []
     perRunningSecond =
-      ticks
-      ? [
-        Entry(operation: .timerInterrupt, rate: guest.tickRate),
-        Entry(operation: .hostInterrupt, rate: Self.hostTickRate),
-      ].filter { $0.rate > 0 } : []
+      rounds
+      + (ticks
+        ? [
+          Entry(operation: .timerInterrupt, rate: guest.tickRate),
+          Entry(operation: .hostInterrupt, rate: Self.hostTickRate),
+        ].filter { $0.rate > 0 } : [])
     self.perRequest = Self.entries(perRequest)
     self.perCPUSecond = Self.entries(perCPUSecond)
+    var exits = (self.perCPUSecond + perRunningSecond).reduce(0) {
+      $0 + $1.rate * Double(design.cost(of: $1.operation)?.exits ?? 0)
+    }
+    if case .requests(let requests) = workload.shape, requests.service.mean > 0 {
+      let each = self.perRequest.reduce(0) { $0 + $1.rate * Double(design.cost(of: $1.operation)?.exits ?? 0) }
+      exits += each / requests.service.mean * 1e9
+    }
+    exitsPerCPUSecond = exits
+  }
+
+  /// The load of a VM whose memory is not all resident.
+  ///
+  /// - Parameters:
+  ///   - hostFaults: share of page references that wait for the host's swap device.
+  ///   - guestFaults: share of page references that wait for the guest's own.
+  ///   - references: page references per second of CPU time.
+  ///   - design: the design with the latencies of the devices.
+  public func swapping(
+    hostFaults: Double, guestFaults: Double, references: Double, design: CompiledDesign
+  ) -> OperationLoad {
+    var load = self
+    load.design = design
+    for (operation, share) in [(GuestOperation.swapIn, hostFaults), (.guestSwapIn, guestFaults)] where share > 0 {
+      load.perCPUSecond.append(Entry(operation: operation, rate: references * share))
+    }
+    return load
   }
 
   /// How a design virtualizes the page tables of a guest that has so many levels of them.

@@ -96,6 +96,8 @@ public struct HostGroup: Sendable {
   public let memory: ByteCount
   /// Size of the pages that back guests.
   public let page: ByteCount
+  /// What the host may do to promise more memory than it has.
+  public var overcommit = Overcommit()
   /// Share of guests' memory that transparent huge pages back.
   public let hugePageShare: Double
   /// Levels of the page tables.
@@ -112,6 +114,20 @@ public struct HostGroup: Sendable {
   public let profileLocation: SourceLocation
   /// Where the group stands.
   public let location: SourceLocation
+
+  /// Means of a host to promise more memory than it has.
+  public struct Overcommit: Sendable, Hashable {
+    /// Latency of the swap device; nil without swap.
+    public var swapLatency: TimeSpan?
+    /// Pages compared per second to merge equal ones; nil without merging.
+    public var scannedPages: Rate?
+
+    /// No means at all.
+    public init(swapLatency: TimeSpan? = nil, scannedPages: Rate? = nil) {
+      self.swapLatency = swapLatency
+      self.scannedPages = scannedPages
+    }
+  }
 
   /// A processor.
   public struct Processor: Sendable {
@@ -183,6 +199,12 @@ public struct VMGroup: Sendable {
   public let memory: ByteCount
   /// Size of the guest's own pages.
   public let page: ByteCount
+  /// Dirty logging that runs all the time, if any.
+  public var dirtyLogging: DirtyLogging?
+  /// The image whose VMs have equal pages, and the share of the memory that is equal.
+  public var image: (name: String, share: Double)?
+  /// Size down to which a balloon may shrink the VM, and the latency of the guest's own swap device.
+  public var balloon: (target: ByteCount, latency: TimeSpan)?
   /// Share of the guest's memory in transparent huge pages.
   public let hugePageShare: Double
   /// Levels of the guest's page tables.

@@ -39,6 +39,7 @@ extension SimulationModel {
     var assembly = ModelAssembly(scenario: scenario, library: library, overrides: overrides)
     assembly.makeHosts()
     assembly.placeVMs()
+    assembly.reclaimMemory()
     let isSmall =
       assembly.hosts.count <= Self.exitLimit.hosts && scenario.duration <= Self.exitLimit.duration
     fidelity = overrides.fidelity ?? scenario.fidelity ?? (isSmall ? .exit : .fluid)
@@ -71,6 +72,10 @@ private struct ModelAssembly {
     let group: Int
     let firstNIC: Int
     var freeMemory: Int64
+    /// What the host has for guests, and what those placed on it ask for, by index of the VM.
+    let capacity: Int64
+    var guests: [MemoryReclaim.Guest] = []
+    var members: [(vm: Int, group: Int)] = []
   }
   private var slots: [Slot] = []
 
@@ -117,8 +122,11 @@ private struct ModelAssembly {
       }
       for number in 1...group.count {
         let name = group.count == 1 ? group.name : "\(group.name)-\(number)"
-        hosts.append(Host(name: name, cores: group.cpu.cores, design: design))
-        slots.append(Slot(group: index, firstNIC: nicCount, freeMemory: free))
+        hosts.append(
+          Host(
+            name: name, cores: group.cpu.cores, design: design,
+            scannedPages: group.overcommit.scannedPages?.perSecond ?? 0))
+        slots.append(Slot(group: index, firstNIC: nicCount, freeMemory: free, capacity: free))
         nicCount += group.nics.count
       }
     }
@@ -246,12 +254,11 @@ private struct ModelAssembly {
     let hostGroup = scenario.hosts[slots[slot].group]
     let before = faults.count
     let needed = group.memory.bytes + design.choice.design.memory.perVM
-    if slots[slot].freeMemory < needed {
-      fault(
-        group.location,
-        "vm '\(name)' needs \(ByteCount(bytes: needed)) of memory, but no host has more than "
-          + "\(ByteCount(bytes: max(0, slots[slot].freeMemory))) left; memory is not overcommitted")
-    }
+    let asked = MemoryReclaim.Guest(
+      size: Double(group.memory.bytes), overhead: Double(design.choice.design.memory.perVM), image: group.image?.name,
+      sharedShare: group.image?.share ?? 0,
+      balloonTarget: Double(min(group.memory.bytes, group.balloon?.target.bytes ?? group.memory.bytes)))
+    if slots[slot].freeMemory < needed { checkOvercommit(slot, adding: asked, name: name, needed: needed, group) }
     if group.vcpus > hosts[slot].cores {
       fault(
         group.location,
@@ -273,12 +280,14 @@ private struct ModelAssembly {
           guest: PageMix(page: group.page.bytes, hugeShare: group.hugePageShare),
           host: PageMix(page: hostGroup.page.bytes, hugeShare: hostGroup.hugePageShare),
           guestLevels: group.pageTableLevels, hostLevels: hostGroup.pageTableLevels),
-        design: design)
+        design: design, logging: group.dirtyLogging)
       guard check(load, of: scenario.workloads[workload], group: group) else { return false }
       loads[key] = load
     }
     guard let load = loads[key] else { return false }
     slots[slot].freeMemory -= needed
+    slots[slot].guests.append(asked)
+    slots[slot].members.append((vms.count, index))
     vms.append(
       VirtualMachine(
         name: name, host: slot, vcpus: group.vcpus, workload: workload, guest: guest,
@@ -287,12 +296,91 @@ private struct ModelAssembly {
     return true
   }
 
+  /// Faults a VM that a host cannot hold, with all means of overcommitment that the scenario gives it.
+  private mutating func checkOvercommit(
+    _ slot: Int, adding asked: MemoryReclaim.Guest, name: String, needed: Int64, _ group: VMGroup
+  ) {
+    let host = scenario.hosts[slots[slot].group]
+    let free = ByteCount(bytes: max(0, slots[slot].freeMemory))
+    let guests = slots[slot].guests + [asked]
+    let isMerging = host.overcommit.scannedPages != nil
+    let hasMeans = host.overcommit.swapLatency != nil || isMerging || guests.contains { $0.balloonTarget < $0.size }
+    guard hasMeans else {
+      fault(
+        group.location,
+        "vm '\(name)' needs \(ByteCount(bytes: needed)) of memory, but no host has more than \(free) left; "
+          + "memory is not overcommitted")
+      return
+    }
+    let reclaim = MemoryReclaim(guests: guests, capacity: Double(slots[slot].capacity), isMerging: isMerging)
+    if reclaim.swapped > 0 && host.overcommit.swapLatency == nil {
+      fault(
+        group.location,
+        "vm '\(name)' needs \(ByteCount(bytes: needed)) of memory, but no host has more than \(free) left, and merging "
+          + "and balloons do not make up for it; expected 'swap' in the host's memory, or less memory")
+    } else if reclaim.swapped > 0.95 * reclaim.guestResident.reduce(0, +) {
+      fault(
+        group.location,
+        "vm '\(name)' leaves less than a twentieth of the guests' memory on host '\(hosts[slot].name)' resident; "
+          + "expected less memory")
+    }
+  }
+
+  /// Takes memory back on hosts that promised more than they have, and charges their VMs for it.
+  mutating func reclaimMemory() {
+    guard faults.isEmpty else { return }
+    for index in slots.indices where !slots[index].guests.isEmpty {
+      let group = scenario.hosts[slots[index].group]
+      let reclaim = MemoryReclaim(
+        guests: slots[index].guests, capacity: Double(slots[index].capacity),
+        isMerging: group.overcommit.scannedPages != nil)
+      if reclaim.ballooned + reclaim.swapped > 0 || slots[index].freeMemory < 0 {
+        func size(_ bytes: Double) -> String { "\(Int64((bytes / 1_048_576).rounded())) MiB" }
+        warn(
+          "host '\(hosts[index].name)' promises \(size(Double(-slots[index].freeMemory))) more memory than it has: merging "
+            + "saves \(size(reclaim.merged)), balloons take \(size(reclaim.ballooned)), "
+            + "\(size(reclaim.swapped)) are swapped out")
+      }
+      for (position, member) in slots[index].members.enumerated() {
+        swap(
+          member.vm, of: scenario.vms[member.group], resident: reclaim.guestResident[position],
+          hostResident: reclaim.hostResident[position], group)
+      }
+    }
+  }
+
+  private mutating func swap(
+    _ vm: Int, of group: VMGroup, resident: Double, hostResident: Double, _ host: HostGroup
+  ) {
+    let workload = scenario.workloads[vms[vm].workload]
+    guard resident < Double(group.memory.bytes) || hostResident < resident else { return }
+    guard let memory = workload.memory else {
+      warn(
+        "memory of vm group '\(group.name)' is taken back, but workload '\(workload.name)' says nothing on its memory: no "
+          + "faults follow")
+      return
+    }
+    let guestFaults = SwapModel.faultRatio(memory, resident: resident)
+    let hostFaults = max(0, SwapModel.faultRatio(memory, resident: hostResident) - guestFaults)
+    let design = vms[vm].load.design.swapping(
+      hostLatency: host.overcommit.swapLatency.map { Double($0.nanoseconds) },
+      guestLatency: group.balloon.map { Double($0.latency.nanoseconds) }, scenario: scenario.name)
+    let load = vms[vm].load.swapping(
+      hostFaults: hostFaults, guestFaults: guestFaults, references: memory.referencesPerSecond, design: design)
+    if check(load, of: workload, group: group) { vms[vm].load = load }
+  }
+
   /// Whether the design can serve every operation of a load, and the load fits into its own service time.
   private mutating func check(
     _ load: OperationLoad, of workload: Workload, group: VMGroup
   ) -> Bool {
     let design = load.design
     let before = faults.count
+    if load.logging != nil && design.choice.axes[.dirtyLogging] == "none" {
+      fault(
+        group.location,
+        "vm group '\(group.name)' is to be logged, but design '\(design.choice.label)' has no dirty_logging")
+    }
     for entry in load.perRequest + load.perCPUSecond where design.cost(of: entry.operation) == nil {
       fault(
         workload.location,

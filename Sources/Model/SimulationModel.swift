@@ -9,6 +9,8 @@ public struct Host: Sendable {
   public let cores: Int
   /// The compiled design that the host runs.
   public let design: CompiledDesign
+  /// Pages a second that the host compares to merge equal ones; 0 for none.
+  public var scannedPages = 0.0
 }
 
 /// A VM that an engine simulates.
@@ -28,7 +30,7 @@ public struct VirtualMachine: Sendable {
   /// Index of its network interface among all interfaces of all hosts; nil without one.
   public let nic: Int?
   /// How often its operations happen.
-  public let load: OperationLoad
+  public internal(set) var load: OperationLoad
   /// The host's design with the prices that hold for this VM.
   public var design: CompiledDesign { load.design }
   /// Names the VM's random streams. It follows from the VM's name, so that other VMs, wherever they stand in the

@@ -1,6 +1,7 @@
 /// The independent choices of which a hypervisor design is made.
 public enum DesignAxis: UInt8, CaseIterable, Sendable, Hashable, CustomStringConvertible {
   case cpu, paging, interrupts, network, disk, structure, guestPageTableIsolation, hostPageTableIsolation
+  case dirtyLogging
 
   /// The name used in YAML, CSV and text.
   public var name: String {
@@ -13,6 +14,7 @@ public enum DesignAxis: UInt8, CaseIterable, Sendable, Hashable, CustomStringCon
     case .structure: "structure"
     case .guestPageTableIsolation: "guest_page_table_isolation"
     case .hostPageTableIsolation: "host_page_table_isolation"
+    case .dirtyLogging: "dirty_logging"
     }
   }
 
@@ -26,8 +28,12 @@ public enum DesignAxis: UInt8, CaseIterable, Sendable, Hashable, CustomStringCon
     case .disk: ["native", "virtio"]
     case .structure: ["bare", "container", "host_kernel"]
     case .guestPageTableIsolation, .hostPageTableIsolation: ["off", "on"]
+    case .dirtyLogging: ["none", "write_protect", "log_buffer"]
     }
   }
+
+  /// The value of an axis that a design need not state; nil for one that it must.
+  public var usualValue: String? { self == .dirtyLogging ? "none" : nil }
 
   /// The axis of that name, or nil.
   public init?(name: String) {

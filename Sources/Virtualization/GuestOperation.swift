@@ -9,8 +9,9 @@ public enum GuestOperation: UInt8, CaseIterable, Sendable, Hashable {
   case netTx, netRx, blockRead, blockWrite
   // Derived.
   case hypercall, tlbMiss, firstTouch, hiddenFault, rootLoad, rootRead, emulatedStore, tableUnprotect, interrupt, eoi,
-    timerInterrupt, hostInterrupt, doorbell,
-    deviceInterrupt
+    timerInterrupt, hostInterrupt, doorbell, deviceInterrupt, dirtyPage, dirtyLogFull, dirtyLogRound, swapIn,
+    guestSwapIn,
+    memoryScan
 
   /// Who decides how often the operation happens.
   public enum Origin: String, Sendable { case given, derived }
@@ -32,7 +33,8 @@ public enum GuestOperation: UInt8, CaseIterable, Sendable, Hashable {
   /// Private operations run ahead in bulk; shared ones are events.
   public var scope: Scope {
     switch self {
-    case .netTx, .netRx, .blockRead, .blockWrite, .interrupt, .eoi, .doorbell, .deviceInterrupt, .halt: .shared
+    case .netTx, .netRx, .blockRead, .blockWrite, .interrupt, .eoi, .doorbell, .deviceInterrupt, .halt, .memoryScan:
+      .shared
     default: .private
     }
   }
@@ -131,6 +133,15 @@ public enum GuestOperation: UInt8, CaseIterable, Sendable, Hashable {
     Entry(operation: .hostInterrupt, name: "host_interrupt", meaning: "the host's own tick while a vCPU runs"),
     Entry(operation: .doorbell, name: "doorbell", meaning: "notification of a backend that asked to be woken"),
     Entry(operation: .deviceInterrupt, name: "device_interrupt", meaning: "device wakes a sleeping backend"),
+    Entry(operation: .dirtyPage, name: "dirty_page", meaning: "first write to a page in a round of dirty logging"),
+    Entry(
+      operation: .dirtyLogFull, name: "dirty_log_full", meaning: "the processor's log of dirty pages is full"),
+    Entry(operation: .dirtyLogRound, name: "dirty_log_round", meaning: "a round of dirty logging starts anew"),
+    Entry(operation: .swapIn, name: "swap_in", meaning: "access to a page that the host has swapped out"),
+    Entry(
+      operation: .guestSwapIn, name: "guest_swap_in",
+      meaning: "access to a page that the guest has swapped out under its balloon"),
+    Entry(operation: .memoryScan, name: "memory_scan", meaning: "the host compares a page with those of other guests"),
   ]
 }
 

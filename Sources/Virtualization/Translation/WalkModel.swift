@@ -237,5 +237,5 @@ public struct WalkModel {
 extension WalkPortion {
   /// The page size at which the first dimension ends: the guest's own, or that of the only table, whose pages are no larger
   /// than either side's.
-  var leafPage: Int64 { mode == .nested ? guestPage : min(guestPage, hostPage) }
+  var leafPage: Int64 { mode == .single ? min(guestPage, hostPage) : guestPage }
 }

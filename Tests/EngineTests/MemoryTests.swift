@@ -1,0 +1,174 @@
+import Model
+import Testing
+import Virtualization
+
+/// Dirty logging, overcommitted memory, huge pages and page walks in both engines.
+struct MemoryTests {
+  static func scenario(
+    _ memory: String = "working_set: 512 MiB, page_references: 1000000/s, reuse_skew: 0.6", vm: String = "size: 1 GiB",
+    host: String = "size: 16 GiB", count: Int = 1, vcpus: Int = 1, more: String = "", design: String = "kvm-virtio",
+    workload: String = "batch: {work: 100 s}", duration: String = "4 s"
+  ) throws -> Scenario {
+    try Support.scenario(
+      """
+      scenario: memory
+      duration: \(duration)
+      warmup: 1 s
+      hosts:
+        - name: node
+          cpu: {cores: 4, frequency: 2.5 GHz}
+          memory: {\(host)}
+          design: \(design)
+          profile: cascade-lake-pvm-paper
+      vms:
+        - {name: vm, count: \(count), vcpus: \(vcpus), memory: {\(vm)}, workload: work\(more)}
+      workloads:
+        work:
+          \(workload)
+          memory: {\(memory)}
+      """)
+  }
+
+  static let logging = ", dirty_logging: {interval: 500 ms, dirty_pages: 20000/s, writable_set: 64 MiB}"
+
+  /// The engines' means within 2 %, as they must be for any scenario.
+  static func expectAgreement(_ scenario: Scenario, axes: [DesignAxis: String] = [:], design: String = "kvm-virtio")
+    throws
+  {
+    let model = try Support.model(scenario, design: design, axes: axes)
+    let exit = try Support.exit(model)
+    let fluid = try Support.fluid(model)
+    for metric in EngineAgreementTests.metrics {
+      guard let expected = fluid.value(of: metric), let value = exit.value(of: metric) else { continue }
+      #expect(abs(value - expected) <= 0.02 * abs(expected) + 1e-12, "\(metric.name): \(value) against \(expected)")
+    }
+    func counts(_ result: RunResult) -> [String: Double] {
+      result.exits.reduce(into: [:]) { $0["\($1.operation)/\($1.step)", default: 0] += Double($1.count) }
+    }
+    let expected = counts(fluid)
+    for (key, count) in counts(exit) where count > 1000 {
+      #expect(abs(count - (expected[key] ?? 0)) <= 0.02 * count, "\(key): \(count) against \(expected[key] ?? 0)")
+    }
+  }
+
+  @Test(
+    "Dirty logging: engines agree, by write protection and by log buffer",
+    arguments: ["write_protect", "log_buffer"],
+    [
+      "batch: {work: 100 s}",
+      "{arrivals: {process: poisson, rate: 8000/s}, service: {distribution: exponential, mean: 45 us}}",
+    ])
+  func loggingAgreement(method: String, workload: String) throws {
+    let text =
+      workload.hasPrefix("{")
+      ? String(workload.dropFirst().dropLast()).replacing("}, service", with: "}\n    service") : workload
+    let scenario = try Self.scenario(
+      more: Self.logging, workload: text, duration: text.hasPrefix("batch") ? "6 s" : "12 s")
+    try Self.expectAgreement(scenario, axes: [.dirtyLogging: method])
+  }
+
+  @Test("Write protection faults once per page and round; the log makes an exit per 512 pages when nothing else exits")
+  func loggingCounts() throws {
+    let scenario = try Self.scenario(more: Self.logging, duration: "11 s")
+    let result = try Support.exit(try Support.model(scenario, axes: [.dirtyLogging: "write_protect"]))
+    let faults = result.exits.filter { $0.operation == .dirtyPage }.reduce(0) { $0 + $1.exits }
+    // 16384 pages; the VM does a little less than 0.5 s of native work in a round of 0.5 s: below N (1 − e^(−rT/N)).
+    let most = 20.0 * 16384 * (1 - 0.543_0)
+    #expect(Double(faults) < most && Double(faults) > 0.8 * most, "\(faults) against at most \(most)")
+    let full = DirtyLogging.fullExits(dirty: 512_000, exits: 0)
+    #expect(full == 1000)
+    #expect(DirtyLogging.fullExits(dirty: 20_000, exits: 1000) < 1e-3, "other exits drain the log in time")
+    let busy = DirtyLogging.fullExits(dirty: 1e9, exits: 1) * 512 / 1e9
+    #expect(abs(busy - 1) < 0.01)
+  }
+
+  @Test("Logging backs guests by small pages: huge ones are split")
+  func loggingSplits() throws {
+    let huge = "size: 1 GiB, page: 2 MiB"
+    let host = "size: 16 GiB, page: 2 MiB"
+    let plain = try Support.model(try Self.scenario(vm: huge, host: host)).vms[0].load
+    let logged = try Support.model(try Self.scenario(vm: huge, host: host, more: Self.logging)).vms[0].load
+    #expect((plain.translation?.design.misses ?? -1) == 0)
+    #expect((logged.translation?.design.misses ?? 0) > 100_000)
+  }
+
+  @Test("A design without dirty logging cannot log")
+  func loggingNeedsADesign() throws {
+    let scenario = try Self.scenario(more: Self.logging)
+    #expect(throws: ModelFaults.self) { try Support.model(scenario, design: "bare-metal") }
+  }
+
+  @Test("Huge pages on both sides, in part and with shadow walks: engines agree and accounts close")
+  func hugePages() throws {
+    let references = "working_set: 8 GiB, page_references: 3000000/s, reuse_skew: 0.7"
+    for (vm, host, design) in [
+      ("size: 10 GiB, page: 2 MiB", "size: 16 GiB, page: 4 KiB", "kvm-virtio"),
+      ("size: 10 GiB, transparent_huge_pages: 0.5", "size: 16 GiB, transparent_huge_pages: 0.8", "kvm-virtio"),
+      ("size: 10 GiB, page: 2 MiB", "size: 16 GiB, page: 4 KiB", "kvm-shadow"),
+      ("size: 10 GiB, page: 4 KiB, page_table_levels: 5", "size: 16 GiB, page_table_levels: 5", "kvm-agile"),
+    ] {
+      let scenario = try Self.scenario(references, vm: vm, host: host)
+      try Self.expectAgreement(scenario, design: design)
+    }
+  }
+
+  @Test("First touches come at the host's page size")
+  func firstTouches() throws {
+    let workload = "batch: {work: 100 s}\n    per_cpu_second: {first_touch: 51200}"
+    func touches(_ host: String) throws -> Int64 {
+      try Support.fluid(try Support.model(try Self.scenario(host: host, workload: workload))).exits
+        .filter { $0.step == "ept_violation_exit" }.reduce(0) { $0 + $1.count }
+    }
+    let small = try touches("size: 16 GiB")
+    let huge = try touches("size: 16 GiB, page: 2 MiB")
+    #expect(
+      abs(Double(small) / Double(huge) / 512 - 1) < 0.1, "\(small) and \(huge): a little slower, 512 times as many")
+  }
+
+  @Test("Without means memory is not overcommitted; merging, balloons and swap make up for it in this order")
+  func overcommit() throws {
+    let memory = "working_set: 3800 MiB, page_references: 50000/s, reuse_skew: 0.9"
+    func model(_ host: String, _ vm: String, count: Int = 4) throws -> SimulationModel {
+      try Support.model(try Self.scenario(memory, vm: "size: 4 GiB\(vm)", host: "size: 15 GiB\(host)", count: count))
+    }
+    #expect(throws: ModelFaults.self) { try model("", "") }
+    #expect(throws: ModelFaults.self) { try model(", merging: {scanned_pages: 5000/s}", "") }
+    let merged = try model(", merging: {scanned_pages: 5000/s}", ", image: {name: debian, shared: 0.4}")
+    #expect(merged.vms.allSatisfy { load in !load.load.perCPUSecond.contains { $0.operation == .swapIn } })
+    let ballooned = try model("", ", balloon: {target: 2 GiB, latency: 100 us}")
+    #expect(ballooned.vms[0].load.perCPUSecond.contains { $0.operation == .guestSwapIn })
+    let swapped = try model(", swap: {latency: 80 us}", "")
+    let faults = try #require(swapped.vms[0].load.perCPUSecond.first { $0.operation == .swapIn }).rate
+    #expect(faults > 0 && faults < 50_000)
+    // One VM less fits: the slowdown comes from the fault rate.
+    let fits = try model(", swap: {latency: 80 us}", "", count: 3)
+    #expect(!fits.vms[0].load.perCPUSecond.contains { $0.operation == .swapIn })
+    let fast = try Support.fluid(fits).value(of: .throughput) ?? 0
+    let slow = try Support.fluid(swapped).value(of: .throughput) ?? 0
+    #expect(slow / 4 < fast / 3)
+  }
+
+  @Test("Reclaimed memory adds up: merged + ballooned + swapped is what is missing")
+  func reclaim() {
+    let guest = MemoryReclaim.Guest(size: 100, overhead: 10, image: "a", sharedShare: 0.2, balloonTarget: 80)
+    let reclaim = MemoryReclaim(guests: [guest, guest, guest], capacity: 200, isMerging: true)
+    #expect(reclaim.merged == 40 && reclaim.ballooned == 60 && reclaim.swapped == 30)
+    let inUse = reclaim.hostResident.reduce(0, +) + 3 * guest.overhead - reclaim.merged
+    #expect(abs(inUse - 200) < 1e-9)
+    let unmerged = MemoryReclaim(guests: [guest, guest, guest], capacity: 330, isMerging: false)
+    #expect(unmerged.merged == 0 && unmerged.swapped == 0 && unmerged.guestResident == [100, 100, 100])
+  }
+
+  @Test("Overcommitted hosts: engines agree, accounts close, same bytes again")
+  func overcommitAgreement() throws {
+    let memory = "working_set: 3800 MiB, page_references: 20000/s, reuse_skew: 0.9"
+    let scenario = try Self.scenario(
+      memory, vm: "size: 4 GiB, balloon: {target: 3600 MiB, latency: 120 us}, image: {name: debian, shared: 0.1}",
+      host: "size: 13 GiB, swap: {latency: 80 us}, merging: {scanned_pages: 200000/s}", count: 3)
+    try Self.expectAgreement(scenario)
+    let model = try Support.model(scenario)
+    let first = try Support.exit(model)
+    #expect(first.exits.contains { $0.operation == .memoryScan && $0.nanoseconds > 0 })
+    #expect(first.exits == (try Support.exit(model)).exits)
+  }
+}
