@@ -69,10 +69,11 @@ public struct OperationLoad: Sendable {
   ///   - workload: what the VM does.
   ///   - guest: its system, which expands operations and ticks.
   ///   - memory: pages and tables of guest and host.
+  ///   - vcpus: vCPUs of the VM.
   ///   - design: the compiled design, asked for its paging and the processor's data.
   ///   - logging: dirty logging of the VM; the host then backs it by pages of 4 KiB.
   public init(
-    workload: Workload, guest: GuestSystem, memory stated: PageLayout, design: CompiledDesign,
+    workload: Workload, guest: GuestSystem, memory stated: PageLayout, vcpus: Int, design: CompiledDesign,
     logging: DirtyLogging? = nil
   ) {
     var memory = stated
@@ -98,9 +99,12 @@ public struct OperationLoad: Sendable {
     packetsSent = Int(perRequest[.netTx] ?? 0)
     let expansion = PagingExpansion(
       operations: Array(perRequest.keys) + perCPUSecond.keys, extents: workload.extents, guest: guest,
-      mode: Self.pagingMode(of: design.choice, levels: memory.guestLevels))
+      mode: Self.pagingMode(of: design.choice, levels: memory.guestLevels), vcpus: vcpus)
     perRequest = expansion.expand(guest.expand(perRequest))
     perCPUSecond = expansion.expand(guest.expand(perCPUSecond))
+    let lock = ShadowLockLoad(workload: workload, vcpus: vcpus, design: design)
+    perRequest[.lockWait] = lock.waits(perRequest, of: perRequest, and: perCPUSecond)
+    perCPUSecond[.lockWait] = lock.waits(perCPUSecond, of: perRequest, and: perCPUSecond)
 
     let isNative = design.choice.axes[.paging] == "native"
     var switches = perCPUSecond[.contextSwitch] ?? 0
@@ -164,9 +168,14 @@ public struct OperationLoad: Sendable {
 
   /// How a design virtualizes the page tables of a guest that has so many levels of them.
   public static func pagingMode(of choice: DesignChoice, levels: Int) -> PagingMode {
-    PagingMode(
-      kind: choice.axes[.paging] == "shadow" ? .shadow : .hardware, levels: levels,
-      isolation: choice.axes[.guestPageTableIsolation] == "on")
+    let kind: PagingMode.Kind =
+      switch choice.axes[.paging] {
+      case "shadow": .shadow
+      case "direct_paravirtual": .direct
+      default: .hardware
+      }
+    return PagingMode(
+      kind: kind, levels: levels, isolation: choice.axes[.guestPageTableIsolation] == "on")
   }
 
   private static func entries(_ rates: [GuestOperation: Double]) -> [Entry] {

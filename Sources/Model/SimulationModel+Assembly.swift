@@ -280,7 +280,7 @@ private struct ModelAssembly {
           guest: PageMix(page: group.page.bytes, hugeShare: group.hugePageShare),
           host: PageMix(page: hostGroup.page.bytes, hugeShare: hostGroup.hugePageShare),
           guestLevels: group.pageTableLevels, hostLevels: hostGroup.pageTableLevels),
-        design: design, logging: group.dirtyLogging)
+        vcpus: group.vcpus, design: design, logging: group.dirtyLogging)
       guard check(load, of: scenario.workloads[workload], group: group) else { return false }
       loads[key] = load
     }

@@ -22,7 +22,7 @@ public enum DesignAxis: UInt8, CaseIterable, Sendable, Hashable, CustomStringCon
   public var knownValues: [String] {
     switch self {
     case .cpu: ["native", "hardware_assisted", "deprivileged"]
-    case .paging: ["native", "nested", "shadow", "hybrid"]
+    case .paging: ["native", "nested", "shadow", "hybrid", "direct_paravirtual"]
     case .interrupts: ["native", "emulated", "posted"]
     case .network: ["native", "bridge", "vhost"]
     case .disk: ["native", "virtio"]

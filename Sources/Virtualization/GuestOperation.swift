@@ -8,10 +8,9 @@ public enum GuestOperation: UInt8, CaseIterable, Sendable, Hashable {
   case pageAccess, cpuid, msrRead, msrWrite, privilegedInstruction, exception, portIO, mmio, halt, timerProgram, ipi
   case netTx, netRx, blockRead, blockWrite
   // Derived.
-  case hypercall, tlbMiss, firstTouch, hiddenFault, rootLoad, rootRead, emulatedStore, tableUnprotect, interrupt, eoi,
-    timerInterrupt, hostInterrupt, doorbell, deviceInterrupt, dirtyPage, dirtyLogFull, dirtyLogRound, swapIn,
-    guestSwapIn,
-    memoryScan
+  case hypercall, tlbMiss, firstTouch, hiddenFault, rootLoad, rootRead, emulatedStore, tableUnprotect, remoteFlush,
+    shootdown, lockWait, mmuUpdate, mmuValidation, mmuPin, interrupt, eoi, timerInterrupt, hostInterrupt, doorbell,
+    deviceInterrupt, dirtyPage, dirtyLogFull, dirtyLogRound, swapIn, guestSwapIn, memoryScan
 
   /// Who decides how often the operation happens.
   public enum Origin: String, Sendable { case given, derived }
@@ -127,6 +126,16 @@ public enum GuestOperation: UInt8, CaseIterable, Sendable, Hashable {
     Entry(
       operation: .tableUnprotect, name: "table_unprotect",
       meaning: "store to a page that a hypervisor protects as a page table, after which it is free"),
+    Entry(
+      operation: .remoteFlush, name: "remote_flush",
+      meaning: "flush that the hypervisor asks of a running sibling vCPU when shadow tables change"),
+    Entry(operation: .shootdown, name: "shootdown", meaning: "flush that the guest asks of a sibling vCPU"),
+    Entry(
+      operation: .lockWait, name: "lock_wait",
+      meaning: "hold of the VM's shadow tables by a sibling vCPU, which this one waits for, spinning"),
+    Entry(operation: .mmuUpdate, name: "mmu_update", meaning: "hypercall with a batch of page-table updates"),
+    Entry(operation: .mmuValidation, name: "mmu_validation", meaning: "validation of a page-table entry"),
+    Entry(operation: .mmuPin, name: "mmu_pin", meaning: "pinning or unpinning of a page table"),
     Entry(operation: .interrupt, name: "interrupt", meaning: "delivery of a device interrupt to a vCPU"),
     Entry(operation: .eoi, name: "eoi", meaning: "end-of-interrupt write"),
     Entry(operation: .timerInterrupt, name: "timer_interrupt", meaning: "the guest's own tick on a busy vCPU"),

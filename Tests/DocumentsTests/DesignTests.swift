@@ -106,7 +106,7 @@ import Virtualization
     ("target: halted", "target: idle", "19:51: error: unknown target 'idle'; expected running or halted"),
     (
       "when: {paging: shadow}", "when: {paging: spt}",
-      "19:74: error: unknown paging 'spt'; expected native, nested, shadow or hybrid"
+      "19:74: error: unknown paging 'spt'; expected native, nested, shadow, hybrid or direct_paravirtual"
     ),
     (
       "when: {paging: shadow}", "when: {pagin: shadow}",

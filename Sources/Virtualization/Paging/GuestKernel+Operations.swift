@@ -159,6 +159,9 @@ extension GuestKernel {
     return process
   }
 
+  /// Forgets processes that have ended, so that their numbers are used again.
+  mutating func forgetProcesses(after process: Int) { processes.removeLast(processes.count - 1 - process) }
+
   // MARK: Mappings
 
   /// Adds an anonymous area to the running process and returns its index.
@@ -180,7 +183,7 @@ extension GuestKernel {
       // Pages beyond what one flush gathers make further ones.
       let gathered = max(1, (touched.count - 1) / paging.gatherLimit + 1)
       let range = Swift.stride(from: first, through: last, by: Int64.Stride(stride))
-      let count = Int((last - first) / stride) + 1
+      let count = freesUpperTables ? Int.max : Int((last - first) / stride) + 1
       for _ in 0..<(count > paging.flushCeiling ? gathered : 1) {
         flush(pages: range, count: count, process: process, siblings: siblings)
       }

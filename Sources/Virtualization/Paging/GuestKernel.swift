@@ -42,6 +42,8 @@ struct GuestKernel {
   /// Pages and tables that wait for a flush before they are freed.
   var released: [Frame] = []
   private var pendingTables: [Frame] = []
+  /// Whether a table above the leaf tables waits: its range is too long to be flushed page by page.
+  private(set) var freesUpperTables = false
 
   /// Everything that happened so far.
   var counts: PagingCounts { own + shadow.counts }
@@ -51,7 +53,7 @@ struct GuestKernel {
     self.mode = mode
     geometry = TableGeometry(levels: mode.levels)
     kernelLinks = paging.kernelLinks[mode.levels] ?? 0
-    shadow = ShadowMMU(geometry: geometry, limit: mode.shadowLimit)
+    shadow = ShadowMMU(geometry: geometry, isHugeBacked: mode.isHugeBacked, limit: mode.shadowLimit)
     kernelRoot = memory.allocate()
     memory.makeTable(kernelRoot)
   }
@@ -327,6 +329,7 @@ struct GuestKernel {
       if clear(table: entry.frame, level: level - 1, base: first, range: range, process: process, isRoot: false) {
         store(.absent, table: table, index: index, process: process)
         pendingTables.append(entry.frame)
+        freesUpperTables = freesUpperTables || level > 2
       } else {
         isEmpty = false
       }
@@ -337,5 +340,6 @@ struct GuestKernel {
   mutating func freePendingTables(of process: Int) {
     for frame in pendingTables { freeTable(frame, of: process) }
     pendingTables.removeAll(keepingCapacity: true)
+    freesUpperTables = false
   }
 }

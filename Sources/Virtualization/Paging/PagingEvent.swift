@@ -12,6 +12,8 @@ public enum PagingEvent: UInt8, CaseIterable, Sendable, Hashable {
   case rootLoad
   /// A read of the page-table root.
   case rootRead
+  /// A system call.
+  case systemCall
   /// A page becomes a page table.
   case tableAllocation
   /// A flush that other vCPUs which run the address space must join.
@@ -51,6 +53,7 @@ public enum PagingEvent: UInt8, CaseIterable, Sendable, Hashable {
     case .invalidation: "invalidation"
     case .rootLoad: "root_load"
     case .rootRead: "root_read"
+    case .systemCall: "system_call"
     case .tableAllocation: "table_allocation"
     case .shootdown: "shootdown"
     case .reflectedFault: "reflected_fault"

@@ -4,11 +4,17 @@ public struct MemoryExtent: Sendable, Hashable {
   public var pages: Int
   /// Pages of a mapping that are written.
   public var touched: Int
+  /// Levels of tables that come and go with a mapping.
+  public var newTables: Int
+  /// Other vCPUs that run the same address space and must join its flushes.
+  public var siblings: Int
 
   /// Creates an extent.
-  public init(pages: Int, touched: Int? = nil) {
+  public init(pages: Int, touched: Int? = nil, newTables: Int = 0, siblings: Int = 0) {
     self.pages = pages
     self.touched = touched ?? pages
+    self.newTables = newTables
+    self.siblings = siblings
   }
 
   /// The greatest number of pages: a GiB, whose tables are carried out page by page.
@@ -18,7 +24,9 @@ public struct MemoryExtent: Sendable, Hashable {
 /// Replaces memory operations by what they do to page tables under a design, counted by carrying them out.
 public struct PagingExpansion: Sendable {
   private let counts: [GuestOperation: PagingCounts]
+  private let siblings: [GuestOperation: Int]
   private let kind: PagingMode.Kind
+  private let vcpus: Int
 
   /// Carries out the operations that are named.
   ///
@@ -27,17 +35,20 @@ public struct PagingExpansion: Sendable {
   ///   - extents: how large they are; one page where nothing is said.
   ///   - guest: the system; nothing is expanded when it does not describe its paging.
   ///   - mode: how page tables are virtualized.
+  ///   - vcpus: vCPUs of the VM.
   /// - Complexity: O(pages) for each operation.
   public init(
     operations: some Sequence<GuestOperation>, extents: [GuestOperation: MemoryExtent], guest: GuestSystem,
-    mode: PagingMode
+    mode: PagingMode, vcpus: Int = 1
   ) {
+    self.vcpus = vcpus
+    siblings = extents.mapValues { min($0.siblings, vcpus - 1) }
     var counts: [GuestOperation: PagingCounts] = [:]
     if let paging = guest.paging {
       let model = PagingModel(paging: paging, mode: mode)
       for operation in Set(operations) {
         guard let memory = operation.memoryOperation(extent: extents[operation]) else { continue }
-        counts[operation] = model.counts(of: memory)
+        counts[operation] = model.counts(of: memory, siblings: siblings[operation] ?? 0)
       }
     }
     self.counts = counts
@@ -60,9 +71,17 @@ public struct PagingExpansion: Sendable {
       guard let events = counts[operation] else { continue }
       if operation != .pageFault { add(.pageFault, rate * events[.guestFault]) }
       add(.pageTableUpdate, rate * events[.tableStore])
-      add(.tlbFlush, rate * events[.invalidation])
-      add(.rootLoad, rate * events[.rootLoad])
-      add(.rootRead, rate * events[.rootRead])
+      add(.syscall, rate * events[.systemCall])
+      // A sibling that joins a flush makes the same invalidations, or loads its root.
+      let others = events[.shootdown] > 0 ? Double(siblings[operation] ?? 0) : 0
+      add(.shootdown, rate * events[.shootdown] * others)
+      add(.tlbFlush, rate * events[.invalidation] * (1 + others))
+      add(.rootLoad, rate * events[.rootLoad] * (1 + others))
+      add(.rootRead, rate * events[.rootRead] * (1 + others))
+      add(.remoteFlush, rate * events[.remoteFlush] * Double(vcpus - 1))
+      add(.mmuUpdate, rate * events[.updateHypercall])
+      add(.mmuValidation, rate * events[.validatedEntry])
+      add(.mmuPin, rate * events[.pin])
       add(.hiddenFault, rate * events[.shadowFill])
       add(.emulatedStore, rate * events[.emulatedStore])
       add(.tableUnprotect, rate * (events[.tableUnprotect] + events[.unprotection]))
@@ -81,7 +100,7 @@ extension GuestOperation {
     case .pageFault: .pageFault
     case .processCreation: .fork(residentPages: extent?.pages ?? 0)
     case .exec: .forkExec
-    case .mmap: .map(pages: extent?.pages ?? 1, touched: extent?.touched ?? 1)
+    case .mmap: .map(pages: extent?.pages ?? 1, touched: extent?.touched ?? 1, newTables: extent?.newTables ?? 0)
     case .mprotect: .protect(pages: extent?.pages ?? 1)
     case .copyOnWrite: .copyOnWrite(pages: extent?.pages ?? 1)
     default: nil

@@ -7,7 +7,8 @@ public enum MemoryOperation: Sendable, Hashable {
   /// A minor fault on an anonymous page whose table page stays.
   case pageFault
   /// mmap of anonymous pages, of which the first `touched` are written, and munmap.
-  case map(pages: Int, touched: Int)
+  /// Of the tables that it needs, `newTables` levels come and go with it; those above are kept by a neighbour.
+  case map(pages: Int, touched: Int, newTables: Int = 0)
   /// The same in pages of 2 MiB.
   case mapHuge(regions: Int)
   /// mprotect of so many resident pages, once to read-only and back: two operations.
@@ -95,12 +96,23 @@ private struct Runner {
       makeResident(pages, &kernel)
       operationsPerRound = 2
     case .copyOnWrite(let pages): makeResident(pages, &kernel)
+    case .map(let pages, _, let newTables): keepTables(pages, newTables, &kernel)
     case .pageFault: _ = kernel.map(firstPage: Self.mappings, pages: Self.arena)
     case .processSwitch(let count):
       others = (1..<max(2, count)).map { _ in kernel.start(image, files: files) }
       kernel.switchTo(parent)
     default: break
     }
+  }
+
+  /// Maps a page in the table that is to stay: just behind the mapping, or so far that only an upper table is common.
+  private func keepTables(_ pages: Int, _ newTables: Int, _ kernel: inout GuestKernel) {
+    guard newTables < kernel.geometry.levels - 1 else { return }
+    let end = Self.mappings + Int64(pages)
+    let span = Int64(1) << Int64(9 * newTables)
+    let neighbour = newTables == 0 ? end : (end - 1) / span * span + span
+    _ = kernel.map(firstPage: neighbour, pages: 1)
+    kernel.access(neighbour, isWrite: true)
   }
 
   private func makeResident(_ pages: Int, _ kernel: inout GuestKernel) {
@@ -111,13 +123,16 @@ private struct Runner {
   mutating func perform(_ operation: MemoryOperation, _ kernel: inout GuestKernel) {
     switch operation {
     case .fork:
+      kernel.own[.systemCall] += 3
       let child = kernel.fork(parent)
       kernel.touch(image.parent, of: image)
       kernel.switchTo(child)
       kernel.touch(image.child, of: image)
       kernel.exit(child)
       kernel.switchTo(parent)
+      kernel.forgetProcesses(after: parent)
     case .forkExec:
+      kernel.own[.systemCall] += Double(4 + other.runCalls)
       let child = kernel.fork(parent)
       kernel.touch(image.parent, of: image)
       kernel.switchTo(child)
@@ -126,10 +141,12 @@ private struct Runner {
       kernel.touch(other.run, of: other)
       kernel.exit(process)
       kernel.switchTo(parent)
+      kernel.forgetProcesses(after: parent)
     case .pageFault:
       kernel.access(Self.mappings + Int64(next % Self.arena), isWrite: true)
       next += 1
-    case .map(let pages, let touched):
+    case .map(let pages, let touched, _):
+      kernel.own[.systemCall] += 2
       _ = kernel.map(firstPage: Self.mappings, pages: pages)
       for page in 0..<Int64(min(pages, touched)) { kernel.access(Self.mappings + page, isWrite: true) }
       kernel.unmapLast(siblings: siblings)
@@ -138,15 +155,18 @@ private struct Runner {
       for region in 0..<Int64(regions) { kernel.access(Self.mappings + region * 512, isWrite: true) }
       kernel.unmapLast(siblings: siblings)
     case .protect(let pages):
+      kernel.own[.systemCall] += 2
       let area = kernel.processes[parent].areas.count - 1
       kernel.protect(area: area, pages: pages, isWritable: false, siblings: siblings)
       kernel.protect(area: area, pages: pages, isWritable: true, siblings: siblings)
     case .copyOnWrite(let pages):
+      kernel.own[.systemCall] += 3
       let child = kernel.fork(parent)
       kernel.switchTo(child)
       for page in 0..<Int64(pages) { kernel.access(Self.mappings + page, isWrite: true) }
       kernel.exit(child)
       kernel.switchTo(parent)
+      kernel.forgetProcesses(after: parent)
     case .processSwitch:
       next = (next + 1) % (others.count + 1)
       kernel.switchTo(next == 0 ? parent : others[next - 1])

@@ -107,15 +107,21 @@ public struct PagingMode: Sendable, Hashable {
   public let isolation: Bool
   /// Whether the guest tags translations by process, so that switches keep them.
   public let tags: Bool
+  /// Whether the host backs the guest by pages of 2 MiB or more, so that a large guest page takes one shadow entry.
+  public let isHugeBacked: Bool
   /// Most shadow pages.
   public let shadowLimit: Int
 
   /// Creates a mode.
-  public init(kind: Kind, levels: Int = 4, isolation: Bool = false, tags: Bool = false, shadowLimit: Int = .max) {
+  public init(
+    kind: Kind, levels: Int = 4, isolation: Bool = false, tags: Bool = false, isHugeBacked: Bool = false,
+    shadowLimit: Int = .max
+  ) {
     self.kind = kind
     self.levels = levels
     self.isolation = isolation
     self.tags = tags
+    self.isHugeBacked = isHugeBacked
     self.shadowLimit = shadowLimit
   }
 

@@ -24,6 +24,8 @@ struct ShadowMMU {
   }
 
   let geometry: TableGeometry
+  /// A large guest page takes one entry.
+  let isHugeBacked: Bool
   /// Most shadow pages at a time.
   let limit: Int
   private(set) var pages: [Page] = []
@@ -49,8 +51,12 @@ struct ShadowMMU {
   /// Entries of an aligned group that a fill may prefetch.
   private static let prefetchGroup = 8
 
-  init(geometry: TableGeometry, limit: Int) {
+  /// Marks an entry above the lowest level that maps a large page.
+  private static let large: UInt64 = 1 << 63
+
+  init(geometry: TableGeometry, isHugeBacked: Bool, limit: Int) {
     self.geometry = geometry
+    self.isHugeBacked = isHugeBacked
     self.limit = limit
   }
 
@@ -157,6 +163,7 @@ struct ShadowMMU {
     for level in stride(from: geometry.levels, to: 1, by: -1) {
       let entry = entries[slot(at, geometry.index(of: page, level: level))]
       guard entry != 0 else { return false }
+      if entry & Self.large != 0 { return !isWrite || entry & 2 != 0 }
       at = Int32(entry - 1)
     }
     let entry = entries[slot(at, geometry.index(of: page, level: 1))]
@@ -175,6 +182,11 @@ struct ShadowMMU {
     for level in stride(from: geometry.levels, to: 1, by: -1) {
       pages[Int(at)].stores = 0
       let index = geometry.index(of: page, level: level)
+      if isHugeBacked, level == leaf.level {
+        entries[slot(at, index)] =
+          Self.leaf(leaf.entry, isWritable: leaf.entry.isWritable && (leaf.entry.isDirty || isWrite)) | Self.large
+        return
+      }
       if entries[slot(at, index)] == 0 {
         let isDirect = level <= leaf.level
         // A part of a large guest page is shadowed by a table that no guest table stands behind.
@@ -228,7 +240,7 @@ struct ShadowMMU {
     var at = root
     for level in stride(from: geometry.levels, to: 1, by: -1) {
       let entry = entries[slot(at, geometry.index(of: page, level: level))]
-      guard entry != 0 else { return }
+      guard entry != 0, entry & Self.large == 0 else { return }
       at = Int32(entry - 1)
     }
     guard pages[Int(at)].isUnsynchronized else { return }
@@ -306,7 +318,7 @@ struct ShadowMMU {
     let entry = entries[slot(page, index)]
     guard entry != 0 else { return }
     entries[slot(page, index)] = 0
-    if pages[Int(page)].level > 1 {
+    if pages[Int(page)].level > 1, entry & Self.large == 0 {
       pages[Int(entry - 1)].parents.removeAll { $0.page == page && $0.index == Int32(index) }
     }
     count(.remoteFlush)
@@ -324,6 +336,7 @@ struct ShadowMMU {
         let entry = entries[slot(page, index)]
         guard entry != 0 else { continue }
         entries[slot(page, index)] = 0
+        guard entry & Self.large == 0 else { continue }
         let child = Int32(entry - 1)
         pages[Int(child)].parents.removeAll { $0.page == page && $0.index == Int32(index) }
         zapUnsynchronized(under: child)
@@ -357,7 +370,7 @@ struct ShadowMMU {
     guard pages[Int(page)].level > 1 else { return }
     for index in 0..<TableGeometry.fanout {
       let entry = entries[slot(page, index)]
-      if entry != 0 { zapUnsynchronized(under: Int32(entry - 1)) }
+      if entry != 0, entry & Self.large == 0 { zapUnsynchronized(under: Int32(entry - 1)) }
     }
   }
 
