@@ -4,7 +4,7 @@ PACKAGES := libgsl-dev libmd-dev libarchive-dev pkg-config
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 BUILD := swift build --explicit-target-dependency-import-check error
 
-.PHONY: run test lint bench packages release test-probe-asan test-emulated-host emulated-host-packages
+.PHONY: run test lint bench packages release test-probe-asan test-emulated-host emulated-host-packages count-guest-exits
 
 run: release
 	.build/release/vdcsim compare scenarios/compare-hypervisors.yaml
@@ -51,6 +51,10 @@ test-emulated-host: emulated-host-packages
 	@mkdir -p .build-probe
 	$(PROBE_BUILD) -static -o .build-probe/static $(PROBE_SOURCES)
 	@Tests/EmulatedHost/run .build-probe/static; code=$$?; [ $$code = 77 ] || exit $$code
+
+# Counts the exits of a whole guest's memory operations again (minutes); the table in the repository is such a count.
+count-guest-exits: emulated-host-packages
+	@Tests/EmulatedHost/guest-exits/run; code=$$?; [ $$code = 77 ] || exit $$code
 
 emulated-host-packages:
 	-@$(MAKE) --no-print-directory packages PACKAGES="qemu-system-x86 busybox-static cpio kmod"
