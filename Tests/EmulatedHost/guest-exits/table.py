@@ -29,7 +29,7 @@ def windows(path):
                 row.update(zip(HEAD[1:], rest.split("|")))
             elif kind == "S" and row is not None:
                 _, name, change = rest.split("|")
-                if name in row:
+                if name in STATISTICS:
                     row[name] += int(change)
             elif kind == "H" and rest.startswith("kvm/kvm_exit|"):
                 entry = re.search(r"exit_reason: *(\d+).*info1: *([0-9a-f]+) *\} hitcount: *(\d+)", rest)
