@@ -40,7 +40,8 @@ let package = Package(
         "Quantities", "EventKernel", "Virtualization", "Model",
         .product(name: "Histogram", package: "hdrhistogram-swift"),
       ]),
-    .target(name: "Datacenter", dependencies: ["Quantities", "Statistics", "Virtualization", "Model"]),
+    .target(
+      name: "Datacenter", dependencies: ["Quantities", "Statistics", "EventKernel", "Virtualization", "Model"]),
     // Floor 6: documents.
     .target(
       name: "Documents",

@@ -25,7 +25,9 @@ public struct DocumentEdit: Sendable, Hashable {
   }
 
   /// The location that messages carry for the value.
-  var location: SourceLocation { SourceLocation(file: "--set \(key)", line: 1, column: 1) }
+  var location: SourceLocation { SourceLocation(file: "\(Self.locationPrefix)\(key)", line: 1, column: 1) }
+  /// How the file of such a location begins.
+  static let locationPrefix = "--set "
 
   /// Applies edits in order.
   ///

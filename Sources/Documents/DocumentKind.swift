@@ -19,6 +19,11 @@ public enum DocumentKind: String, CaseIterable, Sendable, Hashable {
   case `case`
   /// What the harness's probes contain on one kind of host.
   case calibration
+  /// What a host draws.
+  case power
+
+  /// The folder of a library that holds documents of the kind.
+  var folder: String { self == .power ? "power" : "\(rawValue)s" }
 
   /// Reads a document of any kind and tells its kind by its first key, keys that begin with `x-` left aside.
   ///
@@ -39,6 +44,7 @@ public enum DocumentKind: String, CaseIterable, Sendable, Hashable {
     case .guest: _ = GuestReader.read(root, &reader)
     case .workload: _ = WorkloadReader.read(root, &reader)
     case .case: _ = CaseReader.read(root, folder: FileAccess.folder(of: path), &reader)
+    case .power: _ = PowerReader.read(root, &reader)
     case .calibration: _ = CalibrationReader.read(root, library: library, &reader)
     case .profile:
       let base = reader.base(of: root, kind: kind, among: library.profiles)

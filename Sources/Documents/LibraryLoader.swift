@@ -35,6 +35,9 @@ public enum LibraryLoader {
     for document in try SourceDocument.all(.workload, in: folders, &reader) {
       library.workloads[document.name] = WorkloadReader.read(document.root, &reader)
     }
+    for document in try SourceDocument.all(.power, in: folders, &reader) {
+      library.powerCurves[document.name] = PowerReader.read(document.root, &reader)
+    }
     let catalogue = library.catalogue
     let profiles = BaseResolver(documents: try SourceDocument.all(.profile, in: folders, &reader))
     library.profiles = profiles.resolve(&reader) { reader, document, base, _ in

@@ -9,7 +9,7 @@ extension Expectation where Value == HostGroup {
       guard
         let fields = reader.fields(
           of: node, in: "a host",
-          known: ["name", "count", "cpu", "memory", "nics", "disks", "design", "profile"], notSimulated: ["power"])
+          known: ["name", "count", "cpu", "memory", "nics", "disks", "design", "profile", "power", "capabilities"])
       else { return nil }
       let name = reader.required("name", in: fields, .label)
       let count = reader.optional("count", in: fields, .integer(in: 1...100_000))
@@ -23,12 +23,16 @@ extension Expectation where Value == HostGroup {
       }
       let design = reader.required("design", in: fields, .designReference)
       let profile = reader.required("profile", in: fields, Expectation<String>.name.located)
+      let power = reader.optional("power", in: fields, Expectation<String>.name.located)
+      let capabilities = reader.optional("capabilities", in: fields, .list(of: .name, "a list of names"))
       guard let name, let cpu, let memory, let design, let profile else { return nil }
       var group = HostGroup(
         name: name, count: count ?? Defaults.count, cpu: cpu, memory: memory.size, page: memory.page,
         hugePageShare: memory.hugePageShare, pageTableLevels: memory.pageTableLevels,
         nics: nics ?? [], disks: disks ?? [], design: design, profile: profile.value,
-        profileLocation: profile.location, location: node.location)
+        profileLocation: profile.location,
+        power: power.map { PowerReference(name: $0.value, location: $0.location) }, capabilities: capabilities ?? [],
+        location: node.location)
       group.overcommit = memory.overcommit
       return group
     }
@@ -129,10 +133,11 @@ extension Expectation where Value == VMGroup {
       guard
         let fields = reader.fields(
           of: node, in: "a vm",
-          known: ["name", "count", "vcpus", "memory", "guest", "nic", "disk", "workload", "host", "dirty_logging"])
+          known: ["name", "count", "vcpus", "memory", "guest", "nic", "disk", "workload", "host", "dirty_logging"]
+            + FleetKeys.vm)
       else { return nil }
       let name = reader.required("name", in: fields, .label)
-      let count = reader.optional("count", in: fields, .integer(in: 1...100_000))
+      let count = reader.optional("count", in: fields, .integer(in: 1...10_000_000))
       let vcpus = reader.required("vcpus", in: fields, .integer(in: 1...1024))
       let memory = reader.required(
         "memory", in: fields, .memory(defaultPage: Defaults.guestPage, keys: ["image", "balloon"]))
@@ -142,12 +147,13 @@ extension Expectation where Value == VMGroup {
       let disk = reader.optional("disk", in: fields, .label)
       let workload = reader.required("workload", in: fields, .name)
       let host = reader.optional("host", in: fields, .label)
+      let fleet = reader.fleetOptions(fields)
       guard let name, let vcpus, let memory, let workload else { return nil }
       var group = VMGroup(
         name: name, count: count ?? Defaults.count, vcpus: vcpus, memory: memory.size, page: memory.page,
         hugePageShare: memory.hugePageShare, pageTableLevels: memory.pageTableLevels,
         guest: guest ?? Defaults.guest, nic: nic, disk: disk, workload: workload, host: host,
-        location: node.location)
+        fleet: fleet, location: node.location)
       group.dirtyLogging = logging
       group.image = memory.image
       group.balloon = memory.balloon

@@ -7,11 +7,12 @@ public enum ScenarioReader {
   /// Top-level keys that this version reads.
   static let keys = [
     "scenario", "description", "duration", "warmup", "seed", "fidelity", "compare", "hosts", "vms", "workloads",
+    "policies", "power", "traces", "trace",
   ]
 
   /// Top-level keys of the language that this version does not simulate.
   static let notSimulated = [
-    "include", "network", "storage", "traces", "policies", "failures", "power", "objectives", "outputs",
+    "include", "network", "storage", "failures", "objectives", "outputs",
   ]
 
   /// Reads a scenario, validated in itself; names of designs, profiles and guests are looked up later.
@@ -63,6 +64,9 @@ public enum ScenarioReader {
     let vms = reader.required("vms", in: fields, .list(of: .vm, "a list of at least one vm", minimum: 1))
     // A scenario may do with workloads of the library.
     let workloads = fields["workloads"] == nil ? [] : reader.required("workloads", in: fields, .workloads)
+    let policies = reader.optional("policies", in: fields, .policies)
+    let powerCurves = reader.optional("power", in: fields, .powerCurves)
+    let traces = reader.traces(fields)
     if let duration, let warmup, warmup.value >= duration {
       reader.error(
         at: warmup.location, "expected a warmup shorter than the duration of \(duration), found \(warmup.value)")
@@ -78,7 +82,8 @@ public enum ScenarioReader {
     return Scenario(
       name: name, description: description, duration: duration, warmup: warmup?.value ?? Defaults.warmup,
       seed: seed ?? Defaults.seed, fidelity: fidelity, comparison: comparison, hosts: hosts, vms: vms,
-      workloads: workloads, location: root.location)
+      workloads: workloads, policies: policies, powerCurves: powerCurves ?? [], traces: traces,
+      location: root.location)
   }
 
   /// Checks that the members of all groups of a list have names of their own: `web` with a count of 2 stands for

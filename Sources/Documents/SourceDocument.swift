@@ -30,7 +30,7 @@ struct SourceDocument {
     var documents: [String: SourceDocument] = [:]
     var identities: Set<FileAccess.Identity> = []
     for folder in folders {
-      for path in try FileAccess.documents(in: "\(folder)/\(kind.rawValue)s") {
+      for path in try FileAccess.documents(in: "\(folder)/\(kind.folder)") {
         if let identity = FileAccess.identity(of: path), !identities.insert(identity).inserted { continue }
         let bytes = try FileAccess.read(path)
         guard let root = try parse(bytes, path: path, &reader) else { continue }

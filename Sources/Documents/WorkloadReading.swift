@@ -22,7 +22,7 @@ extension Expectation where Value == [Workload] {
 private enum ShapeKeys {
   static let requests = ["arrivals", "service", "discipline", "per_request"]
   static let shared = ["per_cpu_second", "memory", "objective"]
-  static let others = ["batch", "program", "idle"]
+  static let others = ["batch", "program", "utilization", "idle"]
 }
 
 extension DocumentReader {
@@ -35,25 +35,24 @@ extension DocumentReader {
       error(
         at: location,
         "workload \(Wording.quoted(name)) has \(shapes.map { "'\($0)'" }.joined(separator: " and ")); "
-          + "expected exactly one of arrivals, batch, program or idle")
+          + "expected exactly one of arrivals, batch, program, utilization or idle")
       return nil
     }
     switch shapes.first {
     case "batch": return batch(node, name: name, location: location)
     case "program": return program(node, name: name, location: location)
+    case "utilization": return utilization(node, name: name, location: location)
     case "idle":
       guard let fields = fields(of: node, in: "an idle workload", known: ["idle"]) else { return nil }
       _ = required("idle", in: fields, .word("value", among: ["true"]))
       return Workload(name: name, shape: .idle, location: location)
     case nil:
       _ = fields(
-        of: node, in: "a workload", known: ShapeKeys.requests + ShapeKeys.others + ShapeKeys.shared,
-        notSimulated: ["utilization"])
-      if !keys.contains("utilization") {
-        error(
-          at: location,
-          "missing key in workload \(Wording.quoted(name)); expected one of arrivals, batch, program or idle")
-      }
+        of: node, in: "a workload", known: ShapeKeys.requests + ShapeKeys.others + ShapeKeys.shared)
+      error(
+        at: location,
+        "missing key in workload \(Wording.quoted(name)); expected one of arrivals, batch, program, utilization or idle"
+      )
       return nil
     default: return requests(node, name: name, location: location)
     }

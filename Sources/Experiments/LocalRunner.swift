@@ -58,6 +58,8 @@ public struct LocalRunner: Sendable {
   ) throws -> RunResult {
     switch model.fidelity {
     case .exit: try ExitEngine.run(model: model, replication: replication, isCancelled: isCancelled)
+    case .fluid where model.fleet != nil:
+      try FleetEngine.run(model: model, replication: replication, isCancelled: isCancelled)
     case .fluid: FluidEngine.run(model: model, replication: replication)
     }
   }

@@ -22,9 +22,3 @@ public enum ExitEngine {
     return simulation.makeResult()
   }
 }
-
-/// The run was told to stop before its end.
-public struct RunInterrupted: Error {
-  /// Creates the error.
-  public init() {}
-}

@@ -4,7 +4,7 @@ import Virtualization
 
 /// The CSV tables of one or several runs; the only place that knows their columns.
 public enum ResultTables {
-  private static let identity = [
+  static let identity = [
     Column(name: "scenario", type: .text, unit: nil, meaning: "name of the scenario"),
     Column(name: "design", type: .text, unit: nil, meaning: "hypervisor design, with overridden axes in brackets"),
     Column(name: "profile", type: .text, unit: nil, meaning: "cost profile"),
@@ -55,6 +55,13 @@ public enum ResultTables {
           meaning: "CPU time of the host's own daemons (none are modelled)"),
         Column(name: "idle_seconds", type: .real, unit: "seconds", meaning: "idle time of all cores"),
         Column(name: "utilization_ratio", type: .real, unit: "ratio", meaning: "busy share of all cores"),
+        Column(
+          name: "energy_kwh", type: .real, unit: "kWh", meaning: "energy, in fleets whose hosts name power curves"),
+        Column(name: "active_seconds", type: .real, unit: "seconds", meaning: "time with VMs, in fleets"),
+        Column(name: "asleep_seconds", type: .real, unit: "seconds", meaning: "time asleep, in fleets"),
+        Column(
+          name: "short_seconds", type: .real, unit: "seconds",
+          meaning: "time in which it gave less than was asked for, in fleets"),
       ])
 
   /// `vms.csv`.
@@ -73,6 +80,10 @@ public enum ResultTables {
       Column(name: "backend_seconds", type: .real, unit: "seconds", meaning: "CPU time of the VM's backends"),
       Column(name: "completed", type: .integer, unit: "count", meaning: "requests, iterations or batches ended"),
       Column(name: "exits", type: .integer, unit: "exits", meaning: "VM exits"),
+      Column(
+        name: "requested_seconds", type: .real, unit: "seconds", meaning: "CPU time that the guest asked for, in fleets"
+      ),
+      Column(name: "migrations", type: .integer, unit: "count", meaning: "times that the VM was moved, in fleets"),
     ])
 
   /// `requests.csv`.
@@ -109,11 +120,25 @@ public enum ResultTables {
         for row in rows { tables[index].append(row) }
       }
     }
-    return tables
+    return results.contains { $0.fleet != nil } ? tables + fleetTables(results) : tables
   }
 
   /// Seconds as an exact decimal.
   private static func seconds(_ nanoseconds: Int64) -> CellValue { .decimal(value: nanoseconds, scale: 9) }
+
+  private static func fleetCells(ofHost host: Int, in result: RunResult) -> [CellValue] {
+    guard let fleet = result.fleet else { return [.empty, .empty, .empty, .empty] }
+    let group = fleet.model.hostClasses[Int(fleet.model.hostClass[host])]
+    return [
+      group.power == nil ? .empty : .real(fleet.report.hostEnergy[host] / (3600 * 1000)),
+      .real(fleet.report.hostActive[host]), .real(fleet.report.hostAsleep[host]), .real(fleet.report.hostShort[host]),
+    ]
+  }
+
+  private static func fleetCells(ofVM vm: Int, in result: RunResult) -> [CellValue] {
+    guard let fleet = result.fleet else { return [.empty, .empty] }
+    return [.real(fleet.report.vmRequested[vm]), .integer(Int64(fleet.report.vmMigrations[vm]))]
+  }
 
   /// Rows in the order of `schemas`.
   private static func rows(of result: RunResult) -> [[[CellValue]]] {
@@ -141,13 +166,14 @@ public enum ResultTables {
       let utilization = capacity > 0 ? 1 - Double(host.idle) / Double(capacity) : 0
       return own(index) + [.text(host.name), .integer(Int64(host.cores)), seconds(host.guest)]
         + host.virtualization.map(seconds) + [seconds(0), seconds(host.idle), .real(utilization)]
+        + fleetCells(ofHost: index, in: result)
     }
-    let vms: [[CellValue]] = result.vms.map { vm in
+    let vms: [[CellValue]] = result.vms.enumerated().map { index, vm in
       own(vm.host) + [
         .text(result.hosts[vm.host].name), .text(vm.name), .text(result.workloads[vm.workload].name),
         .integer(Int64(vm.vcpus)), seconds(vm.guest), seconds(vm.stall), seconds(vm.steal), seconds(vm.halted),
         seconds(vm.backend), .integer(vm.completed), .integer(vm.exits),
-      ]
+      ] + fleetCells(ofVM: index, in: result)
     }
     let requests: [[CellValue]] = result.workloads.flatMap { workload in
       workload.quantiles.map {

@@ -13,6 +13,7 @@ extension RunResult {
   ///
   /// - Complexity: O(rows).
   public func checkConservation() throws(ConservationError) {
+    if let fleet { return try checkFleetConservation(fleet) }
     var byPlace = [[Int64]](
       repeating: [Int64](repeating: 0, count: Place.allCases.count), count: hosts.count)
     var stall = [Int64](repeating: 0, count: vms.count)

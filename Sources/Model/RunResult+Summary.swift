@@ -6,6 +6,7 @@ public enum SummaryMetric: String, CaseIterable, Sendable {
   case throughput, latencyMean, latencyP50, latencyP95, latencyP99, latencyP999
   case guestCPU, virtualizationCPU, virtualizationOverhead, overheadAssumed, exitsPerRequest, steal, utilization
   case slaViolation
+  case energy, migrations, migrationDegradation, overloadTime, unserved, hostShutdowns, endedVMs
 
   /// The name in tables.
   public var name: String {
@@ -24,6 +25,13 @@ public enum SummaryMetric: String, CaseIterable, Sendable {
     case .steal: "steal"
     case .utilization: "utilization"
     case .slaViolation: "sla_violation"
+    case .energy: "energy"
+    case .migrations: "migrations"
+    case .migrationDegradation: "migration_degradation"
+    case .overloadTime: "overload_time"
+    case .unserved: "unserved"
+    case .hostShutdowns: "host_shutdowns"
+    case .endedVMs: "ended_vms"
     }
   }
 
@@ -34,7 +42,9 @@ public enum SummaryMetric: String, CaseIterable, Sendable {
     case .latencyMean, .latencyP50, .latencyP95, .latencyP99, .latencyP999, .guestCPU, .virtualizationCPU, .steal:
       "seconds"
     case .virtualizationOverhead, .overheadAssumed, .utilization, .slaViolation: "ratio"
-    case .exitsPerRequest: "count"
+    case .migrationDegradation, .overloadTime, .unserved: "ratio"
+    case .exitsPerRequest, .migrations, .hostShutdowns, .endedVMs: "count"
+    case .energy: "kWh"
     }
   }
 
@@ -67,6 +77,7 @@ public struct SummaryRow: Sendable, Hashable {
 extension RunResult {
   /// The summary of the whole run and, where there are several, of each workload.
   public var summary: [SummaryRow] {
+    if let fleet { return summary(of: fleet) }
     let all = Array(workloads.indices)
     var rows = summary(of: all, label: "all")
     if workloads.count > 1 {
@@ -77,7 +88,9 @@ extension RunResult {
 
   /// The value of one metric for the whole run, or nil where it does not apply.
   public func value(of metric: SummaryMetric) -> Double? {
-    summary(of: Array(workloads.indices), label: "all").first { $0.metric == metric }?.value
+    (fleet.map { summary(of: $0) } ?? summary(of: Array(workloads.indices), label: "all")).first {
+      $0.metric == metric
+    }?.value
   }
 
   /// The figures over some workloads. Throughput and latency are taken over the first shape present of requests,

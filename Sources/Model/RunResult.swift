@@ -31,6 +31,8 @@ public struct RunResult: Sendable {
   public let events: Int64
   /// Remarks for the user.
   public let warnings: [String]
+  /// The fleet and its report, where the run was one.
+  public let fleet: Fleet?
 
   /// One step of one operation of one VM.
   public struct ExitRow: Sendable, Hashable {
@@ -247,6 +249,27 @@ public struct RunResult: Sendable {
     self.events = events
     warnings = model.warnings
     provenance = Self.provenance(of: model)
+    fleet = nil
+  }
+
+  /// Creates the result of a fleet.
+  ///
+  /// - Complexity: O(hosts + VMs).
+  public init(model: SimulationModel, replication: Int, fleet: Fleet, workloads: [WorkloadRow]) {
+    scenario = model.scenario
+    design = model.designLabel
+    profile = model.profileLabel
+    self.replication = replication
+    fidelity = .fluid
+    window = model.window
+    exits = []
+    hosts = Self.hostRows(of: model, fleet)
+    vms = Self.vmRows(of: model, fleet)
+    self.workloads = workloads
+    events = fleet.report.events
+    warnings = model.warnings
+    provenance = fleet.model.policies.semantics == .cloudSimCompatible ? [] : Self.provenance(of: model)
+    self.fleet = fleet
   }
 
   /// What is neither guest work nor virtualization of a host's cores is idle time.
@@ -269,7 +292,9 @@ public struct RunResult: Sendable {
   /// The prices of all steps that the compiled designs of the model hold, by profile and step.
   private static func provenance(of model: SimulationModel) -> [ProvenanceRow] {
     var rows: [String: ProvenanceRow] = [:]
-    for design in model.hosts.map(\.design) + model.vms.map(\.design) {
+    let designs =
+      model.fleet.map { $0.loads.compactMap { $0?.design } } ?? model.hosts.map(\.design) + model.vms.map(\.design)
+    for design in designs {
       for operation in GuestOperation.allCases {
         for target in TargetState.allCases {
           guard let cost = design.cost(of: operation, target: target) else { continue }

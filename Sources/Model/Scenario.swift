@@ -31,6 +31,12 @@ public struct Scenario: Sendable {
   public var vms: [VMGroup]
   /// Workloads by name, in the order of the document.
   public var workloads: [Workload]
+  /// How a fleet is run, if the scenario says.
+  public var policies: FleetPolicies?
+  /// Power curves that the scenario states itself.
+  public var powerCurves: [PowerCurve] = []
+  /// Traces that VMs refer to.
+  public var traces: [TraceReference] = []
   /// Where the document starts.
   public var location: SourceLocation
 
@@ -51,7 +57,9 @@ public struct Scenario: Sendable {
   /// Creates a scenario.
   public init(
     name: String, description: String = "", duration: TimeSpan, warmup: TimeSpan, seed: UInt64, fidelity: Fidelity?,
-    comparison: Comparison?, hosts: [HostGroup], vms: [VMGroup], workloads: [Workload], location: SourceLocation
+    comparison: Comparison?, hosts: [HostGroup], vms: [VMGroup], workloads: [Workload],
+    policies: FleetPolicies? = nil, powerCurves: [PowerCurve] = [], traces: [TraceReference] = [],
+    location: SourceLocation
   ) {
     self.name = name
     self.description = description
@@ -63,6 +71,9 @@ public struct Scenario: Sendable {
     self.hosts = hosts
     self.vms = vms
     self.workloads = workloads
+    self.policies = policies
+    self.powerCurves = powerCurves
+    self.traces = traces
     self.location = location
   }
 }
@@ -112,6 +123,10 @@ public struct HostGroup: Sendable {
   public let profile: String
   /// Where the profile is named.
   public let profileLocation: SourceLocation
+  /// The power curve, if one is named.
+  public let power: PowerReference?
+  /// Labels that VMs may require.
+  public let capabilities: [String]
   /// Where the group stands.
   public let location: SourceLocation
 
@@ -169,7 +184,8 @@ public struct HostGroup: Sendable {
   public init(
     name: String, count: Int, cpu: Processor, memory: ByteCount, page: ByteCount,
     hugePageShare: Double = 0, pageTableLevels: Int = 4, nics: [NetworkInterface],
-    disks: [String], design: DesignReference, profile: String, profileLocation: SourceLocation, location: SourceLocation
+    disks: [String], design: DesignReference, profile: String, profileLocation: SourceLocation,
+    power: PowerReference? = nil, capabilities: [String] = [], location: SourceLocation
   ) {
     self.name = name
     self.count = count
@@ -183,6 +199,8 @@ public struct HostGroup: Sendable {
     self.design = design
     self.profile = profile
     self.profileLocation = profileLocation
+    self.power = power
+    self.capabilities = capabilities
     self.location = location
   }
 }
@@ -219,6 +237,8 @@ public struct VMGroup: Sendable {
   public let workload: String
   /// The host or host group that the VMs must run on, if the scenario says.
   public let host: String?
+  /// What only fleets use.
+  public let fleet: FleetVMOptions
   /// Where the group stands.
   public let location: SourceLocation
 
@@ -226,7 +246,7 @@ public struct VMGroup: Sendable {
   public init(
     name: String, count: Int, vcpus: Int, memory: ByteCount, page: ByteCount,
     hugePageShare: Double = 0, pageTableLevels: Int = 4, guest: String, nic: String?,
-    disk: String?, workload: String, host: String?, location: SourceLocation
+    disk: String?, workload: String, host: String?, fleet: FleetVMOptions = FleetVMOptions(), location: SourceLocation
   ) {
     self.name = name
     self.count = count
@@ -240,6 +260,7 @@ public struct VMGroup: Sendable {
     self.disk = disk
     self.workload = workload
     self.host = host
+    self.fleet = fleet
     self.location = location
   }
 }

@@ -38,11 +38,14 @@ extension SimulationModel {
   ) throws(ModelFaults) {
     var assembly = ModelAssembly(scenario: scenario, library: library, overrides: overrides)
     assembly.makeHosts()
-    assembly.placeVMs()
+    let isFleet = assembly.scenario.isFleet
+    fleet = isFleet ? assembly.makeFleet() : nil
+    if !isFleet { assembly.placeVMs() }
     assembly.reclaimMemory()
     let isSmall =
       assembly.hosts.count <= Self.exitLimit.hosts && scenario.duration <= Self.exitLimit.duration
-    fidelity = overrides.fidelity ?? scenario.fidelity ?? (isSmall ? .exit : .fluid)
+    fidelity = overrides.fidelity ?? scenario.fidelity ?? (isSmall && !isFleet ? .exit : .fluid)
+    if isFleet { assembly.checkFleet(fidelity: fidelity) }
     if fidelity == .exit { assembly.checkExitLimits(longest: Self.longestAtExitFidelity) }
     guard assembly.faults.isEmpty else { throw ModelFaults(faults: assembly.faults) }
     self.scenario = scenario.name
@@ -58,7 +61,7 @@ extension SimulationModel {
 }
 
 /// The work of assembling a model: collects hosts, VMs and faults.
-private struct ModelAssembly {
+struct ModelAssembly {
   let scenario: Scenario
   let library: Library
   let overrides: ModelOverrides
@@ -183,7 +186,7 @@ private struct ModelAssembly {
     return profile
   }
 
-  private func unknown(_ what: String, _ name: String, among names: some Sequence<String>) -> String {
+  func unknown(_ what: String, _ name: String, among names: some Sequence<String>) -> String {
     let sorted = names.sorted()
     if let nearest = NearestName.nearest(to: name, among: sorted) {
       return "unknown \(what) '\(name)' (did you mean '\(nearest)'?)"
@@ -371,7 +374,7 @@ private struct ModelAssembly {
   }
 
   /// Whether the design can serve every operation of a load, and the load fits into its own service time.
-  private mutating func check(
+  mutating func check(
     _ load: OperationLoad, of workload: Workload, group: VMGroup
   ) -> Bool {
     let design = load.design

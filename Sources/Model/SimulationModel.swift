@@ -73,6 +73,8 @@ public struct SimulationModel: Sendable {
   public let nicCount: Int
   /// The engine that the scenario asks for or that its size suggests.
   public let fidelity: Fidelity
+  /// The fleet, where the scenario is one; its VMs are not among `vms`.
+  public let fleet: FleetModel?
   /// Remarks for the user.
   public let warnings: [String]
 
@@ -109,6 +111,10 @@ public struct Library: Sendable {
   public var workloads: [String: Workload] = [:]
   /// All steps.
   public var catalogue = StepCatalogue()
+  /// Power curves by name.
+  public var powerCurves: [String: PowerCurve] = [:]
+  /// Demand series by the name of their trace.
+  public var demands: [String: TraceSet] = [:]
 
   /// An empty library.
   public init() {}

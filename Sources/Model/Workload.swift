@@ -14,6 +14,8 @@ public struct Workload: Sendable {
   public let extents: [GuestOperation: MemoryExtent]
   /// A bound on a latency quantile, if any.
   public let objective: LatencyObjective?
+  /// The share of its vCPUs that the workload asks for over time; its shape is then a batch that never ends.
+  public let utilization: UtilizationWorkload?
   /// Where the workload stands.
   public let location: SourceLocation
 
@@ -38,13 +40,14 @@ public struct Workload: Sendable {
   /// Creates a workload.
   public init(
     name: String, shape: Shape, memory: MemoryReferences? = nil, extents: [GuestOperation: MemoryExtent] = [:],
-    objective: LatencyObjective? = nil, location: SourceLocation
+    objective: LatencyObjective? = nil, utilization: UtilizationWorkload? = nil, location: SourceLocation
   ) {
     self.name = name
     self.shape = shape
     self.memory = memory
     self.extents = extents
     self.objective = objective
+    self.utilization = utilization
     self.location = location
   }
 }

@@ -31,13 +31,18 @@ struct CheckCommand: AsyncParsableCommand {
   }
 
   private func check(_ file: String) throws {
-    let documents = try LibraryLoader.load(
+    var documents = try LibraryLoader.load(
       folder: LibraryLoader.locate(explicit: library.folder), scenarioFolder: scenarioFolder(of: file),
       digest: Digest.sha256)
     let (kind, warnings) = try DocumentKind.check(path: file, library: documents)
     for warning in warnings where !quiet { printError("\(warning)") }
     if kind == .scenario {
       let scenario = try ScenarioReader.read(path: file).scenario
+      guard TraceLoader.areStated(in: scenario) else {
+        if !quiet { print("\(file): scenario without faults as far as it shows without its trace") }
+        return
+      }
+      documents.demands = try TraceLoader.load(scenario, folder: FileAccess.folder(of: file))
       _ = try Experiment(
         scenario: scenario, library: documents, designs: scenario.comparison?.designs ?? [],
         overrides: ModelOverrides(), replications: 1)

@@ -29,6 +29,9 @@ func reportingFailures<Result>(_ body: () async throws -> Result) async throws -
       printError("\(Diagnostic(location: fault.location, message: fault.message))")
     }
     throw ExitCodes.faultyDocument
+  } catch let error as FleetError {
+    printError("error: \(error)")
+    throw ExitCodes.faultyDocument
   } catch let error as ResultDirectoryError {
     printError("\(error)")
     throw ExitCodes.unwritableOutput

@@ -23,11 +23,13 @@ struct Inputs {
     scenario = read.scenario
     warnings = read.warnings.map(\.description)
     scenarioDigest = Digest.sha256(bytes)
-    let documents = try LibraryLoader.load(
+    var documents = try LibraryLoader.load(
       folder: LibraryLoader.locate(explicit: options.library.folder), scenarioFolder: FileAccess.folder(of: path),
       digest: Digest.sha256)
-    library = documents
-    profile = try options.profile.map { try Self.profile($0, library: documents) }
+    documents.demands = try TraceLoader.load(read.scenario, folder: FileAccess.folder(of: path))
+    let loaded = documents
+    library = loaded
+    profile = try options.profile.map { try Self.profile($0, library: loaded) }
   }
 
   /// A profile by name, or from a file where the text looks like a path.

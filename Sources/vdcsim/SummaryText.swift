@@ -11,8 +11,11 @@ enum SummaryText {
 
   private static let headers = ["req/s", "p50", "p99", "overhead", "exits/req", "assumed"]
 
+  private static let fleetHeaders = ["kWh", "moves", "unserved", "utilized", "overhead", "PDM x SLATAH"]
+
   /// A table of one line per design, means over replications, at most 80 columns wide.
   static func table(_ results: [RunResult]) -> String {
+    let isFleet = results.contains { $0.fleet != nil }
     var designs: [String] = []
     for result in results where !designs.contains(result.design) { designs.append(result.design) }
     let lines = designs.map { design in
@@ -23,14 +26,20 @@ enum SummaryText {
       }
       return Line(
         design: shortened(design, to: 26),
-        values: [
-          number(mean(.throughput)), time(mean(.latencyP50)), time(mean(.latencyP99)),
-          percent(mean(.virtualizationOverhead)), decimal(mean(.exitsPerRequest)), percent(mean(.overheadAssumed)),
-        ])
+        values: isFleet
+          ? [
+            kilowattHours(mean(.energy)), number(mean(.migrations)), percent(mean(.unserved)),
+            percent(mean(.utilization)),
+            percent(mean(.virtualizationOverhead)), scientific(mean(.slaViolation)),
+          ]
+          : [
+            number(mean(.throughput)), time(mean(.latencyP50)), time(mean(.latencyP99)),
+            percent(mean(.virtualizationOverhead)), decimal(mean(.exitsPerRequest)), percent(mean(.overheadAssumed)),
+          ])
     }
     let table = TextTable<Line> { line in
       [Column(title: "design", value: line.design, align: .left)]
-        + zip(headers, line.values).map { Column(title: $0, value: $1, align: .right) }
+        + zip(isFleet ? fleetHeaders : headers, line.values).map { Column(title: $0, value: $1, align: .right) }
     }
     return table.string(for: lines, style: Style.simple) ?? ""
   }
@@ -67,6 +76,13 @@ enum SummaryText {
     let fraction = String(scaled % Int64(scale))
     let padding = String(repeating: "0", count: digits - fraction.count)
     return (value < 0 ? "-" : "") + "\(scaled / Int64(scale)).\(padding)\(fraction)"
+  }
+
+  private static func kilowattHours(_ value: Double?) -> String { decimal(value) }
+
+  /// Parts per million, for ratios that percents cannot show.
+  private static func scientific(_ value: Double?) -> String {
+    value.map { decimal($0 * 1e6, digits: 1) + " ppm" } ?? "-"
   }
 
   private static func percent(_ value: Double?) -> String { value.map { decimal($0 * 100, digits: 1) + "%" } ?? "-" }

@@ -139,12 +139,15 @@ import Virtualization
   }
 
   @Test(arguments: [
-    ("{}", "15:3: error: missing key in workload 'web'; expected one of arrivals, batch, program or idle"),
+    ("{}", "15:3: error: missing key in workload 'web'; expected one of arrivals, batch, program, utilization or idle"),
     (
       "{batch: {work: 1 s}, idle: true}",
-      "15:3: error: workload 'web' has 'batch' and 'idle'; expected exactly one of arrivals, batch, program or idle"
+      "15:3: error: workload 'web' has 'batch' and 'idle'; expected exactly one of arrivals, batch, program, utilization or idle"
     ),
-    ("{utilization: []}", "16:6: error: 'utilization' is not simulated by this version"),
+    (
+      "{utilization: []}",
+      "16:20: error: expected trace, a number from 0 to 1, or a mapping of generated demand, found a list"
+    ),
     ("{idle: yes}", "16:12: error: unknown value 'yes'; expected true"),
     ("{idle: true, memory: {}}", "16:18: error: unknown key 'memory' in an idle workload; expected idle"),
     ("[idle]", "16:5: error: expected a mapping, found a list"),
@@ -157,7 +160,7 @@ import Virtualization
     ("{batch: {work: 1 s, threads: 0}}", "16:34: error: expected an integer from 1 to 1024, found '0'"),
     (
       "{batch: {work: 1 s}, per_request: {}}",
-      "15:3: error: workload 'web' has 'batch' and 'per_request'; expected exactly one of arrivals, batch, program or idle"
+      "15:3: error: workload 'web' has 'batch' and 'per_request'; expected exactly one of arrivals, batch, program, utilization or idle"
     ),
     (
       "{program: {loop: {syscall: 1}}}",
@@ -183,7 +186,7 @@ import Virtualization
   @Test func misspelledShapesAreHintedAt() {
     #expect(
       faults(in: ScenarioText(workload: ["bacth: {work: 1 s}"]).text) == [
-        "15:3: error: missing key in workload 'web'; expected one of arrivals, batch, program or idle",
+        "15:3: error: missing key in workload 'web'; expected one of arrivals, batch, program, utilization or idle",
         "16:5: error: unknown key 'bacth' in a workload (did you mean 'batch'?)",
       ])
   }

@@ -1,0 +1,215 @@
+import Quantities
+import Virtualization
+
+/// What the fluid engine takes for a fleet: classes of hosts and VMs, who belongs to which, demand series and policies.
+///
+/// A VM holds a number of a series, never a copy; 16 bytes a VM and 4 a host are all that grows with the fleet.
+public struct FleetModel: Sendable {
+  /// Hosts of one kind.
+  public struct HostClass: Sendable {
+    /// The group's name.
+    public let name: String
+    /// How many hosts the group has.
+    public let count: Int
+    /// Cores.
+    public let cores: Int
+    /// Speed of a core in MHz.
+    public let coreSpeed: Double
+    /// Bytes of memory for guests.
+    public let memory: Int64
+    /// Bytes a second of the fastest interface; 0 without one.
+    public let bandwidth: Double
+    /// What hosts draw; nil when no curve is named.
+    public let power: PowerCurve?
+    /// Index of a representative in `SimulationModel.hosts`, whose design all share.
+    public let representative: Int
+    /// Labels that VMs may require.
+    public let capabilities: Set<String>
+    /// Name of the design that the hosts run.
+    public let hypervisor: String
+
+    /// Speed of all cores in MHz.
+    public var capacity: Double { Double(cores) * coreSpeed }
+
+    /// Creates a class.
+    public init(
+      name: String, count: Int, cores: Int, coreSpeed: Double, memory: Int64, bandwidth: Double, power: PowerCurve?,
+      representative: Int, capabilities: Set<String> = [], hypervisor: String = ""
+    ) {
+      self.name = name
+      self.count = count
+      self.cores = cores
+      self.coreSpeed = coreSpeed
+      self.memory = memory
+      self.bandwidth = bandwidth
+      self.power = power
+      self.representative = representative
+      self.capabilities = capabilities
+      self.hypervisor = hypervisor
+    }
+  }
+
+  /// VMs of one kind.
+  public struct VMClass: Sendable {
+    /// The group's name.
+    public let name: String
+    /// How many VMs the group has.
+    public let count: Int
+    /// vCPUs.
+    public let vcpus: Int
+    /// Speed of a vCPU in MHz, to which demand refers; 0 for that of the host's cores.
+    public let speed: Double
+    /// Bytes of memory.
+    public let memory: Int64
+    /// Bytes a second of its host's interface that are reserved for it.
+    public let bandwidth: Double
+    /// Index of the workload.
+    public let workload: Int
+    /// Index of the demand's series among those of the model; -1 for constant demand.
+    public let demand: Int
+    /// Demand as a share of the vCPUs where no series gives it.
+    public let constantDemand: Double
+    /// Relative share of a contended host.
+    public let weight: Double
+    /// MHz that it gets before others share; 0 for none.
+    public let reservation: Double
+    /// MHz that it never exceeds; infinite for none.
+    public let limit: Double
+    /// Which hosts may take it.
+    public let requirement: Requirement
+
+    /// Creates a class.
+    public init(
+      name: String, count: Int, vcpus: Int, speed: Double, memory: Int64, bandwidth: Double, workload: Int,
+      demand: Int = -1, constantDemand: Double = 0, weight: Double = 1, reservation: Double = 0,
+      limit: Double = .infinity,
+      requirement: Requirement = Requirement()
+    ) {
+      self.name = name
+      self.count = count
+      self.vcpus = vcpus
+      self.speed = speed
+      self.memory = memory
+      self.bandwidth = bandwidth
+      self.workload = workload
+      self.demand = demand
+      self.constantDemand = constantDemand
+      self.weight = weight
+      self.reservation = reservation
+      self.limit = limit
+      self.requirement = requirement
+    }
+  }
+
+  /// Conditions on the host of a VM.
+  public struct Requirement: Sendable, Hashable {
+    /// Host class it must run on, by index; nil for any.
+    public var hostClass: Int?
+    /// Host it must run on, by index; nil for any.
+    public var host: Int?
+    /// Labels that its host must have.
+    public var capabilities: Set<String> = []
+    /// Names of the designs that its host may run; empty for any.
+    public var hypervisors: Set<String> = []
+    /// Number of the group of VMs that must share one host; nil for none.
+    public var affinity: Int?
+    /// Number of the group of VMs no two of which may share a host; nil for none.
+    public var antiAffinity: Int?
+
+    /// No conditions.
+    public init() {}
+  }
+
+  /// The host classes in the order of the scenario.
+  public let hostClasses: [HostClass]
+  /// The VM classes in the order of the scenario.
+  public let vmClasses: [VMClass]
+  /// The class of each host.
+  public let hostClass: [Int32]
+  /// The number of each host in its class, from 0.
+  public let hostNumber: [Int32]
+  /// The class of each VM.
+  public let vmClass: [Int32]
+  /// The number of each VM in its class, from 0.
+  public let vmNumber: [Int32]
+  /// The series of each VM in its class's demand; -1 for none.
+  public let vmSeries: [Int32]
+  /// What VM classes refer to.
+  public let demands: [DemandSource]
+  /// The policies.
+  public let policies: FleetPolicies
+  /// What VM class `i` does on host class `j`, at `i × host classes + j`; empty where no cost is charged.
+  public let loads: [OperationLoad?]
+  /// Guest system of each VM class.
+  public let guests: [GuestSystem]
+
+  /// Creates a model; VMs are those of the classes one after another, hosts too unless the policies number them in turn.
+  ///
+  /// - Parameter series: the series of each VM in the order of the classes.
+  public init(
+    hostClasses: [HostClass], vmClasses: [VMClass], series: [Int32], demands: [DemandSource], policies: FleetPolicies,
+    loads: [OperationLoad?] = [], guests: [GuestSystem] = []
+  ) {
+    self.hostClasses = hostClasses
+    self.vmClasses = vmClasses
+    self.demands = demands
+    self.policies = policies
+    self.loads = loads
+    self.guests = guests
+    var classes: [Int32] = []
+    var numbers: [Int32] = []
+    if policies.alternatesHosts {
+      for number in 0..<(hostClasses.map(\.count).max() ?? 0) {
+        for (index, group) in hostClasses.enumerated() where number < group.count {
+          classes.append(Int32(index))
+          numbers.append(Int32(number))
+        }
+      }
+    } else {
+      for (index, group) in hostClasses.enumerated() {
+        classes += repeatElement(Int32(index), count: group.count)
+        numbers += (0..<group.count).map(Int32.init)
+      }
+    }
+    hostClass = classes
+    hostNumber = numbers
+    classes = []
+    numbers = []
+    for (index, group) in vmClasses.enumerated() {
+      classes += repeatElement(Int32(index), count: group.count)
+      numbers += (0..<group.count).map(Int32.init)
+    }
+    vmClass = classes
+    vmNumber = numbers
+    precondition(series.count == vmClass.count, "each VM has a series or none")
+    vmSeries = series
+  }
+
+  /// The name of a host.
+  public func hostName(_ host: Int) -> String {
+    let group = hostClasses[Int(hostClass[host])]
+    return group.count == 1 ? group.name : "\(group.name)-\(hostNumber[host] + 1)"
+  }
+
+  /// The name of a VM.
+  public func vmName(_ vm: Int) -> String {
+    let group = vmClasses[Int(vmClass[vm])]
+    return group.count == 1 ? group.name : "\(group.name)-\(vmNumber[vm] + 1)"
+  }
+}
+
+/// Demand that is there before a run, or made for it.
+public enum DemandSource: Sendable {
+  /// Series of a trace.
+  case series(TraceSet)
+  /// Series that each replication draws for itself.
+  case generated(GeneratedDemand)
+
+  /// Time between two samples.
+  public var interval: TimeSpan {
+    switch self {
+    case .series(let series): series.interval
+    case .generated(let demand): demand.interval
+    }
+  }
+}

@@ -1,0 +1,176 @@
+import Virtualization
+
+/// What a run of a fleet gives: totals, and arrays by host, VM and migration.
+public struct FleetReport: Sendable {
+  /// The fleet at one look of the consolidation, or at one sample of the demand.
+  public struct Tick: Sendable, Hashable {
+    /// Seconds.
+    public let time: Double
+    /// Hosts with running VMs.
+    public let activeHosts: Int
+    /// MHz in use.
+    public let allocated: Double
+    /// Joules so far.
+    public let energy: Double
+    /// Migrations started so far.
+    public let migrations: Int
+
+    /// Creates a tick.
+    public init(time: Double, activeHosts: Int, allocated: Double, energy: Double, migrations: Int) {
+      self.time = time
+      self.activeHosts = activeHosts
+      self.allocated = allocated
+      self.energy = energy
+      self.migrations = migrations
+    }
+  }
+
+  /// How a migration ended.
+  public enum Outcome: Int8, Sendable {
+    /// Not over when the run ended.
+    case underWay = 0
+    /// The downtime stayed within its target.
+    case completed = 1
+    /// The rounds were used up: stopped and copied with a longer downtime.
+    case capped = 2
+  }
+
+  /// All migrations, as structure of arrays.
+  public struct Migrations: Sendable {
+    /// Indices of VMs, sources and targets.
+    public private(set) var vm: [Int32] = []
+    /// Host that the VM left.
+    public private(set) var source: [Int32] = []
+    /// Host that it went to.
+    public private(set) var target: [Int32] = []
+    /// Seconds at which it began.
+    public private(set) var started: [Double] = []
+    /// Seconds at which it ended; infinite while under way.
+    public private(set) var ended: [Double] = []
+    /// Bytes sent.
+    public private(set) var bytes: [Double] = []
+    /// Rounds of copying, the last among them.
+    public private(set) var rounds: [Int32] = []
+    /// Seconds without a running VM.
+    public private(set) var downtime: [Double] = []
+    /// How it ended.
+    public private(set) var outcome: [Outcome] = []
+
+    /// How many began.
+    public var count: Int { vm.count }
+
+    /// None.
+    public init() {}
+
+    /// Records a start. Returns the migration's number.
+    public mutating func start(vm: Int, source: Int, target: Int, at time: Double, bytes: Double) -> Int {
+      self.vm.append(Int32(vm))
+      self.source.append(Int32(source))
+      self.target.append(Int32(target))
+      started.append(time)
+      ended.append(.infinity)
+      self.bytes.append(bytes)
+      rounds.append(1)
+      downtime.append(0)
+      outcome.append(.underWay)
+      return self.vm.count - 1
+    }
+
+    /// Records the end.
+    public mutating func finish(
+      _ number: Int, source: Int? = nil, at time: Double, rounds: Int = 1, downtime: Double = 0, bytes: Double? = nil,
+      outcome: Outcome = .completed
+    ) {
+      if let source { self.source[number] = Int32(source) }
+      ended[number] = time
+      self.rounds[number] = Int32(rounds)
+      self.downtime[number] = downtime
+      if let bytes { self.bytes[number] = bytes }
+      self.outcome[number] = outcome
+    }
+  }
+
+  /// Joules of all hosts.
+  public var energy = 0.0
+  /// Migrations.
+  public var migrations = Migrations()
+  /// Looks at the fleet over time.
+  public var ticks: [Tick] = []
+  /// Share of the requested work that was lost while VMs migrated (PDM of Beloglazov & Buyya).
+  public var degradation = 0.0
+  /// Share of the hosts' active time in which they gave less than was asked for (SLATAH).
+  public var shortTime = 0.0
+  /// Share of the requested work that was not done.
+  public var overallViolation = 0.0
+  /// Mean share that was missing, over the VMs' intervals in which something was.
+  public var averageViolation = 0.0
+  /// How often a host fell out of use.
+  public var shutdowns = 0
+  /// VMs that were ended because they asked for nothing.
+  public var endedVMs = 0
+  /// Events that the engine processed.
+  public var events: Int64 = 0
+  /// Changes of VMs' rates that the engine worked off.
+  public var vmUpdates: Int64 = 0
+  /// The host that each VM was placed on first.
+  public var initialHosts: [Int32] = []
+  /// By VM: CPU seconds that its guest asked for.
+  public var vmRequested: [Double]
+  /// CPU seconds of the guest's own work.
+  public var vmGuest: [Double]
+  /// CPU seconds in which virtualization held its vCPUs.
+  public var vmStall: [Double]
+  /// CPU seconds in which its vCPUs could run but got no core.
+  public var vmSteal: [Double]
+  /// CPU seconds of its backends.
+  public var vmBackend: [Double]
+  /// Times that it was moved.
+  public var vmMigrations: [Int32]
+  /// The host of each VM at the end, -1 for none.
+  public var vmHost: [Int32]
+  /// By host: joules.
+  public var hostEnergy: [Double]
+  /// CPU seconds of guests' own work.
+  public var hostGuest: [Double]
+  /// CPU seconds of virtualization by place.
+  public var hostVirtualization: [[Double]]
+  /// Seconds in which it ran VMs.
+  public var hostActive: [Double]
+  /// Seconds in which it slept.
+  public var hostAsleep: [Double]
+  /// Seconds in which it gave less than was asked for.
+  public var hostShort: [Double]
+
+  /// PDM × SLATAH, the measure of Beloglazov & Buyya.
+  public var violation: Double { degradation * shortTime }
+  /// Energy in kWh.
+  public var kilowattHours: Double { energy / (3600 * 1000) }
+
+  /// An empty report for so many hosts and VMs.
+  public init(hostCount: Int, vmCount: Int) {
+    let perVM = [Double](repeating: 0, count: vmCount)
+    let perHost = [Double](repeating: 0, count: hostCount)
+    vmRequested = perVM
+    vmGuest = perVM
+    vmStall = perVM
+    vmSteal = perVM
+    vmBackend = perVM
+    vmMigrations = [Int32](repeating: 0, count: vmCount)
+    vmHost = [Int32](repeating: -1, count: vmCount)
+    hostEnergy = perHost
+    hostGuest = perHost
+    hostVirtualization = Place.allCases.map { _ in perHost }
+    hostActive = perHost
+    hostAsleep = perHost
+    hostShort = perHost
+  }
+}
+
+/// A fleet that cannot be run.
+public struct FleetError: Error, CustomStringConvertible {
+  /// What is wrong and what was expected.
+  public let description: String
+
+  /// Creates an error.
+  public init(_ description: String) { self.description = description }
+}

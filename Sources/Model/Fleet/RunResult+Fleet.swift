@@ -1,0 +1,121 @@
+import Quantities
+import Virtualization
+
+extension RunResult {
+  /// What a result of a fleet has beyond the tables of hosts and VMs.
+  public struct Fleet: Sendable {
+    /// The fleet.
+    public let model: FleetModel
+    /// What became of it.
+    public let report: FleetReport
+
+    /// Joins both.
+    public init(model: FleetModel, report: FleetReport) {
+      self.model = model
+      self.report = report
+    }
+  }
+
+  /// Rows of hosts in whole nanoseconds: what is neither guest work nor virtualization is idle.
+  static func hostRows(of model: SimulationModel, _ fleet: Fleet) -> [HostRow] {
+    let report = fleet.report
+    return fleet.model.hostClass.indices.map { host in
+      let group = fleet.model.hostClasses[Int(fleet.model.hostClass[host])]
+      let design = model.hosts[group.representative].design
+      let capacity = Int64(group.cores) * model.window.nanoseconds
+      var left = capacity
+      func take(_ seconds: Double) -> Int64 {
+        let nanoseconds = min(left, Int64((max(0, seconds) * 1e9).rounded(.down)))
+        left -= nanoseconds
+        return nanoseconds
+      }
+      let guest = take(report.hostGuest[host])
+      let places = Place.allCases.map { take(report.hostVirtualization[Int($0.rawValue)][host]) }
+      return HostRow(
+        name: fleet.model.hostName(host), design: design.choice.label, profile: design.profile.name, cores: group.cores,
+        guest: guest, virtualization: places, idle: left)
+    }
+  }
+
+  /// Rows of VMs in whole nanoseconds: what they neither run nor wait for is halted.
+  static func vmRows(of model: SimulationModel, _ fleet: Fleet) -> [VMRow] {
+    let report = fleet.report
+    return fleet.model.vmClass.indices.map { vm in
+      let group = fleet.model.vmClasses[Int(fleet.model.vmClass[vm])]
+      var left = Int64(group.vcpus) * model.window.nanoseconds
+      func take(_ seconds: Double) -> Int64 {
+        let nanoseconds = min(left, Int64((max(0, seconds) * 1e9).rounded(.down)))
+        left -= nanoseconds
+        return nanoseconds
+      }
+      let guest = take(report.vmGuest[vm])
+      let stall = take(report.vmStall[vm])
+      let steal = take(report.vmSteal[vm])
+      return VMRow(
+        name: fleet.model.vmName(vm), host: Int(report.vmHost[vm]), workload: group.workload, vcpus: group.vcpus,
+        guest: guest, stall: stall, steal: steal, halted: left,
+        backend: Int64((report.vmBackend[vm] * 1e9).rounded(.down)), completed: 0, exits: 0)
+    }
+  }
+
+  /// Checks a fleet's accounts: per host and VM the times fill the cores' and vCPUs' time, no time is negative, the hosts'
+  /// energies add up, and each VM moved as often as the migrations say.
+  func checkFleetConservation(_ fleet: Fleet) throws(ConservationError) {
+    for host in hosts {
+      let all = host.guest + host.virtualization.reduce(0, +) + host.idle
+      guard all == Int64(host.cores) * window.nanoseconds, host.idle >= 0 else {
+        throw ConservationError(description: "host \(host.name): \(all) ns do not fill its cores' time")
+      }
+    }
+    for vm in vms {
+      let all = vm.guest + vm.stall + vm.steal + vm.halted
+      guard all == Int64(vm.vcpus) * window.nanoseconds, vm.halted >= 0 else {
+        throw ConservationError(description: "vm \(vm.name): \(all) ns do not fill its vCPUs' time")
+      }
+    }
+    let sum = fleet.report.hostEnergy.reduce(0, +)
+    // Sums of so many terms differ in their order by less.
+    guard abs(sum - fleet.report.energy) <= 1e-9 * abs(sum) + 1e-6 else {
+      throw ConservationError(description: "the hosts' energies add up to \(sum) J, not \(fleet.report.energy) J")
+    }
+    var moves = [Int32](repeating: 0, count: vms.count)
+    for (index, vm) in fleet.report.migrations.vm.enumerated() where fleet.report.migrations.outcome[index] != .underWay
+    {
+      moves[Int(vm)] += 1
+    }
+    guard moves == fleet.report.vmMigrations else {
+      throw ConservationError(description: "the migrations of some VMs do not add up")
+    }
+  }
+
+  /// The figures of `summary.csv` for a fleet.
+  func summary(of fleet: Fleet) -> [SummaryRow] {
+    let report = fleet.report
+    var rows: [SummaryRow] = []
+    func add(_ metric: SummaryMetric, _ value: Double, nanoseconds: Int128? = nil) {
+      rows.append(
+        SummaryRow(
+          metric: metric, nanoseconds: nanoseconds.flatMap { Int64(exactly: $0) }, value: value, unit: metric.unit,
+          workload: "all"))
+    }
+    let guest = hosts.reduce(Int128(0)) { $0 + Int128($1.guest) }
+    let virtualization = hosts.reduce(Int128(0)) { $0 + $1.virtualization.reduce(Int128(0)) { $0 + Int128($1) } }
+    let idle = hosts.reduce(Int128(0)) { $0 + Int128($1.idle) }
+    let steal = vms.reduce(Int128(0)) { $0 + Int128($1.steal) }
+    add(.guestCPU, Double(guest) * 1e-9, nanoseconds: guest)
+    add(.virtualizationCPU, Double(virtualization) * 1e-9, nanoseconds: virtualization)
+    if guest > 0 { add(.virtualizationOverhead, Double(virtualization) / Double(guest)) }
+    add(.steal, Double(steal) * 1e-9, nanoseconds: steal)
+    let capacity = Double(guest + virtualization + idle)
+    if capacity > 0 { add(.utilization, 1 - Double(idle) / capacity) }
+    if fleet.model.hostClasses.allSatisfy({ $0.power != nil }) { add(.energy, report.kilowattHours) }
+    add(.migrations, Double(report.migrations.count))
+    add(.slaViolation, report.violation)
+    add(.migrationDegradation, report.degradation)
+    add(.overloadTime, report.shortTime)
+    add(.unserved, report.overallViolation)
+    add(.hostShutdowns, Double(report.shutdowns))
+    if report.endedVMs > 0 { add(.endedVMs, Double(report.endedVMs)) }
+    return rows
+  }
+}
