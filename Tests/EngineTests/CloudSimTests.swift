@@ -5,18 +5,21 @@ import Testing
 
 @testable import Datacenter
 
-/// The PlanetLab experiment against what CloudSim 3.0.3 prints for it. The trace is no part of the project: without it the
-/// tests are skipped.
-@Suite(.enabled(if: CloudSimTests.hasReference, "needs ../shared/data with the trace and CloudSim's output"))
-struct CloudSimTests {
+/// Where the trace and CloudSim's output are.
+enum CloudSimReference {
   static let data = "\(Support.root)/../shared/data"
-  static let hasReference =
+  static let isThere =
     FileManager.default.fileExists(atPath: "\(data)/planetlab/20110303.tar.xz")
     && FileManager.default.fileExists(atPath: "\(data)/cloudsim-3.0.3/20110303_thr_ticks.csv")
+}
 
+/// The PlanetLab experiment against what CloudSim 3.0.3 prints for it. The trace is no part of the project: without it the
+/// tests are skipped.
+@Suite(.enabled(if: CloudSimReference.isThere, "needs ../shared/data with the trace and CloudSim's output"))
+struct CloudSimTests {
   static func model(_ name: String, edits: [String] = [], day: String = "20110303") throws -> SimulationModel {
     let scenario = try Support.shipped(
-      "planetlab-\(name)", edits: ["trace=\(data)/planetlab/\(day).tar.xz"] + edits)
+      "planetlab-\(name)", edits: ["trace=\(CloudSimReference.data)/planetlab/\(day).tar.xz"] + edits)
     var library = try Support.library.get()
     library.demands = try TraceLoader.load(scenario, folder: "\(Support.root)/scenarios")
     return try SimulationModel(scenario: scenario, library: library)
@@ -30,7 +33,7 @@ struct CloudSimTests {
 
   /// The rows of a reference file, each split at the commas.
   static func rows(_ file: String) throws -> [[Substring]] {
-    let text = try String(contentsOfFile: "\(data)/cloudsim-3.0.3/\(file)", encoding: .utf8)
+    let text = try String(contentsOfFile: "\(CloudSimReference.data)/cloudsim-3.0.3/\(file)", encoding: .utf8)
     return text.split(separator: "\n").dropFirst().map { $0.split(separator: ",") }
   }
 

@@ -18,7 +18,7 @@ public enum FleetEngine {
         model: fleet, duration: model.duration, seed: model.seed, replication: replication
       ).run(isCancelled: isCancelled)
     case .standard:
-      throw FleetError("the default policy set is not simulated by this version; expected set: cloudsim-compatible")
+      report = try FleetSimulation(model: model, fleet: fleet, replication: replication).run(isCancelled: isCancelled)
     }
     let workloads = model.workloads.map { workload in
       RunResult.WorkloadRow(

@@ -1,0 +1,83 @@
+import EventKernel
+import Model
+import Quantities
+import Virtualization
+
+/// What a VM of one class costs a host of one class, for each MHz of work at the bare host's speed: compiled once.
+struct FleetCost {
+  /// MHz that the vCPUs take: the slowdown of MODELS section 0.
+  var vcpu = 1.0
+  /// MHz that backends take on top.
+  var backend = 0.0
+  /// MHz of the guest's own work.
+  var guest = 1.0
+  /// MHz of virtualization by place.
+  var places: [Double] = Place.allCases.map { _ in 0 }
+  /// MHz of work that one percent of demand asks for.
+  var perPercent = 0.0
+  /// MHz that the vCPUs take at most.
+  var cap = 0.0
+  var weight = 1.0
+  var reservation = 0.0
+
+  /// The cost of a class of VMs on a class of hosts.
+  init(vm: Int, host: Int, fleet: FleetModel, model: SimulationModel) {
+    let vmClass = fleet.vmClasses[vm]
+    let hostClass = fleet.hostClasses[host]
+    let speed = vmClass.speed > 0 ? vmClass.speed : hostClass.coreSpeed
+    perPercent = Double(vmClass.vcpus) * speed / 100
+    cap = min(Double(vmClass.vcpus) * hostClass.coreSpeed, vmClass.limit)
+    weight = vmClass.weight
+    reservation = vmClass.reservation
+    let index = vm * fleet.hostClasses.count + host
+    guard fleet.loads.indices.contains(index), let load = fleet.loads[index] else { return }
+    let workload = model.workloads[vmClass.workload]
+    let design = load.design
+    var expectation = VMExpectation()
+    // Nanoseconds of work in a second that the expectation is about.
+    let work = 1e9
+    if workload.utilization != nil {
+      JobExpectation(guest: load.guestShare(of: workload), native: 1, load: load, design: design)
+        .book(rate: work, into: &expectation)
+    } else {
+      let machine = VirtualMachine(representing: vmClass, on: hostClass, guest: fleet.guests[vm], load: load)
+      expectation = .requests(machine, in: model, wire: 0)
+      // Requests ask for the same all the time; a unit of work is all that they ask for.
+      perPercent = hostClass.coreSpeed / 100
+    }
+    vcpu = expectation.vcpuDemand / work
+    backend = expectation.backendDemand / work
+    guest = expectation.guest / work
+    for flow in expectation.flows { places[Int(flow.charge.place.rawValue)] += flow.rate * flow.charge.mean / work }
+  }
+}
+
+/// Demand of all series at each sample: a row for each sample, so that one moment of many VMs lies together.
+final class DemandMatrix {
+  let interval: Int64
+  let width: Int
+  let rows: Int
+  private let values: UnsafeMutablePointer<Float>
+
+  /// Lays out series; shorter ones are repeated up to the longest.
+  init(_ set: TraceSet) {
+    interval = set.interval.nanoseconds
+    width = set.count
+    rows = (0..<set.count).map { set.starts[$0 + 1] - set.starts[$0] }.max() ?? 1
+    values = .allocate(capacity: max(1, width * rows))
+    set.samples.withUnsafeBufferPointer { samples in
+      for series in 0..<width {
+        let start = set.starts[series]
+        let count = set.starts[series + 1] - start
+        for row in 0..<rows { values[row * width + series] = count > 0 ? samples[start + row % count] : 0 }
+      }
+    }
+  }
+
+  deinit { values.deallocate() }
+
+  /// The samples that hold from `time` on; after the last row the first follows.
+  func row(at time: Int64) -> UnsafePointer<Float> {
+    UnsafePointer(values + Int(time / interval) % rows * width)
+  }
+}

@@ -1,0 +1,186 @@
+import EventKernel
+import Model
+
+/// Finds hosts for VMs by a rule, without looking at every host.
+///
+/// What VMs were promised counts: memory in full, CPU by the nominal speed of the vCPUs against the host's, multiplied by
+/// the allocation ratios.
+struct Placer {
+  /// What a host has left to promise.
+  struct Room {
+    var memory: Double
+    var cpu: Double
+    /// MHz promised, and VMs placed.
+    var promised = 0.0
+  }
+
+  private let model: FleetModel
+  private let policy: PlacementPolicy
+  /// One index for each host class.
+  private let indices: [HostIndex]
+  private(set) var rooms: [Room]
+  private var random: RandomStream
+  /// Round robin goes on behind the last host taken.
+  private var next = 0.0
+  /// Hosts of VM groups that share one, and of those that keep apart.
+  private var shared: [Int: Int] = [:]
+  private var apart: [Int: Set<Int>] = [:]
+
+  init(model: FleetModel, seed: UInt64, replication: Int) {
+    self.model = model
+    policy = model.policies.placement
+    random = RandomStream(seed: seed, replication: UInt32(replication), entity: 0, purpose: FleetStreams.placement)
+    let descends = [.worstFit, .filterAndWeigh].contains(policy.rule)
+    let count = model.hostClass.count
+    indices = model.hostClasses.map { _ in HostIndex(capacity: count, equalsDescend: descends) }
+    rooms = model.hostClass.map { number in
+      let group = model.hostClasses[Int(number)]
+      return Room(
+        memory: Double(group.memory) * model.policies.placement.memoryAllocationRatio,
+        cpu: group.capacity * model.policies.placement.cpuAllocationRatio)
+    }
+    for host in 0..<count { insert(host) }
+  }
+
+  private func insert(_ host: Int) {
+    indices[Int(model.hostClass[host])].insert(
+      host, key: key(of: host), memory: rooms[host].memory, cpu: rooms[host].cpu)
+  }
+
+  /// By what the rule orders hosts.
+  private func key(of host: Int) -> Double {
+    let group = model.hostClasses[Int(model.hostClass[host])]
+    switch policy.rule {
+    case .firstFit, .roundRobin, .random: return Double(host)
+    case .bestFit, .worstFit: return rooms[host].memory
+    case .powerAware: return rooms[host].promised / group.capacity
+    case .filterAndWeigh:
+      return policy.memoryWeight * rooms[host].memory / max(1, Double(group.memory))
+        + policy.cpuWeight * rooms[host].cpu / group.capacity
+    }
+  }
+
+  /// The MHz that a VM is promised on hosts of a class.
+  func promise(_ vm: FleetModel.VMClass, on group: FleetModel.HostClass) -> Double {
+    Double(vm.vcpus) * (vm.speed > 0 ? min(vm.speed, group.coreSpeed) : group.coreSpeed)
+  }
+
+  /// Places a VM; nil when no host can take it.
+  ///
+  /// - Complexity: O(host classes × log hosts), expected.
+  mutating func place(_ vm: FleetModel.VMClass, extraMemory: (Int) -> Double) -> Int? {
+    let requirement = vm.requirement
+    var chosen: Int?
+    if let group = requirement.affinity, let host = shared[group] {
+      chosen = fits(vm, on: host, extraMemory) ? host : nil
+    } else if policy.rule == .random {
+      chosen = anyHost(for: vm, extraMemory)
+    } else {
+      chosen = bestHost(for: vm, extraMemory)
+    }
+    guard let chosen else { return nil }
+    let number = Int(model.hostClass[chosen])
+    indices[number].remove(chosen)
+    let promised = promise(vm, on: model.hostClasses[number])
+    rooms[chosen].memory -= Double(vm.memory) + extraMemory(number)
+    rooms[chosen].cpu -= promised
+    rooms[chosen].promised += promised
+    insert(chosen)
+    next = Double(chosen) + 1
+    if let group = requirement.affinity { shared[group] = chosen }
+    if let group = requirement.antiAffinity { apart[group, default: []].insert(chosen) }
+    return chosen
+  }
+
+  /// Whether hosts of a class pass the filters.
+  private func admits(_ number: Int, _ requirement: FleetModel.Requirement) -> Bool {
+    let group = model.hostClasses[number]
+    if let wanted = requirement.hostClass, wanted != number { return false }
+    if let host = requirement.host, Int(model.hostClass[host]) != number { return false }
+    if !requirement.hypervisors.isEmpty, !requirement.hypervisors.contains(group.hypervisor) { return false }
+    return requirement.capabilities.isSubset(of: group.capabilities)
+  }
+
+  private func admits(host: Int, _ requirement: FleetModel.Requirement) -> Bool {
+    if let wanted = requirement.host, wanted != host { return false }
+    if let group = requirement.antiAffinity, apart[group]?.contains(host) == true { return false }
+    return true
+  }
+
+  private func fits(_ vm: FleetModel.VMClass, on host: Int, _ extraMemory: (Int) -> Double) -> Bool {
+    let number = Int(model.hostClass[host])
+    let group = model.hostClasses[number]
+    return group.cores >= vm.vcpus && admits(number, vm.requirement) && admits(host: host, vm.requirement)
+      && rooms[host].memory >= Double(vm.memory) + extraMemory(number) && rooms[host].cpu >= promise(vm, on: group)
+  }
+
+  private func bestHost(for vm: FleetModel.VMClass, _ extraMemory: (Int) -> Double) -> Int? {
+    var best: (host: Int, rank: Double)?
+    for number in indices.indices {
+      let group = model.hostClasses[number]
+      guard group.cores >= vm.vcpus, admits(number, vm.requirement) else { continue }
+      let memory = Double(vm.memory) + extraMemory(number)
+      let cpu = promise(vm, on: group)
+      func accepted(_ host: Int) -> Bool { admits(host: host, vm.requirement) }
+      // Ranks are such that the least is the best.
+      func consider(_ host: Int?, _ rank: (Int) -> Double) {
+        guard let host else { return }
+        let own = rank(host)
+        if best == nil || own < best!.rank || (own == best!.rank && host < best!.host) { best = (host, own) }
+      }
+      let index = indices[number]
+      switch policy.rule {
+      case .firstFit, .random: consider(index.first(memory: memory, cpu: cpu, accepted: accepted)) { Double($0) }
+      case .roundRobin:
+        let host =
+          index.first(from: next, memory: memory, cpu: cpu, accepted: accepted)
+          ?? index.first(memory: memory, cpu: cpu, accepted: accepted)
+        consider(host) { Double($0) < next ? Double($0) + Double(rooms.count) : Double($0) }
+      case .bestFit:
+        consider(index.first(memory: memory, cpu: cpu, accepted: accepted)) { rooms[$0].memory - memory }
+      case .worstFit:
+        consider(index.last(memory: memory, cpu: cpu, accepted: accepted)) { -(rooms[$0].memory - memory) }
+      case .filterAndWeigh:
+        consider(index.last(memory: memory, cpu: cpu, accepted: accepted)) { -index.key(of: $0) }
+      case .powerAware:
+        let added = cpu / group.capacity
+        func increase(_ host: Int) -> Double {
+          guard let power = group.power else { return 0 }
+          let now = rooms[host].promised / group.capacity
+          return power.power(at: now + added) - power.power(at: now)
+        }
+        // The increase is linear in the utilization between the points where it, or it and the VM, cross a point of the
+        // curve: its least value lies at the first or last host of a piece.
+        let segments = Double((group.power?.watts.count ?? 2) - 1)
+        for point in 0...Int(segments) {
+          for edge in [Double(point) / segments, Double(point) / segments - added] where edge >= 0 && edge <= 1 {
+            consider(index.first(from: edge, memory: memory, cpu: cpu, accepted: accepted), increase)
+            consider(index.last(to: edge, memory: memory, cpu: cpu, accepted: accepted), increase)
+          }
+        }
+      }
+    }
+    return best?.host
+  }
+
+  /// Draws hosts until one fits; when most are full, draws among those that do.
+  private mutating func anyHost(for vm: FleetModel.VMClass, _ extraMemory: (Int) -> Double) -> Int? {
+    for _ in 0..<64 {
+      let host = random.nextInteger(below: rooms.count)
+      if fits(vm, on: host, extraMemory) { return host }
+    }
+    var fitting: [Int] = []
+    for number in indices.indices where admits(number, vm.requirement) {
+      let memory = Double(vm.memory) + extraMemory(number)
+      let cpu = promise(vm, on: model.hostClasses[number])
+      var from = -Double.infinity
+      while let host = indices[number].first(
+        from: from, memory: memory, cpu: cpu, accepted: { fits(vm, on: $0, extraMemory) })
+      {
+        fitting.append(host)
+        from = Double(host) + 1
+      }
+    }
+    return fitting.isEmpty ? nil : fitting[random.nextInteger(below: fitting.count)]
+  }
+}
