@@ -146,7 +146,7 @@ import Virtualization
     ),
     (
       "{utilization: []}",
-      "16:20: error: expected trace, a number from 0 to 1, or a mapping of generated demand, found a list"
+      "16:19: error: expected trace, a number from 0 to 1, or a mapping of generated demand, found a list"
     ),
     ("{idle: yes}", "16:12: error: unknown value 'yes'; expected true"),
     ("{idle: true, memory: {}}", "16:18: error: unknown key 'memory' in an idle workload; expected idle"),
