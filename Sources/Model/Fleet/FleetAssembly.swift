@@ -170,7 +170,7 @@ extension ModelAssembly {
           guest: PageMix(page: group.page.bytes, hugeShare: group.hugePageShare),
           host: PageMix(page: hostGroup.page.bytes, hugeShare: hostGroup.hugePageShare),
           guestLevels: group.pageTableLevels, hostLevels: hostGroup.pageTableLevels),
-        design: design)
+        vcpus: group.vcpus, design: design, logging: group.dirtyLogging)
       builder.loads.append(check(load, of: scenario.workloads[workload], group: group) ? load : nil)
       first += hostGroup.count
     }
