@@ -12,6 +12,7 @@ struct EngineAgreementTests {
     ("compare-hypervisors", "kvm-virtio"), ("compare-hypervisors", "kvm-shadow"),
     ("one-vm", "bare-metal"), ("one-vm", "kvm-virtio"), ("one-vm", "kvm-shadow"),
     ("fork-heavy", "bare-metal"), ("fork-heavy", "kvm-virtio"), ("fork-heavy", "kvm-shadow"),
+    ("fork-heavy", "xen-pv"), ("fork-heavy", "kvm-pvm"),
   ]
 
   static let metrics: [SummaryMetric] = [
