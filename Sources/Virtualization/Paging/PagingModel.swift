@@ -19,6 +19,15 @@ public enum MemoryOperation: Sendable, Hashable {
   case processSwitch(processes: Int)
   /// A system call.
   case systemCall
+
+  /// Pages of 4 KiB that the operation works on.
+  var pages: Int {
+    switch self {
+    case .fork(let pages), .map(let pages, _, _), .protect(let pages), .copyOnWrite(let pages): pages
+    case .mapHuge(let regions): regions * TableGeometry.fanout
+    default: 1
+    }
+  }
 }
 
 /// What the memory operations of a guest make of its page tables, counted by carrying them out.
@@ -33,6 +42,9 @@ public struct PagingModel: Sendable {
   /// Repetitions that bring caches, free lists and unsynchronized tables into their steady state, and those that count.
   private static let settling = 12
   private static let counted = 12
+  /// The same for operations on more pages than `largeOperation`.
+  private static let largeRounds = (3, 3)
+  private static let largeOperation = 4096
 
   /// Creates a model.
   public init(paging: GuestPaging, mode: PagingMode) {
@@ -53,10 +65,12 @@ public struct PagingModel: Sendable {
     var state = Runner(
       image: image, files: files, other: other, otherFiles: otherFiles, parent: parent, siblings: siblings)
     state.prepare(operation, &kernel)
-    for _ in 0..<Self.settling { state.perform(operation, &kernel) }
+    // Large operations settle within few repetitions: their own tables are most of what there is.
+    let rounds = operation.pages > Self.largeOperation ? Self.largeRounds : (Self.settling, Self.counted)
+    for _ in 0..<rounds.0 { state.perform(operation, &kernel) }
     let before = kernel.counts
-    for _ in 0..<Self.counted { state.perform(operation, &kernel) }
-    return (kernel.counts - before) * (1 / Double(Self.counted * state.operationsPerRound))
+    for _ in 0..<rounds.1 { state.perform(operation, &kernel) }
+    return (kernel.counts - before) * (1 / Double(rounds.1 * state.operationsPerRound))
   }
 }
 
