@@ -8,7 +8,10 @@ import Tables
 struct ImportCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "import", abstract: "Turn what other tools recorded into documents.",
-    subcommands: [ImportPerfKVMStat.self, ImportKVMStatistics.self, ImportExitCounts.self])
+    subcommands: [
+      ImportPerfKVMStat.self, ImportKVMStatistics.self, ImportExitCounts.self, ImportPlanetLab.self, ImportGWA.self,
+      ImportOpenDC.self, ImportAzure.self, ImportSWF.self,
+    ])
 }
 
 /// Where an imported workload goes.

@@ -62,7 +62,8 @@ public struct TraceCache: Sendable {
     let machine = reference.machine.map { "\($0.number)/\($0.cores)/\($0.memory.bytes)" } ?? "-"
     let interval = reference.interval.map { "\($0.nanoseconds)" } ?? "-"
     let samples = reference.samples.map { "\($0)" } ?? "-"
-    return "\(format.rawValue) \(interval) \(samples) \(machine) \(bounds.samples) \(bounds.entities) "
+    return
+      "\(format.rawValue) \(interval) \(samples) \(reference.memoryUnit?.rawValue ?? "-") \(machine) \(bounds.samples) \(bounds.entities) "
       + "\(bounds.lineBytes) \(bounds.expandedBytes) \(bounds.expansion) \(path) \(real)"
   }
 

@@ -38,7 +38,7 @@ extension TraceReading {
   }
 
   /// Reads the tables `tasks` and `fragments` of a folder or archive. A task is a VM with its time of submission and
-  /// duration in ms, cores, capacity in MHz and memory in MB; its fragments follow each other from the submission on,
+  /// duration in ms, cores, capacity in MHz and memory, in MB unless stated otherwise; its fragments follow each other from the submission on,
   /// each with a duration in ms and a usage in MHz. After its fragments a VM asks for nothing.
   func openDC() throws(DiagnosticError) -> RecordedDemand {
     var builder = RecordedDemandBuilder(unit: .milliseconds(1))
@@ -73,6 +73,8 @@ extension TraceReading {
     _ archive: ArchiveReader, into builder: inout RecordedDemandBuilder, names: inout NameTable
   ) throws(DiagnosticError) {
     var columns: TaskColumns?
+    let unit = reference.memoryUnit ?? .megabytes
+    var giants = 0
     var submissions: [Int64] = []
     var durations: [Int64] = []
     var hasHeader = false
@@ -106,19 +108,25 @@ extension TraceReading {
         return fault(archive, line, columns.capacity, "a capacity in MHz above 0")
       }
       guard let memory = line.fields[columns.memory].number, (0...1e12).contains(memory) else {
-        return fault(archive, line, columns.memory, "a memory in MB of 0 or more")
+        return fault(archive, line, columns.memory, "a memory in \(unit.rawValue) of 0 or more")
       }
+      if memory * unit.bytes > 4e12 { giants += 1 }
       guard names.insert(id.bytes) else { return fault(archive, line, columns.id, "an id of its own") }
       guard builder.count < bounds.entities else {
         return faults.add(archive.label, line.number, 1, "a trace has at most \(bounds.entities) VMs")
       }
-      _ = builder.add(name: id.bytes, vcpus: cores, capacity: capacity, memory: Int64(memory * 1e6))
+      _ = builder.add(name: id.bytes, vcpus: cores, capacity: capacity, memory: Int64(memory * unit.bytes))
       submissions.append(submission)
       durations.append(duration)
       return true
     }
     if !hasHeader { faults.add(archive.label, 1, 1, "expected a header and at least one task, found none") }
     remarkEnd(archive, end)
+    if giants > 0, unit == .megabytes {
+      faults.warn(
+        archive.label, 1,
+        "\(giants) tasks have more than 4 TB of memory, taken as MB; state memory_unit: KB if it is that")
+    }
     let origin = submissions.min() ?? 0
     builder.origin = origin
     for entity in submissions.indices {

@@ -17,6 +17,17 @@ public struct TraceReference: Sendable, Hashable {
     case swf
   }
 
+  /// What memory is counted in, where the format leaves it open.
+  public enum MemoryUnit: String, CaseIterable, Sendable, Hashable {
+    /// 1,024 bytes, as the Grid Workloads Archive counts.
+    case kilobytes = "KB"
+    /// 1,000,000 bytes.
+    case megabytes = "MB"
+
+    /// Bytes of one.
+    public var bytes: Double { self == .kilobytes ? 1024 : 1e6 }
+  }
+
   /// The machine that the shares of an Azure packing trace refer to.
   public struct Machine: Sendable, Hashable {
     /// Its number in the table of VM types.
@@ -46,6 +57,8 @@ public struct TraceReference: Sendable, Hashable {
   public var interval: TimeSpan?
   /// Samples of each VM where the format leaves it open; nil for the usual.
   public var samples: Int?
+  /// What memory is counted in; nil for the usual.
+  public var memoryUnit: MemoryUnit?
   /// What shares of a machine refer to.
   public var machine: Machine?
   /// Where the path stands, or else the reference.
@@ -54,7 +67,7 @@ public struct TraceReference: Sendable, Hashable {
   /// Creates a reference.
   public init(
     name: String, format: Format? = nil, path: String?, isFromCommandLine: Bool = false, interval: TimeSpan? = nil,
-    samples: Int? = nil, machine: Machine? = nil, location: SourceLocation
+    samples: Int? = nil, memoryUnit: MemoryUnit? = nil, machine: Machine? = nil, location: SourceLocation
   ) {
     self.name = name
     self.format = format
@@ -62,6 +75,7 @@ public struct TraceReference: Sendable, Hashable {
     self.isFromCommandLine = isFromCommandLine
     self.interval = interval
     self.samples = samples
+    self.memoryUnit = memoryUnit
     self.machine = machine
     self.location = location
   }
