@@ -4,7 +4,7 @@ import Virtualization
 
 /// Traces in the form in which they lie in memory, kept in files that are mapped instead of read.
 ///
-/// A file holds a header, a text that says what it was made from, and the block of a `RecordedDemand`. It counts only
+/// A file holds a header, a text that says what it was made from, and the block of a `TraceSet`. It counts only
 /// when version, checksums and structure are right and the source is unchanged; otherwise the trace is read again and
 /// the file replaced. Results are the same bytes with and without it.
 public struct TraceCache: Sendable {
@@ -55,15 +55,15 @@ public struct TraceCache: Sendable {
   }
 
   /// What a file is made for: where the source lies and how it is read.
-  static func key(_ reference: TraceReference, path: String, format: TraceReference.Format, bounds: TraceLimits)
+  static func key(_ declaration: TraceDeclaration, path: String, format: TraceDeclaration.Format, bounds: TraceLimits)
     -> String?
   {
     guard let real = FileAccess.realPath(path), !real.utf8.contains(where: { $0 < 32 }) else { return nil }
-    let machine = reference.machine.map { "\($0.number)/\($0.cores)/\($0.memory.bytes)" } ?? "-"
-    let interval = reference.interval.map { "\($0.nanoseconds)" } ?? "-"
-    let samples = reference.samples.map { "\($0)" } ?? "-"
+    let machine = declaration.machine.map { "\($0.number)/\($0.cores)/\($0.memory.bytes)" } ?? "-"
+    let interval = declaration.interval.map { "\($0.nanoseconds)" } ?? "-"
+    let samples = declaration.samples.map { "\($0)" } ?? "-"
     return
-      "\(format.rawValue) \(interval) \(samples) \(reference.memoryUnit?.rawValue ?? "-") \(machine) \(bounds.samples) \(bounds.entities) "
+      "\(format.rawValue) \(interval) \(samples) \(declaration.memoryUnit?.rawValue ?? "-") \(machine) \(bounds.samples) \(bounds.entities) "
       + "\(bounds.lineBytes) \(bounds.expandedBytes) \(bounds.expansion) \(path) \(real)"
   }
 
@@ -92,7 +92,7 @@ public struct TraceCache: Sendable {
   }
 
   /// Looks a trace up.
-  func find(_ key: String, format: TraceReference.Format, source: TraceSource) -> Finding {
+  func find(_ key: String, format: TraceDeclaration.Format, source: TraceSource) -> Finding {
     let file = path(of: key)
     let descriptor = open(file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
     guard descriptor >= 0 else { return errno == ENOENT ? .absent : .unusable("it cannot be read") }
@@ -126,7 +126,7 @@ public struct TraceCache: Sendable {
     // A file may change twice within the grain of its times; when it was old already, it cannot have.
     let isCertain = facts.state == source.state && source.latestChange + 2 < header.created
     guard isCertain || facts.content == source.contentChecksum() else { return unusable("the trace has changed") }
-    guard let set = RecordedDemand(block: block, release: { _ in release() }) else { return .unusable("it is damaged") }
+    guard let set = TraceSet(block: block, release: { _ in release() }) else { return .unusable("it is damaged") }
     return .found(LoadedTrace(set: set, format: format, warnings: facts.warnings))
   }
 

@@ -1,47 +1,84 @@
 import Model
 import Quantities
-import Virtualization
 
-extension DocumentReader {
-  /// The traces that a scenario declares: entries of `traces`, and `trace`, the file of those that state none.
-  mutating func traces(_ fields: Fields) -> [TraceReference] {
-    let path = Expectation<String>.scalar("a path of a file or folder") { $0 }.located
-    let shared = optional("trace", in: fields, path)
-    guard let node = fields["traces"], let entries = entries(of: node) else {
-      if let shared, fields["traces"] == nil {
-        error(at: shared.location, "'trace' names the file of the entries of 'traces', of which there are none")
-      }
-      return []
-    }
-    return entries.compactMap { entry in
-      guard
-        let parts = self.fields(
-          of: entry.value, in: "a trace", known: ["file", "format", "interval", "samples", "machine"])
-      else { return nil }
-      let file = optional("file", in: parts, path) ?? shared
-      let format = optional("format", in: parts, Expectation<TraceReference.Format>.choice("format of traces"))
-      return TraceReference(
-        name: entry.key, format: format, path: file?.value,
-        isFromCommandLine: file?.location.file.hasPrefix(DocumentEdit.locationPrefix) ?? false,
-        interval: optional("interval", in: parts, .positiveTime),
-        samples: optional("samples", in: parts, .integer(in: 1...1_000_000_000)),
-        machine: optional("machine", in: parts, .traceMachine), location: file?.location ?? entry.keyLocation)
+extension Expectation where Value == [TraceDeclaration] {
+  /// The traces of a scenario; paths that the document itself states must stay inside its folder.
+  static func traces(in document: String) -> Expectation {
+    Expectation("a mapping of names and traces") { reader, node in
+      guard let entries = reader.entries(of: node) else { return nil }
+      return entries.compactMap { reader.trace($0, in: document) }
     }
   }
 }
 
-extension Expectation where Value == TraceReference.Machine {
-  /// The machine that an Azure packing trace's shares refer to.
-  static var traceMachine: Expectation {
-    Expectation("a mapping with number, cores and memory") { reader, node in
-      guard let fields = reader.fields(of: node, in: "a machine", known: ["number", "cores", "memory"]) else {
-        return nil
-      }
-      let number = reader.required("number", in: fields, Expectation<Int>.integer(in: 0...1_000_000))
-      let cores = reader.required("cores", in: fields, Expectation<Int>.integer(in: 1...4096))
-      let memory = reader.required("memory", in: fields, .positiveSize)
-      guard let number, let cores, let memory else { return nil }
-      return TraceReference.Machine(number: number, cores: cores, memory: memory)
+extension DocumentReader {
+  fileprivate mutating func trace(_ entry: DocumentNode.Entry, in document: String) -> TraceDeclaration? {
+    let nameNode = DocumentNode(content: .text(entry.key), location: entry.keyLocation)
+    guard let name = read(nameNode, .name) else { return nil }
+    if case .nothing = entry.value.content {
+      return TraceDeclaration(name: name, path: nil, location: entry.keyLocation)
     }
+    guard
+      let fields = fields(
+        of: entry.value, in: "a trace", known: ["file", "format", "interval", "samples", "memory_unit", "machine"])
+    else { return nil }
+    var declaration = TraceDeclaration(name: name, path: nil, location: entry.keyLocation)
+    if let file = optional("file", in: fields, Expectation<String>.prose.located) {
+      declaration.path = file.value
+      declaration.isFromCommandLine = file.location.file != document
+      declaration.location = file.location
+      if file.value.isEmpty || file.value.utf8.contains(0) {
+        error(at: file.location, "expected the path of a file or folder, found \(Wording.quoted(file.value))")
+      }
+      if !declaration.isFromCommandLine, !Self.staysInside(file.value) {
+        error(
+          at: file.location,
+          "expected a path inside the scenario's folder, found \(Wording.quoted(file.value)); other places are named "
+            + "on the command line: --set traces.\(name).file=PATH")
+      }
+    }
+    declaration.format = optional("format", in: fields, Expectation<TraceDeclaration.Format>.choice("format"))
+    declaration.interval = optional("interval", in: fields, .positiveTime)
+    declaration.samples = optional("samples", in: fields, .integer(in: 1...10_000_000))
+    declaration.memoryUnit = optional("memory_unit", in: fields, Expectation<TraceDeclaration.MemoryUnit>.choice("unit"))
+    for (key, owner) in [("samples", TraceDeclaration.Format.planetlab), ("memory_unit", .opendc)] {
+      if let node = fields[key], let format = declaration.format, format != owner {
+        error(at: node.location, "'\(key)' belongs to the format \(owner.rawValue), found it with \(format.rawValue)")
+      }
+    }
+    if let node = fields["machine"] {
+      declaration.machine = machine(node)
+      if let format = declaration.format, format != .azure {
+        error(at: node.location, "'machine' belongs to the format azure; \(format.rawValue) has no shares of one")
+      }
+    } else if declaration.format == .azure {
+      error(
+        at: fields.location,
+        "missing key 'machine' in a trace of the format azure; expected a mapping with number, cores and memory")
+    }
+    if declaration.interval ?? .zero > .seconds(86_400 * 366) {
+      error(at: fields["interval"]?.location ?? fields.location, "expected an interval of at most a year")
+    }
+    return declaration
+  }
+
+  private mutating func machine(_ node: DocumentNode) -> TraceDeclaration.Machine? {
+    guard let fields = fields(of: node, in: "a machine", known: ["number", "cores", "memory"]) else { return nil }
+    let number = required("number", in: fields, Expectation<Int>.integer(in: 0...1_000_000))
+    let cores = required("cores", in: fields, Expectation<Int>.integer(in: 1...100_000))
+    let memory = required("memory", in: fields, .positiveSize)
+    guard let number, let cores, let memory else { return nil }
+    return TraceDeclaration.Machine(number: number, cores: cores, memory: memory)
+  }
+
+  /// Whether a path is relative and does not lead above where it starts, by its text.
+  private static func staysInside(_ path: String) -> Bool {
+    guard !path.hasPrefix("/") else { return false }
+    var depth = 0
+    for part in path.split(separator: "/") {
+      if part == ".." { depth -= 1 } else if part != "." { depth += 1 }
+      if depth < 0 { return false }
+    }
+    return depth > 0
   }
 }

@@ -10,11 +10,11 @@ extension TraceReading {
   /// Reads the tables `vmType` and `vm` of a folder or archive: the Azure trace for packing (Hadary et al., Protean,
   /// OSDI 2020) as CSV. Types have shares of a machine, requests have times in days; a VM without an end never ends,
   /// one that begins before the trace begins with it. There are no samples: what a VM asks for is its workload's.
-  func azure() throws(DiagnosticError) -> RecordedDemand {
-    guard let machine = reference.machine else {
+  func azure() throws(DiagnosticError) -> TraceSet {
+    guard let machine = declaration.machine else {
       throw .invalid([
         Diagnostic(
-          location: reference.location,
+          location: declaration.location,
           message: "a packing trace has shares of a machine; expected machine: {number, cores, memory}")
       ])
     }
@@ -22,7 +22,7 @@ extension TraceReading {
     try inTable("vmType") { archive throws(DiagnosticError) in
       sizes = try readTypes(archive, machine: machine)
     }
-    var builder = RecordedDemandBuilder(unit: .seconds(1))
+    var builder = TraceSetBuilder(unit: .seconds(1))
     try inTable("vm") { archive throws(DiagnosticError) in
       try readRequests(archive, sizes: sizes, machine: machine, into: &builder)
     }
@@ -30,7 +30,7 @@ extension TraceReading {
   }
 
   private func readTypes(
-    _ archive: ArchiveReader, machine: TraceReference.Machine
+    _ archive: ArchiveReader, machine: TraceDeclaration.Machine
   ) throws(DiagnosticError) -> [String: Size] {
     var columns: (type: Int, machine: Int, core: Int, memory: Int)?
     var hasHeader = false
@@ -77,8 +77,8 @@ extension TraceReading {
   }
 
   private func readRequests(
-    _ archive: ArchiveReader, sizes: [String: Size], machine: TraceReference.Machine,
-    into builder: inout RecordedDemandBuilder
+    _ archive: ArchiveReader, sizes: [String: Size], machine: TraceDeclaration.Machine,
+    into builder: inout TraceSetBuilder
   ) throws(DiagnosticError) {
     var columns: (id: Int, type: Int, start: Int, end: Int)?
     var hasHeader = false
@@ -130,7 +130,7 @@ extension TraceReading {
       func nanoseconds(_ days: Double) -> Int64 { Int64((max(0, days) * 86_400e9).rounded()) }
       _ = builder.add(
         name: line.fields[columns.id].bytes, start: nanoseconds(start),
-        end: end.map(nanoseconds) ?? RecordedDemand.forever, vcpus: size.cores, memory: size.memory)
+        end: end.map(nanoseconds) ?? TraceSet.forever, vcpus: size.cores, memory: size.memory)
       return true
     }
     if !hasHeader { faults.add(archive.label, 1, 1, "expected a header and requests, found none") }

@@ -41,8 +41,8 @@ extension TraceReading {
   /// cores, capacity, usage and memory. A sample holds from its stamp to the next; the last as long as the one before.
   ///
   /// The archive's headers say `[ms]` while its stamps are in seconds, so the size of the stamps decides.
-  func bitbrains() throws(DiagnosticError) -> RecordedDemand {
-    var builder = RecordedDemandBuilder(unit: .seconds(1))
+  func bitbrains() throws(DiagnosticError) -> TraceSet {
+    var builder = TraceSetBuilder(unit: .seconds(1))
     var starts: [Int64] = []
     let archive = try ArchiveReader(path: path, bounds: bounds)
     while !faults.isExhausted, try archive.next() {
@@ -64,7 +64,7 @@ extension TraceReading {
         faults.add(path, 1, 1, "expected VMs that begin within 100 years, found \(offset) s between two")
         break
       }
-      builder.set(entity, start: offset * 1_000_000_000, end: RecordedDemand.forever)
+      builder.set(entity, start: offset * 1_000_000_000, end: TraceSet.forever)
     }
     return try finish(builder, order: .byName)
   }
@@ -79,7 +79,7 @@ extension TraceReading {
 
   /// Reads the rows of one VM and gives its first stamp in seconds.
   private func readVM(
-    _ archive: ArchiveReader, entity: Int, into builder: inout RecordedDemandBuilder
+    _ archive: ArchiveReader, entity: Int, into builder: inout TraceSetBuilder
   ) throws(DiagnosticError) -> Int64 {
     var columns: Columns?
     var first: Int64?

@@ -40,8 +40,8 @@ extension TraceReading {
   /// Reads the tables `tasks` and `fragments` of a folder or archive. A task is a VM with its time of submission and
   /// duration in ms, cores, capacity in MHz and memory, in MB unless stated otherwise; its fragments follow each other from the submission on,
   /// each with a duration in ms and a usage in MHz. After its fragments a VM asks for nothing.
-  func openDC() throws(DiagnosticError) -> RecordedDemand {
-    var builder = RecordedDemandBuilder(unit: .milliseconds(1))
+  func openDC() throws(DiagnosticError) -> TraceSet {
+    var builder = TraceSetBuilder(unit: .milliseconds(1))
     var names = NameTable()
     try inTable("tasks") { archive throws(DiagnosticError) in
       try readTasks(archive, into: &builder, names: &names)
@@ -70,10 +70,10 @@ extension TraceReading {
   }
 
   private func readTasks(
-    _ archive: ArchiveReader, into builder: inout RecordedDemandBuilder, names: inout NameTable
+    _ archive: ArchiveReader, into builder: inout TraceSetBuilder, names: inout NameTable
   ) throws(DiagnosticError) {
     var columns: TaskColumns?
-    let unit = reference.memoryUnit ?? .megabytes
+    let unit = declaration.memoryUnit ?? .megabytes
     var giants = 0
     var submissions: [Int64] = []
     var durations: [Int64] = []
@@ -141,7 +141,7 @@ extension TraceReading {
   }
 
   private func readFragments(
-    _ archive: ArchiveReader, into builder: inout RecordedDemandBuilder, names: NameTable
+    _ archive: ArchiveReader, into builder: inout TraceSetBuilder, names: NameTable
   ) throws(DiagnosticError) {
     var columns: FragmentColumns?
     var hasHeader = false

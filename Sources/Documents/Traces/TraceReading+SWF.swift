@@ -18,8 +18,8 @@ extension TraceReading {
   /// Reads jobs as VMs: one begins when it was submitted, has a vCPU for each processor and asks for the CPU time per
   /// processor that the job used, evenly over its run time; all of it where the log does not tell. The wait in the
   /// queue of the logged machine is not part of the demand. Jobs without a run time or processors are left out.
-  func swf() throws(DiagnosticError) -> RecordedDemand {
-    var builder = RecordedDemandBuilder(unit: .seconds(1))
+  func swf() throws(DiagnosticError) -> TraceSet {
+    var builder = TraceSetBuilder(unit: .seconds(1))
     let archive = try ArchiveReader(path: path, bounds: bounds)
     guard try archive.next() else {
       faults.add(path, 1, 1, "expected a log of jobs, found nothing")

@@ -4,14 +4,14 @@ import Quantities
 
 /// What all readers of traces work with.
 struct TraceReading {
-  let reference: TraceReference
+  let declaration: TraceDeclaration
   let path: String
   let bounds: TraceLimits
   let faults: TraceFaults
   let lines: TextLines
 
-  init(reference: TraceReference, path: String, bounds: TraceLimits) {
-    self.reference = reference
+  init(declaration: TraceDeclaration, path: String, bounds: TraceLimits) {
+    self.declaration = declaration
     self.path = path
     self.bounds = bounds
     faults = TraceFaults(bounds: bounds)
@@ -22,8 +22,8 @@ struct TraceReading {
   ///
   /// - Throws: what is wrong with the trace.
   func finish(
-    _ builder: consuming RecordedDemandBuilder, order: RecordedDemandBuilder.Order
-  ) throws(DiagnosticError) -> RecordedDemand {
+    _ builder: consuming TraceSetBuilder, order: TraceSetBuilder.Order
+  ) throws(DiagnosticError) -> TraceSet {
     if builder.count == 0, faults.isEmpty { faults.add(path, 1, 1, "expected a trace of at least one VM, found none") }
     try faults.check()
     guard let set = builder.finish(order: order) else {

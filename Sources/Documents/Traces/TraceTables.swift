@@ -22,7 +22,7 @@ public struct TraceTables: Sendable {
   /// - Throws: names that a table cannot hold, and lengths that are no whole milliseconds.
   /// - Complexity: O(VMs + samples); about 25 bytes a sample.
   public init(
-    _ set: RecordedDemand, speed: Frequency, memory: ByteCount, location: SourceLocation
+    _ set: TraceSet, speed: Frequency, memory: ByteCount, location: SourceLocation
   ) throws(DiagnosticError) {
     func refuse(_ message: String) -> DiagnosticError { .invalid([Diagnostic(location: location, message: message)]) }
     guard set.tick.nanoseconds % 1_000_000 == 0 else {
@@ -44,7 +44,7 @@ public struct TraceTables: Sendable {
       let capacity = entity.capacity > 0 ? entity.capacity : vcpus * Double(speed.hertz) / 1e6
       let bytes = entity.memory > 0 ? entity.memory : memory.bytes
       let sampled = set.sampledTime(of: number).nanoseconds
-      let end = entity.end == RecordedDemand.forever ? max(last, entity.start + sampled) : entity.end
+      let end = entity.end == TraceSet.forever ? max(last, entity.start + sampled) : entity.end
       let duration = max(1, (max(end - entity.start, sampled) + 500_000) / 1_000_000)
       tasks += quoted
       tasks += ",\(set.origin + (entity.start + 500_000) / 1_000_000),\(duration),".utf8
@@ -64,10 +64,10 @@ public struct TraceTables: Sendable {
   }
 
   /// The last time that a trace knows, in nanoseconds after its origin.
-  static func lastTime(of set: RecordedDemand) -> Int64 {
+  static func lastTime(of set: TraceSet) -> Int64 {
     (0..<set.count).reduce(0) { last, number in
       let entity = set.entities[number]
-      let end = entity.end == RecordedDemand.forever ? entity.start : entity.end
+      let end = entity.end == TraceSet.forever ? entity.start : entity.end
       return max(last, end, entity.start + set.sampledTime(of: number).nanoseconds)
     }
   }
@@ -98,7 +98,7 @@ public struct TraceSummary: Sendable, Hashable {
   public let usualMemory: Int64
 
   /// - Complexity: O(VMs log VMs + samples).
-  public init(_ set: RecordedDemand) {
+  public init(_ set: TraceSet) {
     struct Size: Hashable {
       let vcpus: Double
       let memory: Int64
@@ -121,7 +121,7 @@ public struct TraceSummary: Sendable, Hashable {
       sizes[Size(vcpus: entity.vcpus, memory: entity.memory), default: 0] += 1
       let vcpus = entity.vcpus > 0 ? entity.vcpus : 1
       changes.append((entity.start, 1, vcpus))
-      let end = entity.end == RecordedDemand.forever ? last + 1 : entity.end
+      let end = entity.end == TraceSet.forever ? last + 1 : entity.end
       changes.append((end, -1, -vcpus))
     }
     meanDemand = time > 0 ? sum / time : 0

@@ -35,7 +35,7 @@ import Testing
   }
 
   /// MHz times seconds of all VMs.
-  private func work(_ set: RecordedDemand) -> Double {
+  private func work(_ set: TraceSet) -> Double {
     (0..<set.count).reduce(0.0) { sum, entity in
       sum
         + set.sampleRange(of: entity).reduce(0.0) {

@@ -103,13 +103,13 @@ import Testing
       "d/vm.csv",
       "vmId,tenantId,vmTypeId,priority,starttime,endtime\n0,1,12,0,-1.5,0.5\n1,1,13,1,0.25,\n2,1,14,1,1,2\n3,1,12,0,-3,-1\n"
     )
-    let machine = TraceReference.Machine(number: 3, cores: 64, memory: ByteCount(bytes: 1 << 36))
+    let machine = TraceDeclaration.Machine(number: 3, cores: 64, memory: ByteCount(bytes: 1 << 36))
     let trace = try folder.load("d", machine: machine)
     let set = trace.set
     #expect(trace.format == .azure && set.allNames == ["0", "1"] && set.sampleCount == 0)
     #expect(set.entities[0].vcpus == 8 && set.entities[0].memory == 1 << 35 && set.entities[1].vcpus == 64)
     #expect(set.entities[0].start == 0 && set.entities[0].end == 43_200_000_000_000)
-    #expect(set.entities[1].start == 21_600_000_000_000 && set.entities[1].end == RecordedDemand.forever)
+    #expect(set.entities[1].start == 21_600_000_000_000 && set.entities[1].end == TraceSet.forever)
     #expect(trace.warnings.map(\.message) == ["1 requests are of types that machine 3 does not have; left out"])
     #expect(
       folder.traceFaults("d") == [

@@ -1,8 +1,8 @@
 import Quantities
 import Virtualization
 
-/// A trace that a scenario names.
-public struct TraceReference: Sendable, Hashable {
+/// A trace that a scenario declares.
+public struct TraceDeclaration: Sendable, Hashable {
   /// How a trace is written.
   public enum Format: String, CaseIterable, Sendable, Hashable {
     /// One file per VM with a whole percentage per line (CoMon on PlanetLab).
@@ -61,10 +61,10 @@ public struct TraceReference: Sendable, Hashable {
   public var memoryUnit: MemoryUnit?
   /// What shares of a machine refer to.
   public var machine: Machine?
-  /// Where the path stands, or else the reference.
+  /// Where the path stands, or else the declaration.
   public var location: SourceLocation
 
-  /// Creates a reference.
+  /// Creates a declaration.
   public init(
     name: String, format: Format? = nil, path: String?, isFromCommandLine: Bool = false, interval: TimeSpan? = nil,
     samples: Int? = nil, memoryUnit: MemoryUnit? = nil, machine: Machine? = nil, location: SourceLocation

@@ -5,7 +5,7 @@ import Quantities
 /// All of it lies in one block of memory, on the heap or mapped from a file. Accessors take constant time and allocate
 /// nothing, but for names; the pointers they give are valid as long as the set is alive, so a loop keeps the set in a
 /// variable outside and touches only pointers inside.
-public final class RecordedDemand: @unchecked Sendable {
+public final class TraceSet: @unchecked Sendable {
   // All stored properties are immutable, and so is the memory they point to.
 
   /// A VM of a trace.
@@ -16,7 +16,7 @@ public final class RecordedDemand: @unchecked Sendable {
     var nameOffset: Int64
     /// When it begins, in nanoseconds after the trace's origin.
     public internal(set) var start: Int64
-    /// When it ends, in nanoseconds after the trace's origin; `RecordedDemand.forever` when the trace does not tell.
+    /// When it ends, in nanoseconds after the trace's origin; `TraceSet.forever` when the trace does not tell.
     public internal(set) var end: Int64
     /// vCPUs, which may be fractions of one; 0 when the trace does not tell.
     public internal(set) var vcpus: Double
@@ -115,7 +115,7 @@ public final class RecordedDemand: @unchecked Sendable {
   }
 }
 
-extension RecordedDemand {
+extension TraceSet {
   /// Where the parts of a block lie: header, VMs, samples, lengths, names, each aligned to 8 bytes.
   struct Layout {
     let header: Header

@@ -2,7 +2,7 @@ import Glibc
 import Quantities
 
 /// Collects a set of traces while it is read: VMs in any order, and their samples in runs.
-public struct RecordedDemandBuilder: ~Copyable {
+public struct TraceSetBuilder: ~Copyable {
   /// In what order the VMs come.
   public enum Order: Sendable {
     /// As they were added.
@@ -20,7 +20,7 @@ public struct RecordedDemandBuilder: ~Copyable {
 
   private var samples = GrowingBuffer<Float>()
   private var lengths = GrowingBuffer<UInt32>()
-  private var entities: [RecordedDemand.Entity] = []
+  private var entities: [TraceSet.Entity] = []
   private var names: [UInt8] = []
   private var runs: [Run] = []
   private let unit: TimeSpan
@@ -40,11 +40,11 @@ public struct RecordedDemandBuilder: ~Copyable {
 
   /// Adds a VM without samples and gives its number.
   public mutating func add(
-    name: UnsafeBufferPointer<UInt8>, start: Int64 = 0, end: Int64 = RecordedDemand.forever, vcpus: Double = 0,
+    name: UnsafeBufferPointer<UInt8>, start: Int64 = 0, end: Int64 = TraceSet.forever, vcpus: Double = 0,
     capacity: Double = 0, memory: Int64 = 0
   ) -> Int {
     entities.append(
-      RecordedDemand.Entity(
+      TraceSet.Entity(
         firstSample: 0, nameOffset: Int64(names.count), start: start, end: end, vcpus: vcpus, capacity: capacity,
         memory: memory))
     names.append(contentsOf: name)
@@ -52,7 +52,7 @@ public struct RecordedDemandBuilder: ~Copyable {
   }
 
   /// A VM that was added.
-  public subscript(_ entity: Int) -> RecordedDemand.Entity { entities[entity] }
+  public subscript(_ entity: Int) -> TraceSet.Entity { entities[entity] }
 
   /// Changes when a VM begins and ends.
   public mutating func set(_ entity: Int, start: Int64, end: Int64) {
@@ -82,27 +82,27 @@ public struct RecordedDemandBuilder: ~Copyable {
   /// The set; nil when the memory for it cannot be had.
   ///
   /// - Complexity: O(samples + VMs), with sorting O(VMs log VMs) more.
-  public consuming func finish(order: Order) -> RecordedDemand? {
+  public consuming func finish(order: Order) -> TraceSet? {
     for index in runs.indices {
       runs[index].count = (index + 1 < runs.count ? runs[index + 1].first : samples.count) - runs[index].first
     }
     let divisor = commonDivisor()
     let isUniform = (0..<lengths.count).allSatisfy { lengths[$0] == divisor }
     let tick = TimeSpan(nanoseconds: unit.nanoseconds * Int64(divisor))
-    let header = RecordedDemand.Header(
+    let header = TraceSet.Header(
       entityCount: Int64(entities.count), sampleCount: Int64(samples.count), nameBytes: Int64(names.count),
       tick: tick.nanoseconds, origin: origin, hasLengths: isUniform ? 0 : 1)
-    guard let layout = RecordedDemand.Layout(header: header), let base = calloc(1, layout.size) else { return nil }
-    base.storeBytes(of: header, as: RecordedDemand.Header.self)
+    guard let layout = TraceSet.Layout(header: header), let base = calloc(1, layout.size) else { return nil }
+    base.storeBytes(of: header, as: TraceSet.Header.self)
     let order = permutation(order)
     writeEntities(
-      (base + layout.entities).assumingMemoryBound(to: RecordedDemand.Entity.self),
+      (base + layout.entities).assumingMemoryBound(to: TraceSet.Entity.self),
       names: (base + layout.names).assumingMemoryBound(to: UInt8.self), order: order)
     writeSamples(
       (base + layout.samples).assumingMemoryBound(to: Float.self),
       lengths: isUniform ? nil : (base + layout.lengths).assumingMemoryBound(to: UInt32.self), divisor: divisor,
-      entities: (base + layout.entities).assumingMemoryBound(to: RecordedDemand.Entity.self), order: order)
-    return RecordedDemand(block: UnsafeRawBufferPointer(start: base, count: layout.size)) {
+      entities: (base + layout.entities).assumingMemoryBound(to: TraceSet.Entity.self), order: order)
+    return TraceSet(block: UnsafeRawBufferPointer(start: base, count: layout.size)) {
       free(UnsafeMutableRawPointer(mutating: $0.baseAddress))
     }
   }
@@ -139,7 +139,7 @@ public struct RecordedDemandBuilder: ~Copyable {
   }
 
   private func writeEntities(
-    _ target: UnsafeMutablePointer<RecordedDemand.Entity>, names bytes: UnsafeMutablePointer<UInt8>, order: [Int]
+    _ target: UnsafeMutablePointer<TraceSet.Entity>, names bytes: UnsafeMutablePointer<UInt8>, order: [Int]
   ) {
     var counts = [Int64](repeating: 0, count: entities.count)
     for run in runs { counts[run.entity] += Int64(run.count) }
@@ -157,13 +157,13 @@ public struct RecordedDemandBuilder: ~Copyable {
       firstSample += counts[entity]
       offset += name.count
     }
-    target[order.count] = RecordedDemand.Entity(
+    target[order.count] = TraceSet.Entity(
       firstSample: firstSample, nameOffset: Int64(offset), start: 0, end: 0, vcpus: 0, capacity: 0, memory: 0)
   }
 
   private func writeSamples(
     _ target: UnsafeMutablePointer<Float>, lengths targetLengths: UnsafeMutablePointer<UInt32>?, divisor: UInt32,
-    entities: UnsafePointer<RecordedDemand.Entity>, order: [Int]
+    entities: UnsafePointer<TraceSet.Entity>, order: [Int]
   ) {
     var next = [Int](repeating: 0, count: order.count)
     for (position, entity) in order.enumerated() { next[entity] = Int(entities[position].firstSample) }
