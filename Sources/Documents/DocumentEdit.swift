@@ -25,9 +25,7 @@ public struct DocumentEdit: Sendable, Hashable {
   }
 
   /// The location that messages carry for the value.
-  var location: SourceLocation { SourceLocation(file: "\(Self.locationPrefix)\(key)", line: 1, column: 1) }
-  /// How the file of such a location begins.
-  static let locationPrefix = "--set "
+  var location: SourceLocation { SourceLocation(file: "--set \(key)", line: 1, column: 1) }
 
   /// Applies edits in order.
   ///
@@ -36,12 +34,8 @@ public struct DocumentEdit: Sendable, Hashable {
     var faults: [Diagnostic] = []
     for edit in edits {
       do throws(DiagnosticError) {
-        let isEmpty = edit.value.allSatisfy(\.isWhitespace)
-        let value =
-          isEmpty
-          ? DocumentNode(content: .nothing, location: edit.location)
-          : try DocumentParser.parse(Array(edit.value.utf8), file: edit.location.file)
-        let components = edit.key.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
+        let components = try edit.components(in: root)
+        let value = try edit.node(isPath: components.first == "traces" && components.last == "file")
         if components.first == "design", root["design"] == nil, root["hosts"] != nil {
           try edit.setOfAllHosts(value, at: components[...], in: &root)
         } else {
@@ -54,6 +48,29 @@ public struct DocumentEdit: Sendable, Hashable {
     }
     guard faults.isEmpty else { throw DiagnosticError.faults(faults) }
   }
+
+  /// The value as a node; a path is taken as it is written.
+  private func node(isPath: Bool) throws(DiagnosticError) -> DocumentNode {
+    if value.allSatisfy(\.isWhitespace) { return DocumentNode(content: .nothing, location: location) }
+    if isPath { return DocumentNode(content: .text(value), location: location) }
+    return try DocumentParser.parse(Array(value.utf8), file: location.file)
+  }
+
+  /// The path to the value; `trace` is short for the file of the only trace.
+  private func components(in root: DocumentNode) throws(DiagnosticError) -> [String] {
+    guard key == "trace" else { return key.split(separator: ".", omittingEmptySubsequences: false).map(String.init) }
+    guard case .mapping(let traces)? = root["traces"]?.content, !traces.isEmpty else {
+      throw refuse("the scenario has no traces, so that there is none to set")
+    }
+    guard traces.count == 1 else {
+      let keys = traces.map { "traces.\($0.key).file" }
+      throw refuse("the scenario has \(traces.count) traces; expected \(Wording.alternatives(keys))")
+    }
+    return ["traces", traces[0].key, "file"]
+  }
+
+  /// Whether the key is one of a trace.
+  private var isTrace: Bool { key == "trace" || key.hasPrefix("traces.") }
 
   private func refuse(_ message: String) -> DiagnosticError {
     .invalid([Diagnostic(location: location, message: message)])
@@ -79,6 +96,10 @@ public struct DocumentEdit: Sendable, Hashable {
     if case .text = node.content, parent == "design" {
       let name = DocumentNode.Entry(key: "name", keyLocation: node.location, value: node)
       node = DocumentNode(content: .mapping([name]), location: node.location)
+    }
+    // A trace may be named without saying anything of it.
+    if case .nothing = node.content, !path.isEmpty, isTrace {
+      node = DocumentNode(content: .mapping([]), location: node.location)
     }
     switch node.content {
     case .mapping(var entries):

@@ -7,7 +7,7 @@ public enum ScenarioReader {
   /// Top-level keys that this version reads.
   static let keys = [
     "scenario", "description", "duration", "warmup", "seed", "fidelity", "compare", "hosts", "vms", "workloads",
-    "policies", "power", "traces", "trace",
+    "policies", "power", "traces",
   ]
 
   /// Top-level keys of the language that this version does not simulate.
@@ -66,7 +66,7 @@ public enum ScenarioReader {
     let workloads = fields["workloads"] == nil ? [] : reader.required("workloads", in: fields, .workloads)
     let policies = reader.optional("policies", in: fields, .policies)
     let powerCurves = reader.optional("power", in: fields, .powerCurves)
-    let traces = reader.traces(fields)
+    let traces = reader.optional("traces", in: fields, .traces(in: root.location.file))
     if let duration, let warmup, warmup.value >= duration {
       reader.error(
         at: warmup.location, "expected a warmup shorter than the duration of \(duration), found \(warmup.value)")
@@ -82,7 +82,7 @@ public enum ScenarioReader {
     return Scenario(
       name: name, description: description, duration: duration, warmup: warmup?.value ?? Defaults.warmup,
       seed: seed ?? Defaults.seed, fidelity: fidelity, comparison: comparison, hosts: hosts, vms: vms,
-      workloads: workloads, policies: policies, powerCurves: powerCurves ?? [], traces: traces,
+      workloads: workloads, policies: policies, powerCurves: powerCurves ?? [], traces: traces ?? [],
       location: root.location)
   }
 

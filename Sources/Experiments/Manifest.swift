@@ -20,6 +20,8 @@ public struct Manifest: Sendable {
   public var designs: [String]
   /// SHA-256 of each profile by name.
   public var profiles: [String: String]
+  /// SHA-256 of the content of each trace by name.
+  public var traces: [String: String]
   /// The command line that made the results, without the output directory and the number of jobs, which do not change
   /// them.
   public var commandLine: [String]
@@ -31,7 +33,8 @@ public struct Manifest: Sendable {
   /// Creates a manifest.
   public init(
     scenario: String, scenarioDigest: String, seed: UInt64, replications: Int, fidelity: Fidelity, designs: [String],
-    profiles: [String: String], commandLine: [String], tables: [(name: String, digest: String)], warnings: [String]
+    profiles: [String: String], traces: [String: String] = [:], commandLine: [String],
+    tables: [(name: String, digest: String)], warnings: [String]
   ) {
     self.scenario = scenario
     self.scenarioDigest = scenarioDigest
@@ -40,6 +43,7 @@ public struct Manifest: Sendable {
     self.fidelity = fidelity
     self.designs = designs
     self.profiles = profiles
+    self.traces = traces
     self.commandLine = commandLine
     self.tables = tables
     self.warnings = warnings
@@ -52,7 +56,7 @@ public struct Manifest: Sendable {
       let lines = values.map { "    \(Self.quoted($0.0)): \(Self.quoted($0.1))" }
       return lines.isEmpty ? "{}" : "{\n" + lines.joined(separator: ",\n") + "\n  }"
     }
-    let fields: [(String, String)] = [
+    var fields: [(String, String)] = [
       ("generator", Self.quoted("vdcsim \(Self.version)")), ("scenario", Self.quoted(scenario)),
       ("scenario_sha256", Self.quoted(scenarioDigest)), ("seed", "\(seed)"), ("replications", "\(replications)"),
       ("fidelity", Self.quoted(fidelity.rawValue)), ("designs", list(designs)),
@@ -60,6 +64,10 @@ public struct Manifest: Sendable {
       ("command_line", list(commandLine)), ("tables_sha256", object(tables.map { ($0.name, $0.digest) })),
       ("warnings", list(warnings)),
     ]
+    if !traces.isEmpty {
+      let digests = object(traces.sorted { $0.key < $1.key }.map { ($0.key, $0.value) })
+      fields.insert(("traces_sha256", digests), at: 8)
+    }
     return "{\n" + fields.map { "  \(Self.quoted($0.0)): \($0.1)" }.joined(separator: ",\n") + "\n}\n"
   }
 

@@ -18,6 +18,8 @@ struct CheckCommand: AsyncParsableCommand {
 
   @OptionGroup var library: LibraryOptions
 
+  @OptionGroup var traces: TraceOptions
+
   func run() async throws {
     var worst: ExitCode?
     for file in files {
@@ -42,7 +44,9 @@ struct CheckCommand: AsyncParsableCommand {
         if !quiet { print("\(file): scenario without faults as far as it shows without its trace") }
         return
       }
-      documents.demands = try TraceLoader.load(scenario, folder: FileAccess.folder(of: file))
+      let loaded = try TraceLoader.load(scenario, folder: FileAccess.folder(of: file), cache: traces.cache)
+      for warning in loaded.warnings where !quiet { printError("\(warning)") }
+      documents.demands = loaded.sets
       _ = try Experiment(
         scenario: scenario, library: documents, designs: scenario.comparison?.designs ?? [],
         overrides: ModelOverrides(), replications: 1)

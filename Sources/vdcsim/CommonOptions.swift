@@ -1,4 +1,5 @@
 import ArgumentParser
+import Documents
 import Glibc
 import Model
 
@@ -46,6 +47,8 @@ struct CommonOptions: ParsableArguments {
 
   @OptionGroup var library: LibraryOptions
 
+  @OptionGroup var traces: TraceOptions
+
   func validate() throws {
     if !(1...10_000).contains(replications) {
       throw ValidationError("--replications \(replications): expected a number from 1 to 10000")
@@ -70,6 +73,20 @@ struct LibraryOptions: ParsableArguments {
       "Folder of designs, profiles and guests (default: scenarios/ of this project, or $VDCSIM_LIBRARY).",
       valueName: "dir"))
   var folder: String?
+}
+
+/// How traces are kept.
+struct TraceOptions: ParsableArguments {
+  @Option(
+    name: .customLong("trace-cache"),
+    help: ArgumentHelp(
+      "Folder that keeps traces in a form that loads fast, or off (default: vdcsim/traces in $XDG_CACHE_HOME or ~/.cache, "
+        + "or $VDCSIM_TRACE_CACHE).",
+      valueName: "dir|off"))
+  var folder: String?
+
+  /// Where traces are kept; nil for nowhere.
+  var cache: TraceCache? { TraceCache.locate(explicit: folder) }
 }
 
 extension Fidelity: ExpressibleByArgument {}

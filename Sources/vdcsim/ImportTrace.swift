@@ -41,15 +41,15 @@ struct TraceImportOptions: ParsableArguments {
 
   /// Reads the trace and writes it as tables with a scenario to start from.
   func perform(
-    _ format: TraceDeclaration.Format, interval: TimeSpan? = nil, samples: Int? = nil,
-    memoryUnit: TraceDeclaration.MemoryUnit? = nil, machine: TraceDeclaration.Machine? = nil
+    _ format: TraceReference.Format, interval: TimeSpan? = nil, samples: Int? = nil,
+    memoryUnit: TraceReference.MemoryUnit? = nil, machine: TraceReference.Machine? = nil
   ) throws {
     let name = self.name ?? Self.stem(of: trace)
     let directory = ResultDirectory(path: output ?? "reports/\(ScenarioRun.fileName(name))")
     try directory.check()
     let location = SourceLocation(file: trace, line: 1, column: 1)
-    let loaded = try TraceLoader.load(
-      TraceDeclaration(
+    let loaded = try TraceReader.load(
+      TraceReference(
         name: name, format: format, path: trace, isFromCommandLine: true, interval: interval, samples: samples,
         memoryUnit: memoryUnit, machine: machine, location: location))
     for warning in loaded.warnings where !quiet { printError("\(warning)") }
@@ -139,7 +139,7 @@ struct ImportOpenDC: AsyncParsableCommand {
   @Option(
     name: .customLong("memory-unit"),
     help: "What mem_capacity is counted in: MB, or KB as in traces made from the Grid Workloads Archive.")
-  var memoryUnit = TraceDeclaration.MemoryUnit.megabytes
+  var memoryUnit = TraceReference.MemoryUnit.megabytes
 
   @OptionGroup var options: TraceImportOptions
 
@@ -148,7 +148,7 @@ struct ImportOpenDC: AsyncParsableCommand {
   }
 }
 
-extension TraceDeclaration.MemoryUnit: ExpressibleByArgument {}
+extension TraceReference.MemoryUnit: ExpressibleByArgument {}
 
 /// `vdcsim import azure`.
 struct ImportAzure: AsyncParsableCommand {
@@ -186,7 +186,7 @@ struct ImportAzure: AsyncParsableCommand {
   func run() async throws {
     try await reportingFailures {
       let size = try ByteCount.parse(machineMemory)
-      try options.perform(.azure, machine: TraceDeclaration.Machine(number: machine, cores: cores, memory: size))
+      try options.perform(.azure, machine: TraceReference.Machine(number: machine, cores: cores, memory: size))
     }
   }
 }

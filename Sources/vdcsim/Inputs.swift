@@ -10,6 +10,8 @@ struct Inputs {
   let library: Library
   let profile: CostProfile?
   let warnings: [String]
+  /// Digests of the traces by name.
+  let traceDigests: [String: String]
 
   /// Reads a scenario, the library, and the profile of the command line.
   ///
@@ -21,12 +23,15 @@ struct Inputs {
     if let seed = options.seed { edits.append(DocumentEdit(key: "seed", value: "\(seed)")) }
     let read = try ScenarioReader.read(bytes: bytes, file: path, edits: edits)
     scenario = read.scenario
-    warnings = read.warnings.map(\.description)
     scenarioDigest = Digest.sha256(bytes)
     var documents = try LibraryLoader.load(
       folder: LibraryLoader.locate(explicit: options.library.folder), scenarioFolder: FileAccess.folder(of: path),
       digest: Digest.sha256)
-    documents.demands = try TraceLoader.load(read.scenario, folder: FileAccess.folder(of: path))
+    let traces = try TraceLoader.load(
+      read.scenario, folder: FileAccess.folder(of: path), cache: options.traces.cache, digest: Digest.sha256)
+    documents.demands = traces.sets
+    traceDigests = traces.digests
+    warnings = (read.warnings + traces.warnings).map(\.description)
     let loaded = documents
     library = loaded
     profile = try options.profile.map { try Self.profile($0, library: loaded) }

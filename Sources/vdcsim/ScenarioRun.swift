@@ -75,7 +75,8 @@ struct ScenarioRun {
     return Manifest(
       scenario: inputs.scenario.name, scenarioDigest: inputs.scenarioDigest, seed: inputs.scenario.seed,
       replications: options.replications, fidelity: experiment.models[0].fidelity,
-      designs: experiment.models.map(\.designLabel), profiles: profiles, commandLine: Self.commandLine(),
+      designs: experiment.models.map(\.designLabel), profiles: profiles,
+      traces: inputs.traceDigests, commandLine: Self.commandLine(),
       tables: [], warnings: experiment.warnings)
   }
 
@@ -89,9 +90,10 @@ struct ScenarioRun {
         continue
       }
       switch word {
-      case "-o", "--output", "--jobs", "--library": skipsNext = true
+      case "-o", "--output", "--jobs", "--library", "--trace-cache": skipsNext = true
       case "--json", "--quiet", "--verbose", "--check": continue
-      case _ where ["--output=", "--jobs=", "--library=", "-o"].contains { word.hasPrefix($0) }: continue
+      case _ where ["--output=", "--jobs=", "--library=", "--trace-cache=", "-o"].contains { word.hasPrefix($0) }:
+        continue
       default: words.append(word)
       }
     }

@@ -21,7 +21,7 @@ struct CloudSimTests {
     let scenario = try Support.shipped(
       "planetlab-\(name)", edits: ["trace=\(CloudSimReference.data)/planetlab/\(day).tar.xz"] + edits)
     var library = try Support.library.get()
-    library.demands = try TraceLoader.load(scenario, folder: "\(Support.root)/scenarios")
+    library.demands = try TraceLoader.load(scenario, folder: "\(Support.root)/scenarios").sets
     return try SimulationModel(scenario: scenario, library: library)
   }
 

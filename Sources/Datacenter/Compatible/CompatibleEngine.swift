@@ -15,7 +15,8 @@ final class CompatibleEngine {
   private let detector: CompatibleFleet.Detector
   private let events = PendingEventSet()
   private let watts: UnsafeMutablePointer<Double>
-  private let samples: [UnsafeMutablePointer<Float>]
+  /// What VMs point into.
+  private let demands: [TraceSet]
   private let sampleInterval: Double
   private var now = CompatibleEngine.creationTime
   private var last = 0.0
@@ -38,7 +39,7 @@ final class CompatibleEngine {
     self.replication = replication
     limit = duration.seconds
     energy = [Double](repeating: 0, count: model.hostClass.count)
-    let demands = model.demands.map { $0.resolved(duration: duration, seed: seed, replication: replication) }
+    demands = model.demands.map { $0.resolved(duration: duration, seed: seed, replication: replication) }
     sampleInterval = demands.first?.interval.seconds ?? 300
     let interval = model.policies.consolidation?.interval.seconds ?? sampleInterval
     let hostCount = model.hostClass.count
@@ -49,14 +50,6 @@ final class CompatibleEngine {
         watts[index * 11 + point] = group.power?.power(at: Double(point) / 10) ?? 0
       }
     }
-    let copies = demands.map { demand in
-      let copy = UnsafeMutablePointer<Float>.allocate(capacity: max(1, demand.samples.count))
-      demand.samples.withUnsafeBufferPointer { source in
-        if let base = source.baseAddress { copy.initialize(from: base, count: source.count) }
-      }
-      return copy
-    }
-    samples = copies
     let length = OverloadStatistics.historyLength
     fleet = CompatibleFleet(
       hostCount: hostCount, vmCount: vmCount, hosts: .allocate(capacity: hostCount),
@@ -81,12 +74,11 @@ final class CompatibleEngine {
     for vm in 0..<vmCount {
       let group = model.vmClasses[Int(model.vmClass[vm])]
       let series = Int(model.vmSeries[vm])
-      let starts = series < 0 ? [] : demands[group.demand].starts
+      let samples = series < 0 ? nil : demands[group.demand].samples(of: series)
       (fleet.vmKinds + vm).initialize(
         to: CompatibleFleet.VMKind(
           mips: group.speed * Double(group.vcpus), vcpus: Int32(group.vcpus), megabytes: Double(group.memory) / 1e6,
-          memory: group.memory, samples: series < 0 ? nil : UnsafePointer(copies[group.demand] + starts[series]),
-          sampleCount: series < 0 ? 0 : starts[series + 1] - starts[series],
+          memory: group.memory, samples: samples?.baseAddress, sampleCount: samples?.count ?? 0,
           constant: group.constantDemand))
       (fleet.vms + vm).initialize(to: CompatibleFleet.VMState())
     }
@@ -107,7 +99,6 @@ final class CompatibleEngine {
     fleet.vmHistories.deallocate()
     fleet.hostHistories.deallocate()
     watts.deallocate()
-    samples.forEach { $0.deallocate() }
   }
 
   /// Runs to the end.

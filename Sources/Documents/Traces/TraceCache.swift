@@ -55,15 +55,15 @@ public struct TraceCache: Sendable {
   }
 
   /// What a file is made for: where the source lies and how it is read.
-  static func key(_ declaration: TraceDeclaration, path: String, format: TraceDeclaration.Format, bounds: TraceLimits)
+  static func key(_ reference: TraceReference, path: String, format: TraceReference.Format, bounds: TraceLimits)
     -> String?
   {
     guard let real = FileAccess.realPath(path), !real.utf8.contains(where: { $0 < 32 }) else { return nil }
-    let machine = declaration.machine.map { "\($0.number)/\($0.cores)/\($0.memory.bytes)" } ?? "-"
-    let interval = declaration.interval.map { "\($0.nanoseconds)" } ?? "-"
-    let samples = declaration.samples.map { "\($0)" } ?? "-"
+    let machine = reference.machine.map { "\($0.number)/\($0.cores)/\($0.memory.bytes)" } ?? "-"
+    let interval = reference.interval.map { "\($0.nanoseconds)" } ?? "-"
+    let samples = reference.samples.map { "\($0)" } ?? "-"
     return
-      "\(format.rawValue) \(interval) \(samples) \(declaration.memoryUnit?.rawValue ?? "-") \(machine) \(bounds.samples) \(bounds.entities) "
+      "\(format.rawValue) \(interval) \(samples) \(reference.memoryUnit?.rawValue ?? "-") \(machine) \(bounds.samples) \(bounds.entities) "
       + "\(bounds.lineBytes) \(bounds.expandedBytes) \(bounds.expansion) \(path) \(real)"
   }
 
@@ -92,7 +92,7 @@ public struct TraceCache: Sendable {
   }
 
   /// Looks a trace up.
-  func find(_ key: String, format: TraceDeclaration.Format, source: TraceSource) -> Finding {
+  func find(_ key: String, format: TraceReference.Format, source: TraceSource) -> Finding {
     let file = path(of: key)
     let descriptor = open(file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
     guard descriptor >= 0 else { return errno == ENOENT ? .absent : .unusable("it cannot be read") }

@@ -1,103 +1,54 @@
 import Model
-import Quantities
 import Virtualization
 
-/// A trace that was read.
-public struct LoadedTrace: Sendable {
-  /// The demand.
-  public let set: TraceSet
-  /// How it was written.
-  public let format: TraceDeclaration.Format
-  /// Remarks on it.
-  public let warnings: [Diagnostic]
+/// The traces of a scenario, loaded.
+public struct LoadedTraces: Sendable {
+  /// Demand as engines take it, by the names of the traces.
+  public var sets: [String: TraceSet] = [:]
+  /// Digests of what was read, by the names of the traces.
+  public var digests: [String: String] = [:]
+  /// Remarks on all of them.
+  public var warnings: [Diagnostic] = []
 
-  init(set: TraceSet, format: TraceDeclaration.Format, warnings: [Diagnostic]) {
-    self.set = set
-    self.format = format
-    self.warnings = warnings
-  }
+  /// No traces.
+  public init() {}
 }
 
-/// Reads traces of any format, plain or compressed, alone, in folders or in archives.
+/// Loads the traces that a scenario names, as series of equally long samples.
 public enum TraceLoader {
-  /// Reads a trace.
+  /// Loads all traces of a scenario.
   ///
   /// - Parameters:
-  ///   - declaration: what the scenario says of it; a path that the scenario states is relative to `folder` and stays
-  ///     inside it, links followed.
-  ///   - folder: the scenario's folder.
-  ///   - cache: where traces are kept in a form that loads fast; nil for nowhere.
-  /// - Throws: `DiagnosticError`, with the faults of the trace up to the bounds.
-  /// - Complexity: O(bytes of the trace), in memory O(VMs + samples).
+  ///   - folder: the scenario's folder, in which paths of its document lie; those of the command line start at the
+  ///     current directory.
+  ///   - digest: makes the digest of a trace's content, which does not depend on how it was compressed.
+  /// - Throws: located faults, those of all traces at once; `.missing` where no file is.
   public static func load(
-    _ declaration: TraceDeclaration, folder: String = ".", cache: TraceCache? = nil, bounds: TraceLimits = TraceLimits()
-  ) throws(DiagnosticError) -> LoadedTrace {
-    var path = try resolve(declaration, folder: folder)
-    let format: TraceDeclaration.Format
-    if let stated = declaration.format {
-      format = stated
-    } else {
-      format = try TraceDetection.format(of: path, bounds: bounds)
-    }
-    path = TraceDetection.wholePath(of: path, format: format)
-    guard let cache, let source = TraceSource(path: path), source.size >= TraceCache.leastSourceSize,
-      let key = TraceCache.key(declaration, path: path, format: format, bounds: bounds)
-    else { return try read(declaration, path: path, format: format, bounds: bounds) }
-    var remark: String?
-    switch cache.find(key, format: format, source: source) {
-    case .found(let trace): return trace
-    case .absent: break
-    case .unusable(let reason): remark = "the cached form of this trace is read anew: \(reason)"
-    }
-    let trace = try read(declaration, path: path, format: format, bounds: bounds)
-    if !cache.keep(trace, key: key, source: source, path: path) {
-      remark = "the cached form of this trace could not be written to \(Wording.printable(cache.folder))"
-    }
-    guard let remark else { return trace }
-    let location = SourceLocation(file: path, line: 1, column: 1)
-    let warning = Diagnostic(severity: .warning, location: location, message: remark)
-    return LoadedTrace(set: trace.set, format: format, warnings: trace.warnings + [warning])
-  }
-
-  static func read(
-    _ declaration: TraceDeclaration, path: String, format: TraceDeclaration.Format, bounds: TraceLimits
-  ) throws(DiagnosticError) -> LoadedTrace {
-    let reading = TraceReading(declaration: declaration, path: path, bounds: bounds)
-    do throws(DiagnosticError) {
-      let set: TraceSet
-      switch format {
-      case .planetlab: set = try reading.planetLab()
-      case .gwa: set = try reading.bitbrains()
-      case .opendc: set = try reading.openDC()
-      case .azure: set = try reading.azure()
-      case .swf: set = try reading.swf()
+    _ scenario: Scenario, folder: String, cache: TraceCache? = nil,
+    digest: (UnsafeRawBufferPointer) -> String = { _ in "" }
+  ) throws(DiagnosticError) -> LoadedTraces {
+    var loaded = LoadedTraces()
+    var faults: [Diagnostic] = []
+    for reference in scenario.traces {
+      do throws(DiagnosticError) {
+        let trace = try TraceReader.load(reference, folder: folder, cache: cache)
+        // Samples of other lengths are their means over the usual one, unless the scenario states another.
+        let interval = trace.format == .planetlab ? nil : reference.interval
+        guard let even = trace.set.evened(every: interval) else {
+          throw .unreadable(path: reference.path ?? "", reason: "its samples do not fit into memory")
+        }
+        loaded.sets[reference.name] = even
+        loaded.digests[reference.name] = digest(trace.set.block)
+        loaded.warnings += trace.warnings
+      } catch {
+        guard case .invalid(let diagnostics) = error else { throw error }
+        faults += diagnostics
       }
-      return LoadedTrace(set: set, format: format, warnings: reading.faults.diagnostics)
-    } catch {
-      // What was found before the reading had to stop belongs to the answer.
-      guard case .invalid(let more) = error else { throw error }
-      throw DiagnosticError.faults(reading.faults.diagnostics + more)
     }
+    guard faults.isEmpty else { throw DiagnosticError.faults(faults) }
+    return loaded
   }
 
-  /// Where the trace lies.
-  static func resolve(_ declaration: TraceDeclaration, folder: String) throws(DiagnosticError) -> String {
-    func refuse(_ message: String) -> DiagnosticError {
-      .invalid([Diagnostic(location: declaration.location, message: message)])
-    }
-    let name = Wording.quoted(declaration.name)
-    guard let path = declaration.path else {
-      throw refuse("trace \(name) has no file; expected 'file' here, or --set traces.\(declaration.name).file=PATH")
-    }
-    guard !path.isEmpty, !path.utf8.contains(0) else { throw refuse("trace \(name) has an empty path") }
-    guard !declaration.isFromCommandLine else { return path }
-    let full = "\(folder)/\(path)"
-    guard let root = FileAccess.realPath(folder), let target = FileAccess.realPath(full) else {
-      throw .missing(path: full)
-    }
-    guard target.hasPrefix(root == "/" ? "/" : root + "/") else {
-      throw refuse("trace \(name) leads out of the scenario's folder; name it on the command line instead")
-    }
-    return full
-  }
+  /// Whether all traces of a scenario state a path.
+  public static func areStated(in scenario: Scenario) -> Bool { scenario.traces.allSatisfy { $0.path != nil } }
 }

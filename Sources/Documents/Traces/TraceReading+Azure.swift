@@ -11,10 +11,10 @@ extension TraceReading {
   /// OSDI 2020) as CSV. Types have shares of a machine, requests have times in days; a VM without an end never ends,
   /// one that begins before the trace begins with it. There are no samples: what a VM asks for is its workload's.
   func azure() throws(DiagnosticError) -> TraceSet {
-    guard let machine = declaration.machine else {
+    guard let machine = reference.machine else {
       throw .invalid([
         Diagnostic(
-          location: declaration.location,
+          location: reference.location,
           message: "a packing trace has shares of a machine; expected machine: {number, cores, memory}")
       ])
     }
@@ -30,7 +30,7 @@ extension TraceReading {
   }
 
   private func readTypes(
-    _ archive: ArchiveReader, machine: TraceDeclaration.Machine
+    _ archive: ArchiveReader, machine: TraceReference.Machine
   ) throws(DiagnosticError) -> [String: Size] {
     var columns: (type: Int, machine: Int, core: Int, memory: Int)?
     var hasHeader = false
@@ -77,7 +77,7 @@ extension TraceReading {
   }
 
   private func readRequests(
-    _ archive: ArchiveReader, sizes: [String: Size], machine: TraceDeclaration.Machine,
+    _ archive: ArchiveReader, sizes: [String: Size], machine: TraceReference.Machine,
     into builder: inout TraceSetBuilder
   ) throws(DiagnosticError) {
     var columns: (id: Int, type: Int, start: Int, end: Int)?

@@ -73,7 +73,7 @@ extension TraceReading {
     _ archive: ArchiveReader, into builder: inout TraceSetBuilder, names: inout NameTable
   ) throws(DiagnosticError) {
     var columns: TaskColumns?
-    let unit = declaration.memoryUnit ?? .megabytes
+    let unit = reference.memoryUnit ?? .megabytes
     var giants = 0
     var submissions: [Int64] = []
     var durations: [Int64] = []

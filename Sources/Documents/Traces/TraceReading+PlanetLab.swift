@@ -8,8 +8,8 @@ extension TraceReading {
   /// Reads a folder or archive with a file per VM: a whole percentage of its CPU per line. VMs come in the order of
   /// their names' bytes.
   func planetLab() throws(DiagnosticError) -> TraceSet {
-    let expected = declaration.samples ?? Self.planetLabSamples
-    var builder = TraceSetBuilder(unit: declaration.interval ?? .seconds(300))
+    let expected = reference.samples ?? Self.planetLabSamples
+    var builder = TraceSetBuilder(unit: reference.interval ?? .seconds(300))
     let archive = try ArchiveReader(path: path, bounds: bounds)
     while !faults.isExhausted, try archive.next() {
       let name = Array(archive.name.utf8)

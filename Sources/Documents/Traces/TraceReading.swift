@@ -4,14 +4,14 @@ import Quantities
 
 /// What all readers of traces work with.
 struct TraceReading {
-  let declaration: TraceDeclaration
+  let reference: TraceReference
   let path: String
   let bounds: TraceLimits
   let faults: TraceFaults
   let lines: TextLines
 
-  init(declaration: TraceDeclaration, path: String, bounds: TraceLimits) {
-    self.declaration = declaration
+  init(reference: TraceReference, path: String, bounds: TraceLimits) {
+    self.reference = reference
     self.path = path
     self.bounds = bounds
     faults = TraceFaults(bounds: bounds)

@@ -127,6 +127,12 @@ extension ModelAssembly {
             + "\(selection.parts)")
         return nil
       }
+      let late = series.count { demand.entities[$0].start > 0 }
+      if late > 0 {
+        warn(
+          "\(late) of \(series.count) VMs of trace '\(selection.name)' begin later than the first; all of them begin at 0 "
+            + "in this version, each with its own first sample")
+      }
       return GroupDemand(source: builder.source(of: .series(demand), key: "trace \(selection.name)"), series: series)
     }
   }

@@ -49,6 +49,8 @@ public final class TraceSet: @unchecked Sendable {
   public let origin: Int64
   /// VMs in order; one more than there are, which ends the last one's samples.
   public let entities: UnsafePointer<Entity>
+  /// The length of samples where all have the same: one tick.
+  public var interval: TimeSpan { tick }
   /// Samples of all VMs, in percent of their vCPUs. Whole percents are exact; a few traces exceed 100.
   public let samples: UnsafePointer<Float>
   /// How many ticks each sample holds; nil when it is one for all.

@@ -15,11 +15,11 @@ func cpuSeconds() -> Double {
 
 /// Loads a trace and tells what it took; gives the CPU seconds.
 func measure(_ path: String, cache: TraceCache?, label: String) -> Double {
-  let declaration = TraceDeclaration(
+  let reference = TraceReference(
     name: "benchmark", path: path, isFromCommandLine: true, location: SourceLocation(file: path, line: 1, column: 1))
   let start = cpuSeconds()
   do {
-    let trace = try TraceLoader.load(declaration, cache: cache)
+    let trace = try TraceReader.load(reference, cache: cache)
     let used = cpuSeconds() - start
     print(
       "\(label) \(trace.format.rawValue): \(trace.set.count) VMs, \(trace.set.sampleCount) samples, tick \(trace.set.tick), "

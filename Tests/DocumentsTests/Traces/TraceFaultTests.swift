@@ -108,7 +108,7 @@ import Testing
     let folder = try TemporaryFolder()
     try folder.write("d/vmType.csv", "vmTypeId,machineId,core,memory\n1,0,1.5,0.5\n2,0,0.5,nan\n3,0,1,1\n3,0,1,1\n")
     try folder.write("d/vm.csv", "vmId,vmTypeId,starttime,endtime\n0,3,x,1\n1,3,2,1\n2,3,99999,\n3,3,1,NULL\n")
-    let machine = TraceDeclaration.Machine(number: 0, cores: 4, memory: ByteCount(bytes: 4))
+    let machine = TraceReference.Machine(number: 0, cores: 4, memory: ByteCount(bytes: 4))
     #expect(
       folder.traceFaults("d", machine: machine) == [
         "d/vm.csv:2:5: error: expected a time in days, up to 36525, found 'x'",
@@ -134,8 +134,8 @@ import Testing
     let folder = try TemporaryFolder()
     try folder.write("empty", "")
     #expect(folder.traceFaults("empty").count == 1)
-    for format in TraceDeclaration.Format.allCases {
-      let machine = TraceDeclaration.Machine(number: 0, cores: 4, memory: ByteCount(bytes: 4))
+    for format in TraceReference.Format.allCases {
+      let machine = TraceReference.Machine(number: 0, cores: 4, memory: ByteCount(bytes: 4))
       #expect(!folder.traceFaults("empty", format: format, machine: machine).isEmpty, "\(format)")
     }
     try folder.write("binary", Data((0..<200_000).map { UInt8(truncatingIfNeeded: $0 &* 2_654_435_761 >> 7) }))
@@ -189,16 +189,16 @@ import Testing
     try folder.write("s/day/a", day())
     try folder.write("out/a", day())
     try FileManager.default.createSymbolicLink(atPath: folder.path + "/s/link", withDestinationPath: "../out")
-    func declaration(_ path: String?) -> TraceDeclaration {
-      TraceDeclaration(name: "t", path: path, location: .init(file: "s.yaml", line: 3, column: 5))
+    func reference(_ path: String?) -> TraceReference {
+      TraceReference(name: "t", path: path, location: .init(file: "s.yaml", line: 3, column: 5))
     }
-    #expect(try TraceLoader.load(declaration("day"), folder: folder.path + "/s").set.count == 1)
+    #expect(try TraceReader.load(reference("day"), folder: folder.path + "/s").set.count == 1)
     #expect(
-      folder.faults { _ = try TraceLoader.load(declaration("link"), folder: folder.path + "/s") } == [
+      folder.faults { _ = try TraceReader.load(reference("link"), folder: folder.path + "/s") } == [
         "s.yaml:3:5: error: trace 't' leads out of the scenario's folder; name it on the command line instead"
       ])
     #expect(
-      folder.faults { _ = try TraceLoader.load(declaration(nil), folder: folder.path + "/s") } == [
+      folder.faults { _ = try TraceReader.load(reference(nil), folder: folder.path + "/s") } == [
         "s.yaml:3:5: error: trace 't' has no file; expected 'file' here, or --set traces.t.file=PATH"
       ])
   }

@@ -103,7 +103,7 @@ import Testing
       "d/vm.csv",
       "vmId,tenantId,vmTypeId,priority,starttime,endtime\n0,1,12,0,-1.5,0.5\n1,1,13,1,0.25,\n2,1,14,1,1,2\n3,1,12,0,-3,-1\n"
     )
-    let machine = TraceDeclaration.Machine(number: 3, cores: 64, memory: ByteCount(bytes: 1 << 36))
+    let machine = TraceReference.Machine(number: 3, cores: 64, memory: ByteCount(bytes: 1 << 36))
     let trace = try folder.load("d", machine: machine)
     let set = trace.set
     #expect(trace.format == .azure && set.allNames == ["0", "1"] && set.sampleCount == 0)

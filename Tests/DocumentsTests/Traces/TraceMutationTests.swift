@@ -36,8 +36,8 @@ import Testing
     return Data(bytes)
   }
 
-  private func isOrderly(_ folder: TemporaryFolder, _ name: String, format: TraceDeclaration.Format?) -> Bool {
-    let machine = TraceDeclaration.Machine(number: 0, cores: 8, memory: ByteCount(bytes: 1 << 30))
+  private func isOrderly(_ folder: TemporaryFolder, _ name: String, format: TraceReference.Format?) -> Bool {
+    let machine = TraceReference.Machine(number: 0, cores: 8, memory: ByteCount(bytes: 1 << 30))
     do {
       let set = try folder.load(name, format: format, samples: 12, machine: machine).set
       // Walks over everything that an engine would touch.
@@ -58,7 +58,7 @@ import Testing
     var generator = Generator(state: 3)
     let folder = try TemporaryFolder()
     let job = "1 0 -1 5 2 -1 -1 2 -1 -1 1 1 1 -1 -1 -1 -1 -1\n"
-    let samples: [(TraceDeclaration.Format, [(String, String)])] = [
+    let samples: [(TraceReference.Format, [(String, String)])] = [
       (.planetlab, [("a", (1...12).map { "\($0)\n" }.joined()), ("b", String(repeating: "0\n", count: 12))]),
       (
         .gwa,

@@ -44,20 +44,20 @@ extension TemporaryFolder {
 
   /// Reads a trace in this folder.
   func load(
-    _ name: String, format: TraceDeclaration.Format? = nil, interval: TimeSpan? = nil, samples: Int? = nil,
-    machine: TraceDeclaration.Machine? = nil, cache: TraceCache? = nil, bounds: TraceLimits = TraceLimits()
+    _ name: String, format: TraceReference.Format? = nil, interval: TimeSpan? = nil, samples: Int? = nil,
+    machine: TraceReference.Machine? = nil, cache: TraceCache? = nil, bounds: TraceLimits = TraceLimits()
   ) throws -> LoadedTrace {
-    let declaration = TraceDeclaration(
+    let reference = TraceReference(
       name: "t", format: format, path: name.isEmpty ? path : "\(path)/\(name)", isFromCommandLine: true,
       interval: interval, samples: samples, machine: machine,
       location: SourceLocation(file: "s.yaml", line: 1, column: 1))
-    return try TraceLoader.load(declaration, folder: path, cache: cache, bounds: bounds)
+    return try TraceReader.load(reference, folder: path, cache: cache, bounds: bounds)
   }
 
   /// What is said of a trace in this folder.
   func traceFaults(
-    _ name: String, format: TraceDeclaration.Format? = nil, samples: Int? = nil,
-    machine: TraceDeclaration.Machine? = nil, bounds: TraceLimits = TraceLimits()
+    _ name: String, format: TraceReference.Format? = nil, samples: Int? = nil,
+    machine: TraceReference.Machine? = nil, bounds: TraceLimits = TraceLimits()
   ) -> [String] {
     faults { _ = try load(name, format: format, samples: samples, machine: machine, bounds: bounds) }
   }
@@ -85,9 +85,9 @@ enum ReferenceData {
   static let comment = "the reference data is not at ../shared/data"
 
   static func load(_ name: String) throws -> TraceSet {
-    let declaration = TraceDeclaration(
+    let reference = TraceReference(
       name: "t", path: "\(folder)/\(name)", isFromCommandLine: true,
       location: SourceLocation(file: "s.yaml", line: 1, column: 1))
-    return try TraceLoader.load(declaration).set
+    return try TraceReader.load(reference).set
   }
 }

@@ -57,7 +57,7 @@ import Virtualization
     let folder = try TemporaryFolder()
     try folder.write("d/vmType.csv", "vmTypeId,machineId,core,memory\n1,0,0.5,0.25\n")
     try folder.write("d/vm.csv", "vmId,vmTypeId,starttime,endtime\n0,1,0,1\n1,1,0.5,\n")
-    let machine = TraceDeclaration.Machine(number: 0, cores: 8, memory: ByteCount(bytes: 4_000_000_000))
+    let machine = TraceReference.Machine(number: 0, cores: 8, memory: ByteCount(bytes: 4_000_000_000))
     let set = try folder.load("d", machine: machine).set
     let tables = try tables(set)
     #expect(
@@ -92,9 +92,9 @@ import Virtualization
       trace.warnings.map(\.message) == [
         "1 tasks have more than 4 TB of memory, taken as MB; state memory_unit: KB if it is that"
       ])
-    let declaration = TraceDeclaration(
+    let reference = TraceReference(
       name: "t", path: folder.path + "/d", isFromCommandLine: true, memoryUnit: .kilobytes, location: location)
-    let other = try TraceLoader.load(declaration)
+    let other = try TraceReader.load(reference)
     #expect(other.set.entities[0].memory == 8 << 30 && other.warnings.isEmpty)
   }
 }

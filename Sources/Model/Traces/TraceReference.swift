@@ -1,8 +1,8 @@
 import Quantities
 import Virtualization
 
-/// A trace that a scenario declares.
-public struct TraceDeclaration: Sendable, Hashable {
+/// A trace that a scenario names.
+public struct TraceReference: Sendable, Hashable {
   /// How a trace is written.
   public enum Format: String, CaseIterable, Sendable, Hashable {
     /// One file per VM with a whole percentage per line (CoMon on PlanetLab).
@@ -61,10 +61,10 @@ public struct TraceDeclaration: Sendable, Hashable {
   public var memoryUnit: MemoryUnit?
   /// What shares of a machine refer to.
   public var machine: Machine?
-  /// Where the path stands, or else the declaration.
+  /// Where the path stands, or else the name.
   public var location: SourceLocation
 
-  /// Creates a declaration.
+  /// Creates a reference.
   public init(
     name: String, format: Format? = nil, path: String?, isFromCommandLine: Bool = false, interval: TimeSpan? = nil,
     samples: Int? = nil, memoryUnit: MemoryUnit? = nil, machine: Machine? = nil, location: SourceLocation
