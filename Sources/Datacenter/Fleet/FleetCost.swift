@@ -59,17 +59,18 @@ final class DemandMatrix {
   let rows: Int
   private let values: UnsafeMutablePointer<Float>
 
-  /// Lays out series; shorter ones are repeated up to the longest.
+  /// Lays out series; shorter ones are repeated up to the longest, but those that end hold their last sample.
   init(_ set: TraceSet) {
     interval = set.interval.nanoseconds
     width = set.count
-    rows = (0..<set.count).map { set.starts[$0 + 1] - set.starts[$0] }.max() ?? 1
+    rows = max(1, (0..<set.count).map { set.sampleRange(of: $0).count }.max() ?? 1)
     values = .allocate(capacity: max(1, width * rows))
-    set.samples.withUnsafeBufferPointer { samples in
-      for series in 0..<width {
-        let start = set.starts[series]
-        let count = set.starts[series + 1] - start
-        for row in 0..<rows { values[row * width + series] = count > 0 ? samples[start + row % count] : 0 }
+    for series in 0..<width {
+      let samples = set.samples(of: series)
+      let ends = set.entities[series].end != TraceSet.forever
+      for row in 0..<rows {
+        let sample = ends ? min(row, samples.count - 1) : row % max(1, samples.count)
+        values[row * width + series] = samples.isEmpty ? 0 : samples[sample]
       }
     }
   }
