@@ -65,8 +65,9 @@ struct CalibrationSession {
     return files
   }
 
+  /// How a table begins, whichever version wrote it: later columns may differ.
   private static func header(of schema: TableSchema) -> String {
-    String(decoding: Table(schema: schema).csv(), as: UTF8.self)
+    schema.columns.prefix(2).map(\.name).joined(separator: ",")
   }
 
   private func write(_ files: [(name: String, bytes: [UInt8])]) throws {
