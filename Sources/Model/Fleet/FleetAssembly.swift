@@ -14,12 +14,6 @@ extension ModelAssembly {
         scenario.location,
         "policies and workloads of utilization are simulated by the fluid engine only; expected fidelity: fluid")
     }
-    if let policies = scenario.policies, policies.semantics == .standard, policies.consolidation != nil {
-      fault(
-        scenario.location,
-        "consolidation under the default policies is not simulated by this version; expected consolidation: none, or "
-          + "set: cloudsim-compatible")
-    }
     if scenario.warmup > .zero {
       fault(scenario.location, "a fleet has no warm-up, found \(scenario.warmup); expected 0 s")
     }
