@@ -105,10 +105,27 @@ struct PathCompiler {
   private mutating func roled(
     _ item: OperationPath.Item, isNative: Bool, operation: GuestOperation
   ) -> [OperationCost.PathStep] {
-    charges(of: item, operation: operation).map { charge in
+    let charges = charges(of: item, operation: operation)
+    return (charges + mitigations(of: charges, item: item, operation: operation)).map { charge in
       let role: StepRole = isNative ? .native : charge.place.isAsynchronous ? .asynchronous : .synchronous
       return OperationCost.PathStep(charge: charge, role: role)
     }
+  }
+
+  /// The step that every exit takes on top when the host mitigates attacks by speculation at exits.
+  static let mitigationStep = "exit_mitigation"
+
+  /// The mitigations of the exits among some charges.
+  private mutating func mitigations(
+    of charges: [StepCharge], item: OperationPath.Item, operation: GuestOperation
+  ) -> [StepCharge] {
+    guard choice.axes[.mitigations] == "on" else { return [] }
+    var result: [StepCharge] = []
+    for charge in charges where charge.exits > 0 {
+      result += price(
+        Self.mitigationStep, place: charge.place, count: charge.exits, item: item, operation: operation)
+    }
+    return result
   }
 
   private var isBareHost: Bool { choice.design.name == bareHost.name }

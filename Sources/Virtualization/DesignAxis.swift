@@ -1,7 +1,7 @@
 /// The independent choices of which a hypervisor design is made.
 public enum DesignAxis: UInt8, CaseIterable, Sendable, Hashable, CustomStringConvertible {
   case cpu, paging, interrupts, network, disk, structure, guestPageTableIsolation, hostPageTableIsolation
-  case dirtyLogging
+  case dirtyLogging, mitigations
 
   /// The name used in YAML, CSV and text.
   public var name: String {
@@ -15,6 +15,7 @@ public enum DesignAxis: UInt8, CaseIterable, Sendable, Hashable, CustomStringCon
     case .guestPageTableIsolation: "guest_page_table_isolation"
     case .hostPageTableIsolation: "host_page_table_isolation"
     case .dirtyLogging: "dirty_logging"
+    case .mitigations: "mitigations"
     }
   }
 
@@ -27,13 +28,19 @@ public enum DesignAxis: UInt8, CaseIterable, Sendable, Hashable, CustomStringCon
     case .network: ["native", "bridge", "vhost"]
     case .disk: ["native", "virtio"]
     case .structure: ["bare", "container", "host_kernel"]
-    case .guestPageTableIsolation, .hostPageTableIsolation: ["off", "on"]
+    case .guestPageTableIsolation, .hostPageTableIsolation, .mitigations: ["off", "on"]
     case .dirtyLogging: ["none", "write_protect", "log_buffer"]
     }
   }
 
   /// The value of an axis that a design need not state; nil for one that it must.
-  public var usualValue: String? { self == .dirtyLogging ? "none" : nil }
+  public var usualValue: String? {
+    switch self {
+    case .dirtyLogging: "none"
+    case .mitigations: "off"
+    default: nil
+    }
+  }
 
   /// The axis of that name, or nil.
   public init?(name: String) {

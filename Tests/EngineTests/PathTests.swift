@@ -58,4 +58,15 @@ struct PathTests {
     #expect(time > 2 * native.nanoseconds)
     #expect(abs(try loop("process_creation: 1", design: "kvm-virtio").exits) < 1e-6)
   }
+
+  @Test("Mitigations are paid at every exit, and only there")
+  func mitigations() throws {
+    for (operation, exits) in [("cpuid", 1.0), ("mprotect", 1.0), ("syscall", 0)] {
+      let off = try loop("\(operation): 1", design: "kvm-shadow")
+      let on = try loop("\(operation): 1", design: "kvm-shadow", axes: [.mitigations: "on"])
+      #expect(abs(on.exits - off.exits) < 1e-6 && abs(off.exits - exits) < 1e-6)
+      // The profile's price of a mitigation is 300 ns.
+      #expect(abs(on.nanoseconds - off.nanoseconds - 300 * exits) < 2)
+    }
+  }
 }
