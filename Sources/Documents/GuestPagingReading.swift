@@ -6,7 +6,7 @@ extension Expectation where Value == GuestPaging {
   static var guestPaging: Expectation {
     Expectation("a mapping of a guest's paging") { reader, node in
       let known = [
-        "flush_ceiling", "fault_around", "gather_limit", "update_batch", "kernel_links", "processes",
+        "flush_ceiling", "fault_around", "gather_limit", "update_batch", "pcid", "kernel_links", "processes",
       ]
       guard let fields = reader.fields(of: node, in: "the guest's paging", known: known) else { return nil }
       let count = Expectation<Int>.integer(in: 1...1_000_000)
@@ -14,12 +14,15 @@ extension Expectation where Value == GuestPaging {
       let around = reader.required("fault_around", in: fields, .integer(in: 1...512))
       let gather = reader.required("gather_limit", in: fields, count)
       let batch = reader.required("update_batch", in: fields, count)
+      let isTagged = reader.optional("pcid", in: fields, .flag)
       let links = reader.required("kernel_links", in: fields, .kernelLinks)
       let processes = reader.required(
         "processes", in: fields, .list(of: .processImage, "a list of at least one program", minimum: 1))
       guard let ceiling, let around, let gather, let batch, let links, let processes else { return nil }
       return GuestPaging(
-        flushCeiling: ceiling, faultAround: around, gatherLimit: gather, updateBatch: batch, kernelLinks: links,
+        flushCeiling: ceiling, faultAround: around, gatherLimit: gather, updateBatch: batch,
+        isTagged: isTagged ?? false,
+        kernelLinks: links,
         processes: processes)
     }
   }

@@ -67,7 +67,7 @@ extension DocumentReader {
     guard operation.hasExtent, case .mapping = node.content else { return read(node, expectation) }
     let known =
       operation == .mmap
-      ? [key, "pages", "touched", "new_tables", "siblings"]
+      ? [key, "pages", "touched", "huge", "new_tables", "siblings"]
       : operation == .mprotect ? [key, "pages", "siblings"] : [key, "pages"]
     guard let fields = fields(of: node, in: "'\(operation)'", known: known) else { return nil }
     return required(key, in: fields, expectation)
@@ -86,10 +86,15 @@ extension DocumentReader {
         if let pages, let touched, touched > pages, let place = entry.value["touched"]?.location {
           error(at: place, "expected at most the \(pages) pages that are mapped, found '\(touched)'")
         }
+        let isHuge = entry.value["huge"].flatMap { read($0, .flag) } ?? false
+        if isHuge, let pages, !pages.isMultiple(of: 512), let place = entry.value["pages"]?.location {
+          error(at: place, "expected a multiple of 512 pages, which make pages of 2 MiB, found '\(pages)'")
+        }
         let newTables = entry.value["new_tables"].flatMap { read($0, .integer(in: 0...4)) }
         let siblings = entry.value["siblings"].flatMap { read($0, .integer(in: 0...1023)) }
         let extent = MemoryExtent(
-          pages: pages ?? max(1, touched ?? 1), touched: touched, newTables: newTables ?? 0, siblings: siblings ?? 0)
+          pages: pages ?? (isHuge ? 512 : max(1, touched ?? 1)), touched: touched, isHuge: isHuge,
+          newTables: newTables ?? 0, siblings: siblings ?? 0)
         if let other = result[operation], other != extent {
           error(at: entry.keyLocation, "'\(operation)' has another extent elsewhere in the workload; expected one")
         }

@@ -11,9 +11,12 @@ public struct PageLayout: Sendable, Hashable {
   public var guestLevels: Int
   /// Levels of the host's page tables.
   public var hostLevels: Int
+  /// Bytes of the guest's memory; nil when they do not matter.
+  public var size: Int64?
 
   /// Creates a layout.
-  public init(guest: PageMix, host: PageMix, guestLevels: Int = 4, hostLevels: Int = 4) {
+  public init(guest: PageMix, host: PageMix, guestLevels: Int = 4, hostLevels: Int = 4, size: Int64? = nil) {
+    self.size = size
     self.guest = guest
     self.host = host
     self.guestLevels = guestLevels
@@ -99,7 +102,7 @@ public struct OperationLoad: Sendable {
     packetsSent = Int(perRequest[.netTx] ?? 0)
     let expansion = PagingExpansion(
       operations: Array(perRequest.keys) + perCPUSecond.keys, extents: workload.extents, guest: guest,
-      mode: Self.pagingMode(of: design.choice, levels: memory.guestLevels), vcpus: vcpus)
+      mode: Self.pagingMode(of: design.choice, memory: memory, guest: guest), vcpus: vcpus)
     perRequest = expansion.expand(guest.expand(perRequest))
     perCPUSecond = expansion.expand(guest.expand(perCPUSecond))
     let lock = ShadowLockLoad(workload: workload, vcpus: vcpus, design: design)
@@ -166,8 +169,8 @@ public struct OperationLoad: Sendable {
     return load
   }
 
-  /// How a design virtualizes the page tables of a guest that has so many levels of them.
-  public static func pagingMode(of choice: DesignChoice, levels: Int) -> PagingMode {
+  /// How a design virtualizes the page tables of a guest in some memory.
+  public static func pagingMode(of choice: DesignChoice, memory: PageLayout, guest: GuestSystem) -> PagingMode {
     let kind: PagingMode.Kind =
       switch choice.axes[.paging] {
       case "shadow": .shadow
@@ -175,7 +178,9 @@ public struct OperationLoad: Sendable {
       default: .hardware
       }
     return PagingMode(
-      kind: kind, levels: levels, isolation: choice.axes[.guestPageTableIsolation] == "on")
+      kind: kind, levels: memory.guestLevels, isolation: choice.axes[.guestPageTableIsolation] == "on",
+      tags: guest.paging?.isTagged ?? false, isHugeBacked: memory.host.share(from: 2 << 20) >= 0.5,
+      shadowLimit: memory.size.map { PagingMode.shadowLimit(memory: $0) } ?? .max)
   }
 
   private static func entries(_ rates: [GuestOperation: Double]) -> [Entry] {

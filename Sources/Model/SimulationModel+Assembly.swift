@@ -282,7 +282,7 @@ struct ModelAssembly {
         memory: PageLayout(
           guest: PageMix(page: group.page.bytes, hugeShare: group.hugePageShare),
           host: PageMix(page: hostGroup.page.bytes, hugeShare: hostGroup.hugePageShare),
-          guestLevels: group.pageTableLevels, hostLevels: hostGroup.pageTableLevels),
+          guestLevels: group.pageTableLevels, hostLevels: hostGroup.pageTableLevels, size: group.memory.bytes),
         vcpus: group.vcpus, design: design, logging: group.dirtyLogging)
       guard check(load, of: scenario.workloads[workload], group: group) else { return false }
       loads[key] = load

@@ -81,7 +81,7 @@ struct ExplainCommand: AsyncParsableCommand {
     }
     return PagingExpansion(
       operations: operations, extents: extents ?? [:], guest: system,
-      mode: OperationLoad.pagingMode(of: choice, levels: memory.pageTableLevels))
+      mode: OperationLoad.pagingMode(of: choice, memory: try memory.layout, guest: system))
   }
 
   private func compile(_ documents: Library, prices: CostProfile) throws -> CompiledDesign {

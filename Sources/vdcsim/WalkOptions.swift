@@ -1,4 +1,5 @@
 import ArgumentParser
+import Model
 import Quantities
 import Virtualization
 
@@ -40,6 +41,16 @@ struct WalkOptions: ParsableArguments {
   var text: String {
     "a working set of \(workingSet), skew \(reuseSkew), guest pages of \(guestPage), host pages of \(hostPage), "
       + "\(pageTableLevels) levels"
+  }
+
+  /// Pages and page tables.
+  var layout: PageLayout {
+    get throws {
+      PageLayout(
+        guest: PageMix(page: try ByteCount.parse(guestPage).bytes),
+        host: PageMix(page: try ByteCount.parse(hostPage).bytes), guestLevels: pageTableLevels,
+        hostLevels: pageTableLevels)
+    }
   }
 
   /// The translation of such a memory; nil when the profile has no data of the TLB or of walks.

@@ -69,4 +69,13 @@ struct PathTests {
       #expect(abs(on.nanoseconds - off.nanoseconds - 300 * exits) < 2)
     }
   }
+
+  @Test("Mappings of huge pages exit per region, not per page")
+  func hugePages() throws {
+    let huge = try loop("mmap: {count: 1, pages: 4096, huge: true}", design: "kvm-shadow")
+    let small = try loop("mmap: {count: 1, pages: 4096}", design: "kvm-shadow")
+    // A real guest made three #PF exits a region of 2 MiB, and two a page of 4 KiB.
+    #expect(huge.exits / 8 < 6 && huge.exits / 8 >= 2)
+    #expect(small.exits > 8000)
+  }
 }

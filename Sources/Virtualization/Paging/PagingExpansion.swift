@@ -4,15 +4,18 @@ public struct MemoryExtent: Sendable, Hashable {
   public var pages: Int
   /// Pages of a mapping that are written.
   public var touched: Int
+  /// The mapping is made of pages of 2 MiB.
+  public var isHuge: Bool
   /// Levels of tables that come and go with a mapping.
   public var newTables: Int
   /// Other vCPUs that run the same address space and must join its flushes.
   public var siblings: Int
 
   /// Creates an extent.
-  public init(pages: Int, touched: Int? = nil, newTables: Int = 0, siblings: Int = 0) {
+  public init(pages: Int, touched: Int? = nil, isHuge: Bool = false, newTables: Int = 0, siblings: Int = 0) {
     self.pages = pages
     self.touched = touched ?? pages
+    self.isHuge = isHuge
     self.newTables = newTables
     self.siblings = siblings
   }
@@ -100,6 +103,8 @@ extension GuestOperation {
     case .pageFault: .pageFault
     case .processCreation: .fork(residentPages: extent?.pages ?? 0)
     case .exec: .forkExec
+    case .mmap where extent?.isHuge == true:
+      .mapHuge(regions: max(1, (extent?.pages ?? 0) / TableGeometry.fanout))
     case .mmap: .map(pages: extent?.pages ?? 1, touched: extent?.touched ?? 1, newTables: extent?.newTables ?? 0)
     case .mprotect: .protect(pages: extent?.pages ?? 1)
     case .copyOnWrite: .copyOnWrite(pages: extent?.pages ?? 1)

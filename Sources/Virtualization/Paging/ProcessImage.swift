@@ -75,6 +75,8 @@ public struct GuestPaging: Sendable, Hashable {
   public let gatherLimit: Int
   /// Entries that a paravirtual guest hands over in one hypercall.
   public let updateBatch: Int
+  /// Whether the kernel tags translations by process (PCID), so that switches keep them.
+  public let isTagged: Bool
   /// Entries of a root that lead to areas of the kernel which every process uses, by levels of the tables.
   public let kernelLinks: [Int: Int]
   /// Programs by name; the first is the default.
@@ -82,13 +84,14 @@ public struct GuestPaging: Sendable, Hashable {
 
   /// Creates a description.
   public init(
-    flushCeiling: Int, faultAround: Int, gatherLimit: Int, updateBatch: Int, kernelLinks: [Int: Int],
-    processes: [ProcessImage]
+    flushCeiling: Int, faultAround: Int, gatherLimit: Int, updateBatch: Int, isTagged: Bool = false,
+    kernelLinks: [Int: Int], processes: [ProcessImage]
   ) {
     self.flushCeiling = flushCeiling
     self.faultAround = faultAround
     self.gatherLimit = gatherLimit
     self.updateBatch = updateBatch
+    self.isTagged = isTagged
     self.kernelLinks = kernelLinks
     self.processes = processes
   }
