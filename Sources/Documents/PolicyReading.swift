@@ -166,7 +166,6 @@ extension Expectation where Value == ConsolidationField {
       }
       if let value = reader.optional("interval", in: fields, .positiveTime) { policy.interval = value }
       if let value = reader.optional("evacuate", in: fields, .truth) { policy.evacuates = value }
-      if let value = reader.optional("sleep", in: fields, .truth) { policy.sleeps = value }
       return ConsolidationField(policy: policy)
     }
   }

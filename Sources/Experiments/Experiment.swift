@@ -40,6 +40,12 @@ public struct Experiment: Sendable {
     self.replications = replications
   }
 
+  /// One replication of each of some models.
+  init(models: [SimulationModel]) {
+    self.models = models
+    replications = 1
+  }
+
   /// All runs, replication by replication within each design.
   var runs: [Run] {
     models.indices.flatMap { model in (1...replications).map { Run(model: model, replication: $0) } }

@@ -91,15 +91,22 @@ public struct Validation: Sendable {
   public static func run(
     _ cases: [ValidationCase], library: Library, runner: LocalRunner
   ) async throws -> Validation {
-    var rows: [Row] = []
-    for validation in cases {
+    // The runs of all cases share nothing: they go to the runner together.
+    var places: [(caseIndex: Int, name: String)] = []
+    var models: [SimulationModel] = []
+    for (index, validation) in cases.enumerated() {
       let needed = Set(validation.quantities.filter { $0.skip == nil }.flatMap(\.measure.runs))
-      var results: [String: RunResult] = [:]
       for run in validation.runs where needed.contains(run.name) {
-        let experiment = try Experiment(
-          scenario: run.scenario, library: library, designs: [], overrides: ModelOverrides(), replications: 1)
-        results[run.name] = try await runner.run(experiment).first
+        places.append((index, run.name))
+        models.append(try SimulationModel(scenario: run.scenario, library: library))
       }
+    }
+    var results = [[String: RunResult]](repeating: [:], count: cases.count)
+    for (place, result) in zip(places, try await runner.run(Experiment(models: models))) {
+      results[place.caseIndex][place.name] = result
+    }
+    var rows: [Row] = []
+    for (validation, results) in zip(cases, results) {
       for quantity in validation.quantities {
         let value = quantity.skip == nil ? value(of: quantity.measure, in: results, library.catalogue) : nil
         rows.append(

@@ -62,7 +62,10 @@ struct CommonOptions: ParsableArguments {
   }
 
   /// Runs at a time.
-  var jobCount: Int { jobs ?? max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))) }
+  var jobCount: Int { jobs ?? Self.allCores }
+
+  /// As many runs at a time as this machine has processors.
+  static var allCores: Int { max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))) }
 }
 
 /// Where the library of documents is.

@@ -52,7 +52,7 @@ struct ValidateCommand: AsyncParsableCommand {
     try directory.check()
     Interruption.install()
     let runner = LocalRunner(
-      jobs: jobs ?? 2, isCancelled: { Interruption.isRequested }, progress: { _, _ in })
+      jobs: jobs ?? CommonOptions.allCores, isCancelled: { Interruption.isRequested }, progress: { _, _ in })
     let validation = try await Validation.run(read, library: documents, runner: runner)
     if Interruption.isRequested { throw RunInterrupted() }
     let manifest = Manifest.ofTables([validation.table], about: "validation")

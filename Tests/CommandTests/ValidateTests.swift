@@ -91,18 +91,57 @@ import Testing
     #expect(outcome.status == 66)
   }
 
+  private static let published = Command.root.appendingPathComponent("../shared/data/published/published.csv")
+  private static let counted = Command.root.appendingPathComponent("../shared/data/exit-profiles/exit_profiles.csv")
+
   /// References of shipped cases are those of the published table.
-  @Test func referencesAreThoseOfTheTable() throws {
-    let table = Command.root.appendingPathComponent("../shared/data/published/published.csv")
-    guard let text = try? String(contentsOf: table, encoding: .utf8) else {
-      return print("skipped: the published table is not here")
+  @Test(.enabled(if: FileManager.default.fileExists(atPath: published.path), "the published table is not here"))
+  func referencesAreThoseOfTheTable() throws {
+    let table = try String(contentsOf: Self.published, encoding: .utf8).split(whereSeparator: \.isNewline)
+    let lines = try String(
+      contentsOf: Command.root.appendingPathComponent("scenarios/cases/pvm-processes.yaml"), encoding: .utf8
+    ).split(separator: "\n")
+    var compared = 0
+    for (index, line) in lines.enumerated() where line.hasPrefix("    row: ") {
+      let id = line.dropFirst("    row: ".count)
+      let row = try #require(table.first { $0.hasPrefix("\(id),") })
+      let reference = try #require(lines[..<index].last { $0.hasPrefix("    reference: ") })
+      let value = reference.dropFirst("    reference: ".count).dropLast(" us".count)
+      #expect(row.contains(",\(value),us,"), "\(id)")
+      compared += 1
     }
-    let cases = try String(
-      contentsOf: Command.root.appendingPathComponent("scenarios/cases/pvm-processes.yaml"), encoding: .utf8)
-    for row in ["pvm23_t3_fork_kvm_shadow_bare-metal_c1", "pvm23_t3_exec_pvm_bare-metal_c1"] {
-      let line = try #require(text.split(whereSeparator: \.isNewline).first { $0.hasPrefix("\(row),") })
-      let value = try #require(line.split(separator: ",").first { Double($0) != nil && $0 != "2023" })
-      #expect(cases.contains("reference: \(value) us\n"), "\(row)")
-    }
+    #expect(compared == 6)
+  }
+
+  /// Counts of the shipped case are those of the data set: workload, run, reason, and the sum of one repetition.
+  @Test(
+    .enabled(if: FileManager.default.fileExists(atPath: counted.path), "the counts are not here"),
+    arguments: [
+      ("fork, 4 levels: #PF", "cpu_s_r1,fork,1,", ",EXCP_PF,"),
+      ("fork, 4 levels: INVLPG", "cpu_s_r1,fork,1,", ",INVLPG,"),
+      ("fork, 5 levels: #PF", "cpu_s_s1,fork,1,", ",EXCP_PF,"),
+      ("fork with 8 MiB, 4 levels: #PF", "cpu_s_r1,fork_8MiB,1,", ",EXCP_PF,"),
+      ("fork with 8 MiB, 5 levels: #PF", "cpu_s_s1,fork_8MiB,1,", ",EXCP_PF,"),
+      ("64 MiB touched, 4 levels: #PF a mapping", "cpu_s_r1,mmap_touch64M,1,", ",EXCP_PF,"),
+      ("64 MiB touched, 5 levels: #PF a mapping", "cpu_s_s1,mmap_touch64M,1,", ",EXCP_PF,"),
+      ("mprotect of one page, 4 levels: INVLPG", "cpu_s_r1,mprotect_1page_x1000,1,", ",INVLPG,"),
+      ("two process switches, 4 levels: CR3 writes", "cpu_s_r1,pipe_procs,1,", ",WRITE_CR3,"),
+      ("two process switches, 5 levels: CR3 writes", "cpu_s_s1,pipe_procs,1,", ",WRITE_CR3,"),
+      ("mprotect of one page, 5 levels: INVLPG", "cpu_s_s1,mprotect_1page_x1000,1,", ",INVLPG,"),
+      ("fork, 4 levels: CR3 writes", "cpu_s_r1,fork,1,", ",WRITE_CR3,"),
+      ("fork, 4 levels: CR3 reads", "cpu_s_r1,fork,1,", ",READ_CR3,"),
+      ("fork, 5 levels: INVLPG", "cpu_s_s1,fork,1,", ",INVLPG,"),
+      ("fork, 5 levels: CR3 writes", "cpu_s_s1,fork,1,", ",WRITE_CR3,"),
+      ("fork with 8 MiB, 4 levels: CR3 writes", "cpu_s_r1,fork_8MiB,1,", ",WRITE_CR3,"),
+    ]) func countsAreThoseOfTheDataSet(quantity: String, start: String, reason: String) throws
+  {
+    let table = try String(contentsOf: Self.counted, encoding: .utf8).split(whereSeparator: \.isNewline)
+    let row = try #require(table.first { $0.hasPrefix(start) && $0.contains(reason) })
+    let lines = try String(
+      contentsOf: Command.root.appendingPathComponent("scenarios/cases/exits-of-memory-operations.yaml"),
+      encoding: .utf8
+    ).split(separator: "\n")
+    let index = try #require(lines.firstIndex { $0 == "  - name: \"\(quantity)\"" })
+    #expect(lines[index + 1] == "    count: \(try #require(row.split(separator: ",").last))")
   }
 }

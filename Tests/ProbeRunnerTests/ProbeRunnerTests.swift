@@ -52,7 +52,7 @@ extension [String: Any] {
 }
 
 @Suite(.timeLimit(.minutes(2))) struct ProbeRunnerTests {
-  @Test func everyProbeOfTheIssueIsListedWithWhatItNeedsAndExpects() throws {
+  @Test func everyProbeIsListedWithWhatItNeedsAndExpects() throws {
     let outcome = try Runner.run("list")
     #expect(outcome.status == 0)
     let probes = outcome.records.filter { $0.text("record") == "probe" }

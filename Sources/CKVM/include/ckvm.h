@@ -7,15 +7,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+// Whether this build can talk to KVM at all.
 #if defined(__linux__) && defined(__x86_64__)
 #define CKVM_SUPPORTED 1
 #include <linux/kvm.h>
 #else
 #define CKVM_SUPPORTED 0
 #endif
-
-/// Whether this build can talk to KVM at all (Linux on x86-64).
-static inline bool ckvm_is_supported(void) { return CKVM_SUPPORTED; }
 
 #if CKVM_SUPPORTED
 

@@ -53,63 +53,6 @@ enum OverloadStatistics {
     return (sumY - slope * sumX) / Double(count) + slope * position
   }
 
-  /// The same by weighted least squares.
-  static func extrapolation(
-    _ values: UnsafePointer<Double>, weights: UnsafePointer<Double>, count: Int, to position: Double
-  ) -> Double {
-    var sum = 0.0
-    var sumX = 0.0
-    var sumY = 0.0
-    for index in 0..<count {
-      sum += weights[index]
-      sumX += weights[index] * Double(index + 1)
-      sumY += weights[index] * values[index]
-    }
-    guard sum > 0 else { return values[count - 1] }
-    let meanX = sumX / sum
-    let meanY = sumY / sum
-    var sumXX = 0.0
-    var sumXY = 0.0
-    for index in 0..<count {
-      let dx = Double(index + 1) - meanX
-      sumXX += weights[index] * dx * dx
-      sumXY += weights[index] * dx * (values[index] - meanY)
-    }
-    guard sumXX > 0 else { return meanY }
-    return meanY + sumXY / sumXX * (position - meanX)
-  }
-
-  /// Loess at the right end: tricube weights that fall with the distance from the latest value, and, when robust, once
-  /// more with bisquare weights of the residuals [W. S. Cleveland, JASA 74, 1979].
-  static func loess(_ values: UnsafePointer<Double>, count: Int, to position: Double, isRobust: Bool) -> Double {
-    withUnsafeTemporaryAllocation(of: Double.self, capacity: 2 * count) { buffer in
-      let weights = buffer.baseAddress!
-      let residuals = weights + count
-      for index in 0..<count {
-        // The span ends one step before the first value, which so keeps a weight above 0.
-        let distance = Double(count - 1 - index) / Double(count)
-        let rest = 1 - distance * distance * distance
-        weights[index] = rest * rest * rest
-      }
-      guard isRobust else { return extrapolation(values, weights: weights, count: count, to: position) }
-      for index in 0..<count {
-        residuals[index] =
-          values[index] - extrapolation(values, weights: weights, count: count, to: Double(index + 1))
-      }
-      withUnsafeTemporaryAllocation(of: Double.self, capacity: count) { sorted in
-        for index in 0..<count { sorted[index] = abs(residuals[index]) }
-        let scale = 6 * median(sorted.baseAddress!, count: count)
-        guard scale > 0 else { return }
-        for index in 0..<count {
-          let ratio = residuals[index] / scale
-          let rest = 1 - ratio * ratio
-          weights[index] *= rest > 0 ? rest * rest : 0
-        }
-      }
-      return extrapolation(values, weights: weights, count: count, to: position)
-    }
-  }
-
   /// The median of values that are sorted in place.
   static func median(_ values: UnsafeMutablePointer<Double>, count: Int) -> Double {
     sort(values, count: count)

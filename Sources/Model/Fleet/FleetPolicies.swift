@@ -104,8 +104,6 @@ public struct ConsolidationPolicy: Sendable, Hashable {
   public var interval = TimeSpan.seconds(300)
   /// Whether hosts with little load are emptied.
   public var evacuates = true
-  /// Whether empty hosts are put to sleep.
-  public var sleeps = true
 
   /// THR 0.8 with MMT every 300 s.
   public init() {}

@@ -65,7 +65,7 @@ if CommandLine.arguments.count > 1 {
   for (name, text) in [("tasks.csv", tasks), ("fragments.csv", fragments)] {
     guard let file = fopen("\(folder)/\(name)", "w"), fputs(text, file) >= 0, fclose(file) == 0 else { exit(73) }
   }
-  // The issue of a week's trace: under a second of CPU for reading, simulating and writing.
+  // A week's trace is to take under a second of CPU for reading, simulating and writing: half of it for reading.
   isSlow = measure(folder, cache: nil, label: "text") > 0.5
   _ = measure(folder, cache: cache, label: "text, kept")
   isSlow = measure(folder, cache: cache, label: "mapped") > 0.1 || isSlow
