@@ -4,8 +4,9 @@ import Virtualization
 
 /// Reads hypervisor designs.
 enum DesignReader {
-  /// Backends that designs and profiles may name.
-  static let backends = ["vt-x", "amd-v", "pvm", "none"]
+  /// Backends that designs and profiles may name: what runs guests on a machine. `vt-x`, `amd-v` and `arm` are KVM on
+  /// that hardware, `pvm` KVM in software; the others are hypervisors of their own.
+  static let backends = ["vt-x", "amd-v", "pvm", "arm", "xen", "xen-arm", "hyper-v", "esxi", "none"]
 
   /// Reads a design.
   ///

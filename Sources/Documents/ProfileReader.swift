@@ -21,7 +21,7 @@ enum ProfileReader {
       let fields = reader.fields(
         of: root, in: "the profile",
         known: [
-          "profile", "base", "title", "backend", "frequency", "processors", "provenance", "tlb", "walks",
+          "profile", "base", "scaling", "title", "backend", "frequency", "processors", "provenance", "tlb", "walks",
           "steps", "other_backends",
         ], ignoring: "x-")
     else { return nil }
@@ -44,11 +44,16 @@ enum ProfileReader {
       }
       others[entry.key] = reader.stepCosts(entry.value, at: frequency, catalogue)
     }
+    let scaling = reader.optional("scaling", in: fields, .costScaling)
+    if base == nil, let node = fields["scaling"] {
+      reader.error(at: node.location, "'scaling' says how prices of a base are taken over; expected 'base' beside it")
+    }
+    let taken = base.map { base in scaling.map { base.scaled(by: $0) } ?? base }
     guard let name, let title, let backend, let frequency else { return nil }
     return CostProfile(
       name: name, title: title, backend: backend, frequency: frequency, processors: processors ?? [], tlb: tlb,
       walks: walks,
-      costs: costs, otherBackends: others, provenance: provenance ?? [], bases: base.map { [$0] + $0.bases } ?? [],
+      costs: costs, otherBackends: others, provenance: provenance ?? [], bases: taken.map { [$0] + $0.bases } ?? [],
       digest: digest)
   }
 }
@@ -119,6 +124,27 @@ extension DocumentReader {
       error(at: mean.location, "the mean \(mean.value) lies outside its range from \(ends[0]) to \(ends[1])")
     }
     return range
+  }
+}
+
+extension Expectation where Value == CostScaling {
+  /// How the prices of a base are taken over.
+  static var costScaling: Expectation {
+    Expectation("a mapping of factor, range and reason") { reader, node in
+      guard let fields = reader.fields(of: node, in: "the scaling", known: ["factor", "range", "reason"]) else {
+        return nil
+      }
+      let number = Expectation<Double>.real("a number above 0, at most 1000") { $0 > 0 && $0 <= 1000 }
+      let factor = reader.required("factor", in: fields, number)
+      let ends = reader.required("range", in: fields, .list(of: number, "a list of two numbers", minimum: 2))
+      let reason = reader.required("reason", in: fields, .prose)
+      guard let factor, let ends, let reason else { return nil }
+      guard ends.count == 2, ends[0] <= factor, factor <= ends[1] else {
+        reader.error(at: node.location, "expected a range [low, high] around the factor, the lower first")
+        return nil
+      }
+      return CostScaling(factor: factor, range: ends[0]...ends[1], reason: reason)
+    }
   }
 }
 

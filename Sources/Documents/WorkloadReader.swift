@@ -16,7 +16,7 @@ enum WorkloadReader {
     let header = DocumentNode(content: .mapping(entries.filter { own.contains($0.key) }), location: root.location)
     guard let fields = reader.fields(of: header, in: "the workload", known: own) else { return nil }
     let name = reader.required("workload", in: fields, .name)
-    _ = reader.required("title", in: fields, .prose)
+    let title = reader.required("title", in: fields, .prose)
     if let sources = fields["sources"], let stated = reader.entries(of: sources) {
       for entry in stated { _ = reader.read(entry.value, .prose) }
     }
@@ -31,6 +31,8 @@ enum WorkloadReader {
     }
     let rest = entries.filter { !own.contains($0.key) && !$0.key.hasPrefix("x-") }
     let body = DocumentNode(content: .mapping(rest), location: root.location)
-    return reader.workload(body, name: name ?? "", location: root.location)
+    var workload = reader.workload(body, name: name ?? "", location: root.location)
+    workload?.title = title ?? ""
+    return workload
   }
 }

@@ -6,6 +6,8 @@ import Virtualization
 public struct Workload: Sendable {
   /// The name.
   public let name: String
+  /// One line on what it is, where its document says.
+  public var title = ""
   /// What kind of work.
   public let shape: Shape
   /// How the guest refers to memory; nil when TLB misses are not modelled for it.

@@ -139,22 +139,19 @@ public struct CostProfile: Sendable {
     public let passedOver: String?
   }
 
-  /// The price of a step for a design that accepts the given backends. Of each profile, nearest first, a design of another
-  /// backend takes the price for that backend if there is one; a measured price counts only when its profile's backend is
-  /// among the design's. Nil when nothing prices the step.
+  /// The price of a step for a design that accepts the given backends, in their order of preference. Of each profile,
+  /// nearest first, the design takes the price for the first of its backends that the profile has one for; a profile's own
+  /// prices stand for any other backend unless they are measured. Nil when nothing prices the step.
   ///
-  /// - Complexity: O(number of bases).
+  /// - Complexity: O(number of bases × backends).
   public func price(of step: String, backends: [String]) -> Price? {
     var passedOver: String?
     for profile in [self] + bases {
-      let isForeign = !backends.contains(profile.backend)
-      if isForeign, let cost = backends.lazy.compactMap({ profile.otherBackends[$0]?[step] }).first {
-        return Price(
-          cost: cost, profile: profile.name, nanoseconds: cost.mean.nanoseconds(at: profile.frequency),
-          passedOver: passedOver)
-      }
-      guard let cost = profile.costs[step] else { continue }
-      if cost.kind == .measured && isForeign {
+      let preferred = backends.lazy.compactMap { backend in
+        backend == profile.backend ? profile.costs[step] : profile.otherBackends[backend]?[step]
+      }.first
+      guard let cost = preferred ?? profile.costs[step] else { continue }
+      if preferred == nil && cost.kind == .measured {
         passedOver = passedOver ?? profile.name
         continue
       }
@@ -172,6 +169,15 @@ public struct CostProfile: Sendable {
       name: name, title: title, backend: backend, frequency: frequency, processors: processors, tlb: tlb, walks: walks,
       costs: costs, otherBackends: otherBackends, provenance: provenance, bases: bases.map { $0.at(frequency) },
       digest: digest)
+  }
+
+  /// The profile as the base of another machine's: every price is scaled and becomes an assumption, which says so.
+  public func scaled(by scaling: CostScaling) -> CostProfile {
+    CostProfile(
+      name: name, title: title, backend: backend, frequency: frequency, processors: processors, tlb: tlb, walks: walks,
+      costs: costs.mapValues { scaling.apply(to: $0, of: self) },
+      otherBackends: otherBackends.mapValues { $0.mapValues { scaling.apply(to: $0, of: self) } },
+      provenance: provenance, bases: bases.map { $0.scaled(by: scaling) }, digest: digest)
   }
 
   /// The TLB's data of this profile or of the nearest base that has it.

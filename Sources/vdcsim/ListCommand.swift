@@ -43,7 +43,11 @@ struct ListCommand: AsyncParsableCommand {
         show(
           documents.profiles.values.map { ($0.name, "\($0.title); backend \($0.backend)") }.sorted { $0.0 < $1.0 })
       case .guests: show(documents.guests.values.map { ($0.name, $0.title) }.sorted { $0.0 < $1.0 })
-      case .workloads: show(documents.workloads.values.map { ($0.name, "\($0.shape.name)") }.sorted { $0.0 < $1.0 })
+      case .workloads:
+        show(
+          documents.workloads.values.map {
+            ($0.name, $0.title.isEmpty ? $0.shape.name : "\($0.title) (\($0.shape.name))")
+          }.sorted { $0.0 < $1.0 })
       case .steps: show(documents.catalogue.steps.map { ($0.name, $0.meaning) })
       case .operations, .cases: break
       }

@@ -47,6 +47,74 @@ import Virtualization
     #expect(profile.price(of: "work", backends: [])?.profile == "machine")
   }
 
+  @Test func aScaledBaseIsAnAssumptionWithAWiderRange() throws {
+    let library = try Fixture.library()
+    let folder = try TemporaryFolder()
+    let text = """
+      profile: slower
+      title: t
+      backend: vt-x
+      base: machine
+      scaling: {factor: 2, range: [1, 4], reason: an older machine}
+      frequency: 1 GHz
+      steps: {}
+
+      """
+    try folder.write("slower.yaml", text)
+    let profile = try LibraryLoader.profile(path: "\(folder.path)/slower.yaml", library: library)
+    let work = try #require(profile.price(of: "work", backends: ["vt-x"]))
+    #expect(work.nanoseconds == 200 && work.cost.range == 50...800)
+    #expect(work.cost.kind == .assumed && work.profile == "machine")
+    #expect(work.cost.source == "scaled by 2.0 from machine, an older machine; there: guess")
+    // A published or measured price is no such thing on another machine, and names no rows.
+    let leave = try #require(profile.price(of: "leave", backends: ["vt-x"]))
+    #expect(leave.cost.kind == .assumed && leave.cost.rows.isEmpty)
+    let enter = try #require(profile.price(of: "enter", backends: ["none"]))
+    #expect(enter.nanoseconds == 200 && enter.cost.kind == .assumed)
+
+    for (scaling, message) in [
+      ("{factor: 2, range: [3, 4], reason: r}", "expected a range [low, high] around the factor, the lower first"),
+      ("{factor: 0, range: [0, 4], reason: r}", "expected a number above 0"),
+    ] {
+      try folder.write(
+        "bad.yaml", text.replacingOccurrences(of: "{factor: 2, range: [1, 4], reason: an older machine}", with: scaling)
+      )
+      let error = #expect(throws: DiagnosticError.self) {
+        try LibraryLoader.profile(path: "\(folder.path)/bad.yaml", library: library)
+      }
+      #expect("\(error.map { "\($0)" } ?? "")".contains(message))
+    }
+    try folder.write("alone.yaml", text.replacingOccurrences(of: "base: machine\n", with: ""))
+    #expect(throws: DiagnosticError.self) {
+      try LibraryLoader.profile(path: "\(folder.path)/alone.yaml", library: library)
+    }
+  }
+
+  @Test func aDesignPrefersItsBackendsInOrder() throws {
+    let library = try Fixture.library()
+    let folder = try TemporaryFolder()
+    try folder.write(
+      "own.yaml",
+      """
+      profile: own
+      title: t
+      backend: vt-x
+      frequency: 1 GHz
+      steps:
+        work: {mean: 1 ns, kind: published, source: s}
+        leave: {mean: 2 ns, kind: published, source: s}
+      other_backends:
+        xen:
+          work: {mean: 7 ns, kind: published, source: s}
+
+      """)
+    let profile = try LibraryLoader.profile(path: "\(folder.path)/own.yaml", library: library)
+    #expect(profile.price(of: "work", backends: ["xen", "vt-x"])?.nanoseconds == 7)
+    #expect(profile.price(of: "work", backends: ["vt-x", "xen"])?.nanoseconds == 1)
+    #expect(profile.price(of: "leave", backends: ["xen", "vt-x"])?.nanoseconds == 2)
+    #expect(profile.price(of: "work", backends: ["amd-v"])?.nanoseconds == 1)
+  }
+
   @Test func pricesForOtherBackendsAndFactsOfTheMeasurement() throws {
     let folder = try TemporaryFolder()
     let library = try Fixture.library()
@@ -73,7 +141,7 @@ import Virtualization
     #expect(profile.price(of: "work", backends: ["vt-x"])?.nanoseconds == 1)
     #expect(profile.price(of: "work", backends: ["pvm"])?.nanoseconds == 7)
     #expect(
-      profile.price(of: "work", backends: ["pvm", "vt-x"])?.nanoseconds == 1, "the profile's own backend comes first")
+      profile.price(of: "work", backends: ["vt-x", "pvm"])?.nanoseconds == 1, "the design's first backend comes first")
     let other = profile.price(of: "work", backends: ["amd-v"])
     #expect(other?.nanoseconds == 100 && other?.profile == "machine" && other?.passedOver == "own")
     try folder.write("own.yaml", text.replacingOccurrences(of: "  pvm:", with: "  vt-x:"))
@@ -118,7 +186,10 @@ import Virtualization
   }
 
   @Test(arguments: [
-    ("backend: vt-x", "backend: vmx", "3:10: error: unknown backend 'vmx'; expected vt-x, amd-v, pvm or none"),
+    (
+      "backend: vt-x", "backend: vmx",
+      "3:10: error: unknown backend 'vmx'; expected vt-x, amd-v, pvm, arm, xen, xen-arm, hyper-v, esxi or none"
+    ),
     ("frequency: 2 GHz", "frequency: 0 GHz", "4:12: error: expected a frequency above 0, found '0 GHz'"),
     ("4 KiB: 1536", "8 KiB: 1536", "6:17: error: expected 4 KiB, 2 MiB or 1 GiB, found '8 KiB'"),
     ("4 KiB: 1536", "4 KiB: 0", "6:24: error: expected an integer from 1 to 1000000, found '0'"),
