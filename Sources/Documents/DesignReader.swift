@@ -22,7 +22,10 @@ enum DesignReader {
     guard
       let fields = reader.fields(
         of: root, in: "the design",
-        known: ["design", "base", "title", "description", "backends", "axes", "memory", "default_place", "paths"],
+        known: [
+          "design", "base", "title", "description", "backends", "axes", "memory", "capabilities", "default_place",
+          "paths",
+        ],
         ignoring: "x-")
     else { return nil }
     let name = reader.required("design", in: fields, .name)
@@ -39,15 +42,19 @@ enum DesignReader {
     // After a fault any place will do, so that the fault is told only once.
     let place = fields["default_place"].map { reader.read($0, .place) ?? .guest } ?? (isBareHost ? .guest : nil)
     var paths = base?.paths ?? [:]
+    if let place { paths = paths.mapValues { OperationPath(items: $0.items.map { $0.moved(to: place) }) } }
     if fields["paths"] != nil || base == nil {
       let expectation = Expectation.paths(
         PathContext(catalogue: catalogue, defaultPlace: place, isBareHost: isBareHost))
       for (operation, path) in reader.required("paths", in: fields, expectation) ?? [:] { paths[operation] = path }
     }
+    let capabilities = reader.capabilities(fields["capabilities"], base: base?.capabilities)
     guard let name, let title, let backends, let axes else { return nil }
-    return HypervisorDesign(
+    var design = HypervisorDesign(
       name: name, title: title, description: description, backends: backends, defaults: axes.defaults,
       allowed: axes.allowed, paths: paths, memory: memory ?? HypervisorDesign.MemoryOverhead())
+    design.capabilities = capabilities
+    return design
   }
 
   private static func readAxes(

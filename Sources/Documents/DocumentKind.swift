@@ -41,7 +41,9 @@ public enum DocumentKind: String, CaseIterable, Sendable, Hashable {
     switch kind {
     case .scenario: return (kind, try ScenarioReader.read(root).warnings)
     case .steps: _ = StepCatalogueReader.read(root, &reader)
-    case .guest: _ = GuestReader.read(root, &reader)
+    case .guest:
+      let base = reader.base(of: root, kind: kind, among: library.guests)
+      if base != nil || root["base"] == nil { _ = GuestReader.read(root, base: base, &reader) }
     case .workload: _ = WorkloadReader.read(root, &reader)
     case .case: _ = CaseReader.read(root, folder: FileAccess.folder(of: path), &reader)
     case .power: _ = PowerReader.read(root, &reader)

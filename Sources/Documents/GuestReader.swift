@@ -4,29 +4,46 @@ import Virtualization
 
 /// Reads guest systems.
 enum GuestReader {
-  /// Reads a guest system; nil after faults.
-  static func read(_ root: DocumentNode, _ reader: inout DocumentReader) -> GuestSystem? {
+  /// Reads a guest system, which takes what it does not state from its base; nil after faults.
+  static func read(_ root: DocumentNode, base: GuestSystem? = nil, _ reader: inout DocumentReader) -> GuestSystem? {
     let figures = ["tick_rate", "idle_wakeups", "idle_work"]
     guard
       let fields = reader.fields(
-        of: root, in: "the guest", known: ["guest", "title"] + figures + ["expansions", "paging", "sources"],
+        of: root, in: "the guest",
+        known: ["guest", "base", "title"] + figures + ["interfaces", "expansions", "paging", "sources"],
         ignoring: "x-")
     else { return nil }
     let name = reader.required("guest", in: fields, .name)
     let title = reader.required("title", in: fields, .prose)
-    let tickRate = reader.required("tick_rate", in: fields, .rate)
-    let idleWakeups = reader.required("idle_wakeups", in: fields, .rate)
-    let idleWork = reader.required("idle_work", in: fields, .time)
-    let expansions = reader.optional("expansions", in: fields, .expansions) ?? [:]
-    let paging = reader.optional("paging", in: fields, .guestPaging)
-    let known = figures + expansions.keys.map(\.name).sorted() + (fields["paging"] == nil ? [] : ["paging"])
-    var sources: [String: String] = [:]
+    let tickRate = reader.inherited("tick_rate", in: fields, .rate, base: base)
+    let idleWakeups = reader.inherited("idle_wakeups", in: fields, .rate, base: base)
+    let idleWork = reader.inherited("idle_work", in: fields, .time, base: base)
+    let expansions = reader.optional("expansions", in: fields, .expansions) ?? base?.expansions ?? [:]
+    let paging = reader.optional("paging", in: fields, .guestPaging) ?? base?.paging
+    let interfaces = reader.optional("interfaces", in: fields, .interfaces)
+    let known = figures + expansions.keys.map(\.name).sorted() + ["paging", "interfaces"].filter { fields[$0] != nil }
+    var sources = base?.sources ?? [:]
     if let node = fields["sources"], let stated = reader.fields(of: node, in: "the sources", known: known) {
-      for key in known { sources[key] = reader.optional(key, in: stated, .prose) }
+      for key in known { sources[key] = reader.optional(key, in: stated, .prose) ?? sources[key] }
     }
-    guard let name, let title, let tickRate, let idleWakeups, let idleWork else { return nil }
-    return GuestSystem(
-      name: name, title: title, tickRate: tickRate.perSecond, idleWakeups: idleWakeups.perSecond,
-      idleWork: Double(idleWork.nanoseconds), expansions: expansions, paging: paging, sources: sources)
+    guard let name, let title else { return nil }
+    guard let tickRate = tickRate?.perSecond ?? base?.tickRate,
+      let wakeups = idleWakeups?.perSecond ?? base?.idleWakeups,
+      let work = idleWork.map({ Double($0.nanoseconds) }) ?? base?.idleWork
+    else { return nil }
+    var guest = GuestSystem(
+      name: name, title: title, tickRate: tickRate, idleWakeups: wakeups, idleWork: work, expansions: expansions,
+      paging: paging, sources: sources)
+    guest.interfaces = interfaces.map { Set($0) } ?? base?.interfaces
+    return guest
+  }
+}
+
+extension DocumentReader {
+  /// The value of a key that must be there unless a base has it.
+  fileprivate mutating func inherited<Value>(
+    _ key: String, in fields: Fields, _ expectation: Expectation<Value>, base: GuestSystem?
+  ) -> Value? {
+    base == nil ? required(key, in: fields, expectation) : optional(key, in: fields, expectation)
   }
 }

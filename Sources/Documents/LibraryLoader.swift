@@ -29,8 +29,9 @@ public enum LibraryLoader {
       library.catalogue = StepCatalogueReader.read(steps, &reader)
     }
     let folders = [folder] + (scenarioFolder.map { [$0] } ?? [])
-    for document in try SourceDocument.all(.guest, in: folders, &reader) {
-      library.guests[document.name] = GuestReader.read(document.root, &reader)
+    let guests = BaseResolver(documents: try SourceDocument.all(.guest, in: folders, &reader))
+    library.guests = guests.resolve(&reader) { reader, document, base, hasFaultyBase in
+      hasFaultyBase ? nil : GuestReader.read(document.root, base: base, &reader)
     }
     for document in try SourceDocument.all(.workload, in: folders, &reader) {
       library.workloads[document.name] = WorkloadReader.read(document.root, &reader)

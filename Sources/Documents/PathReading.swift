@@ -45,7 +45,8 @@ extension Expectation where Value == OperationPath.Item {
       default:
         guard let name = reader.read(node, .step(context)) else { return nil }
         guard let place = reader.defaultPlace(of: name, at: node.location, context) else { return nil }
-        return OperationPath.Item(element: .step(name: name, place: place, count: 1), location: node.location)
+        return OperationPath.Item(
+          element: .step(name: name, place: place, count: 1), isAtUsualPlace: true, location: node.location)
       }
     }
   }
@@ -118,7 +119,9 @@ extension DocumentReader {
       guard !isPlaceFaulty, let place = place ?? defaultPlace(of: name, at: node.location, context) else { return nil }
       element = .step(name: name, place: place, count: count ?? 1)
     }
-    return OperationPath.Item(element: element, conditions: conditions, target: target, location: node.location)
+    return OperationPath.Item(
+      element: element, conditions: conditions, target: target, isAtUsualPlace: !isNative && fields["place"] == nil,
+      location: node.location)
   }
 }
 

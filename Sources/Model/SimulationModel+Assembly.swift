@@ -256,6 +256,7 @@ struct ModelAssembly {
     let design = hosts[slot].design
     let hostGroup = scenario.hosts[slots[slot].group]
     let before = faults.count
+    checkCapabilities(of: design.choice, for: group)
     let needed = group.memory.bytes + design.choice.design.memory.perVM
     let asked = MemoryReclaim.Guest(
       size: Double(group.memory.bytes), overhead: Double(design.choice.design.memory.perVM), image: group.image?.name,
@@ -306,6 +307,14 @@ struct ModelAssembly {
     let host = scenario.hosts[slots[slot].group]
     let free = ByteCount(bytes: max(0, slots[slot].freeMemory))
     let guests = slots[slot].guests + [asked]
+    let choice = hosts[slot].design.choice
+    guard choice.design.capabilities.canOvercommitMemory else {
+      fault(
+        group.location,
+        "vm '\(name)' needs \(ByteCount(bytes: needed)) of memory, but no host has more than \(free) left, and design "
+          + "'\(choice.label)' cannot overcommit memory\(reason(of: choice.design.capabilities))")
+      return
+    }
     let isMerging = host.overcommit.scannedPages != nil
     let hasMeans = host.overcommit.swapLatency != nil || isMerging || guests.contains { $0.balloonTarget < $0.size }
     guard hasMeans else {

@@ -27,7 +27,8 @@ public enum DesignAxis: UInt8, CaseIterable, Sendable, Hashable, CustomStringCon
     case .interrupts: ["native", "emulated", "posted"]
     case .network: ["native", "bridge", "emulated", "vhost", "xen_ring", "vmbus", "vmxnet3", "passthrough"]
     case .disk: ["native", "emulated", "virtio", "xen_ring", "vmbus", "pvscsi", "passthrough"]
-    case .structure: ["bare", "container", "host_kernel", "hosted", "privileged_domain", "hypervisor_kernel"]
+    case .structure:
+      ["bare", "container", "container_in_vm", "host_kernel", "hosted", "privileged_domain", "hypervisor_kernel"]
     case .guestPageTableIsolation, .hostPageTableIsolation, .mitigations: ["off", "on"]
     case .dirtyLogging: ["none", "write_protect", "log_buffer"]
     }

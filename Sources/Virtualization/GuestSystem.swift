@@ -14,6 +14,8 @@ public struct GuestSystem: Sendable {
   public let expansions: [GuestOperation: [GuestOperation: Double]]
   /// What the kernel does with page tables; nil when the document does not say.
   public let paging: GuestPaging?
+  /// Paravirtual interfaces that the system has; nil for one that runs on anything.
+  public var interfaces: Set<String>?
   /// Where each figure comes from, by key.
   public let sources: [String: String]
 

@@ -16,6 +16,8 @@ public struct HypervisorDesign: Sendable {
   public let paths: [GuestOperation: OperationPath]
   /// Memory that the design keeps for itself on a host, and for every VM, in bytes.
   public let memory: MemoryOverhead
+  /// What the design can do with its guests.
+  public var capabilities = DesignCapabilities()
 
   /// Memory kept from guests.
   public struct MemoryOverhead: Sendable, Hashable {
@@ -90,17 +92,29 @@ public struct OperationPath: Sendable, Hashable {
     public let conditions: [DesignAxis: String]
     /// The state of the target vCPU in which the item applies; nil for any.
     public let target: TargetState?
+    /// Whether the item names no place of its own: a design that inherits it has its own usual place.
+    public let isAtUsualPlace: Bool
     /// Where the item stands in its document.
     public let location: SourceLocation
 
     /// Creates an item.
     public init(
-      element: Element, conditions: [DesignAxis: String] = [:], target: TargetState? = nil, location: SourceLocation
+      element: Element, conditions: [DesignAxis: String] = [:], target: TargetState? = nil,
+      isAtUsualPlace: Bool = false, location: SourceLocation
     ) {
+      self.isAtUsualPlace = isAtUsualPlace
       self.element = element
       self.conditions = conditions
       self.target = target
       self.location = location
+    }
+
+    /// The item in a design whose usual place is another.
+    public func moved(to place: Place) -> Item {
+      guard isAtUsualPlace, case .step(let name, _, let count) = element else { return self }
+      return Item(
+        element: .step(name: name, place: place, count: count), conditions: conditions, target: target,
+        isAtUsualPlace: true, location: location)
     }
 
     /// Whether the item applies under the axis values and to a target in the given state.

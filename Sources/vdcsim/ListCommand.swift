@@ -34,11 +34,7 @@ struct ListCommand: AsyncParsableCommand {
       let documents = try LibraryLoader.load(
         folder: LibraryLoader.locate(explicit: library.folder), digest: Digest.sha256)
       switch subject {
-      case .designs:
-        show(
-          documents.designs.values.map { ($0.name, "\($0.title); paging \($0.defaults[.paging])") }.sorted {
-            $0.0 < $1.0
-          })
+      case .designs: print(DesignTable.text(of: Array(documents.designs.values)))
       case .profiles:
         show(
           documents.profiles.values.map { ($0.name, "\($0.title); backend \($0.backend)") }.sorted { $0.0 < $1.0 })

@@ -24,6 +24,20 @@ struct InformationTests {
     #expect(outcome.output.contains("cr3_exit"))
   }
 
+  static let designs =
+    ((try? FileManager.default.contentsOfDirectory(
+      atPath: Command.root.appendingPathComponent("scenarios/designs").path)) ?? []).map { String($0.dropLast(5)) }
+    .sorted()
+
+  @Test("explain shows every operation of every design", arguments: designs)
+  func everyDesign(name: String) throws {
+    let all = try Command.run(["explain", name])
+    #expect(all.status == 0 && all.errors.isEmpty)
+    for operation in ["syscall", "page_fault", "process_creation", "cpuid", "net_tx", "interrupt", "timer_interrupt"] {
+      #expect(all.output.contains("\n\(operation): "), "\(operation)")
+    }
+  }
+
   @Test("list names what there is", arguments: ["designs", "profiles", "guests", "operations", "steps"])
   func list(subject: String) throws {
     let outcome = try Command.run("list", subject)

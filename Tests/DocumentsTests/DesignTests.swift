@@ -73,13 +73,16 @@ import Virtualization
     ),
     (
       "  disk: virtio\n", "",
-      "6:3: error: missing key 'disk' in the axes; expected native or virtio, or a mapping of default and allowed"
+      "6:3: error: missing key 'disk' in the axes; expected native, emulated, virtio, xen_ring, vmbus, pvscsi or passthrough, or a mapping of default and allowed"
     ),
     (
       "disk: virtio", "dsik: virtio\n  disk: virtio",
       "10:3: error: unknown key 'dsik' in the axes (did you mean 'disk'?)"
     ),
-    ("disk: virtio", "disk: scsi", "10:9: error: unknown disk 'scsi'; expected native or virtio"),
+    (
+      "disk: virtio", "disk: scsi",
+      "10:9: error: unknown disk 'scsi'; expected native, emulated, virtio, xen_ring, vmbus, pvscsi or passthrough"
+    ),
     (
       "default: nested", "default: native",
       "7:21: error: the default 'native' of axis 'paging' is not allowed; expected nested or shadow"

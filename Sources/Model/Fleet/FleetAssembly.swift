@@ -23,6 +23,7 @@ extension ModelAssembly {
   mutating func makeFleet() -> FleetModel? {
     let policies = scenario.policies ?? FleetPolicies()
     let hostClasses = makeHostClasses(policies)
+    checkMigration(policies)
     var builder = VMClassBuilder()
     for (index, group) in scenario.vms.enumerated() {
       guard let workload = scenario.workloads.firstIndex(where: { $0.name == group.workload }) else {
@@ -164,6 +165,10 @@ extension ModelAssembly {
     for hostGroup in scenario.hosts {
       guard first < hosts.count else { return }
       let design = hosts[first].design
+      let isAllowed =
+        (group.fleet.hypervisors.isEmpty || group.fleet.hypervisors.contains(design.choice.design.name))
+        && (group.host == nil || group.host == hostGroup.name)
+      if isAllowed { checkCapabilities(of: design.choice, for: group) }
       let load = OperationLoad(
         workload: scenario.workloads[workload], guest: guest,
         memory: PageLayout(

@@ -1,0 +1,148 @@
+import Model
+import Testing
+import Virtualization
+
+/// Every shipped design on the mixed workload of `all-designs.yaml`.
+struct AllDesignsTests {
+  static let designs = (try? Support.library.get().designs.keys.sorted()) ?? []
+
+  static func mixed(_ edits: [String] = []) throws -> Scenario { try Support.shipped("all-designs", edits: edits) }
+
+  @Test("The library's designs are there")
+  func library() { #expect(Self.designs.count >= 20) }
+
+  /// The tolerance is that of the engines' design: 2 % of means, for exits those above 1 %; over two replications.
+  @Test("Accounts close, runs repeat, and both engines agree", arguments: designs)
+  func agreement(design: String) throws {
+    let model = try Support.model(try Self.mixed(["duration=9 s"]), design: design)
+    let runs = try (1...2).map { try Support.exit(model, replication: $0) }
+    let again = try Support.exit(model, replication: 1)
+    #expect(again.exits == runs[0].exits && again.vms == runs[0].vms && again.hosts == runs[0].hosts)
+    let fluid = try Support.fluid(model)
+    for metric in EngineAgreementTests.metrics {
+      let values = runs.compactMap { $0.value(of: metric) }
+      guard let expected = fluid.value(of: metric), !values.isEmpty else { continue }
+      let mean = values.reduce(0, +) / Double(values.count)
+      let tolerance = metric == .latencyMean ? 0.1 : 0.02
+      #expect(
+        abs(mean - expected) <= tolerance * abs(expected) + 1e-12,
+        "\(design): \(metric.name) is \(mean) at exit and \(expected) at fluid fidelity")
+    }
+  }
+
+  // MARK: Expected orderings
+
+  /// CPU time that virtualization takes, on the vCPUs and elsewhere, per second of guest work.
+  static func overhead(_ design: String, axes: [DesignAxis: String] = [:], edits: [String] = []) throws -> Double {
+    let fluid = try Support.fluid(try Support.model(try mixed(edits), design: design, axes: axes))
+    return try #require(fluid.value(of: .virtualizationOverhead))
+  }
+
+  @Test("Native, container, paravirtual or assisted with virtio, emulated: in this order for the mixed workload")
+  func order() throws {
+    let native = try Self.overhead("bare-metal")
+    let container = try Self.overhead("container")
+    let virtio = try Self.overhead("kvm-virtio")
+    let emulated = try Self.overhead("kvm-emulated")
+    #expect(native <= container && container <= virtio && virtio <= emulated)
+    for paravirtual in ["xen-pvhvm", "hyperv-enlightened", "esxi-vmxnet3"] {
+      #expect(try container <= Self.overhead(paravirtual), "container against \(paravirtual)")
+    }
+    #expect(try Self.overhead("xen-pvhvm") <= Self.overhead("xen-hvm"))
+    #expect(try Self.overhead("vmware-workstation") >= Self.overhead("esxi-vmxnet3"))
+    #expect(try Self.overhead("hyperv-enlightened") < Self.overhead("hyperv-unenlightened"))
+    #expect(try Self.overhead("container-in-vm") > virtio)
+  }
+
+  /// CPU time per iteration of a loop, nanoseconds.
+  static func loop(_ operations: String, _ design: String, axes: [DesignAxis: String] = [:]) throws -> Double {
+    let scenario = try Support.oneVM(
+      "    program: {repeat: 2000, loop: {\(operations)}}", duration: "60 s", warmup: "0 s", design: design)
+    let result = try Support.exit(try Support.model(scenario, design: design, axes: axes))
+    let time = result.vms.reduce(0) { $0 + $1.guest + $1.stall }
+    return Double(time) / Double(result.vms.reduce(0) { $0 + $1.completed })
+  }
+
+  @Test("Xen PV beats shadow-paged HVM for processes; for system calls only where the guest isolates its tables")
+  func paravirtualPaging() throws {
+    let shadow: [DesignAxis: String] = [.paging: "shadow"]
+    let isolated: [DesignAxis: String] = [.paging: "shadow", .guestPageTableIsolation: "on"]
+    for operations in ["process_creation: 1", "mmap: {count: 1, pages: 512}", "page_fault: 4"] {
+      #expect(
+        try Self.loop(operations, "xen-pv") < Self.loop(operations, "xen-hvm", axes: shadow), "\(operations)")
+    }
+    let calls = try Self.loop("syscall: 10", "xen-pv")
+    #expect(try calls > Self.loop("syscall: 10", "xen-hvm", axes: shadow))
+    #expect(try calls < Self.loop("syscall: 10", "xen-hvm", axes: isolated))
+  }
+
+  @Test("VMXNET3 takes more CPU time per packet than DirectPath")
+  func packets() throws {
+    func perPacket(_ design: String) throws -> Double {
+      let fluid = try Support.fluid(try Support.model(try Self.mixed(), design: design))
+      let packets = 12 * Double(fluid.vms.reduce(0) { $0 + $1.completed })
+      return try #require(fluid.value(of: .virtualizationCPU)) / packets
+    }
+    #expect(try perPacket("esxi-vmxnet3") > perPacket("esxi-directpath"))
+    #expect(try perPacket("kvm-virtio") > perPacket("kvm-passthrough"))
+  }
+
+  @Test(
+    "Shadow paging as an override", arguments: ["xen-hvm", "hyperv-enlightened", "esxi-vmxnet3", "vmware-workstation"])
+  func override(design: String) throws {
+    let nested = try Support.fluid(try Support.model(try Self.mixed(), design: design))
+    let shadow = try Support.fluid(try Support.model(try Self.mixed(), design: design, axes: [.paging: "shadow"]))
+    #expect(shadow.design == "\(design)[paging=shadow]")
+    func steps(_ result: RunResult) -> Set<String> { Set(result.exits.map(\.step)) }
+    #expect(steps(shadow).isSuperset(of: ["shadow_fill_exit", "cr3_exit", "invlpg_exit"]))
+    #expect(steps(nested).isDisjoint(with: ["shadow_fill_exit", "cr3_exit", "invlpg_exit"]))
+    #expect(steps(nested).contains("nested_walk") && !steps(shadow).contains("nested_walk"))
+    // What is no matter of paging stays.
+    func count(_ result: RunResult, _ operation: GuestOperation) -> Int64 {
+      result.exits.filter { $0.operation == operation }.reduce(0) { $0 + $1.count }
+    }
+    #expect(abs(count(shadow, .cpuid) - count(nested, .cpuid)) <= 1)
+  }
+
+  // MARK: What designs cannot do
+
+  static func faults(_ edits: [String], design: String) -> [String] {
+    do {
+      _ = try Support.model(try mixed(edits), design: design)
+      return []
+    } catch let error as ModelFaults {
+      return error.faults.map { "\($0.location.line > 0): \($0.message)" }
+    } catch {
+      return ["\(error)"]
+    }
+  }
+
+  @Test("Guests that a design cannot run")
+  func guests() {
+    #expect(
+      Self.faults(["vms.mixed.guest=windows"], design: "xen-pv") == [
+        "true: design 'xen-pv' cannot run guest 'windows', which lacks the interface xen-pv: its kernel runs without "
+          + "privileges; expected guest bare or linux"
+      ])
+    #expect(Self.faults(["vms.mixed.guest=unmodified"], design: "xen-pv").count == 1)
+    #expect(Self.faults(["vms.mixed.guest=unmodified"], design: "kvm-virtio").count == 1)
+    for design in ["kvm-emulated", "xen-hvm", "hyperv-unenlightened", "virtualbox", "bare-metal"] {
+      #expect(Self.faults(["vms.mixed.guest=unmodified"], design: design) == [], "\(design)")
+    }
+    for design in ["kvm-virtio", "xen-pvhvm", "hyperv-enlightened", "esxi-vmxnet3"] {
+      #expect(Self.faults(["vms.mixed.guest=windows"], design: design) == [], "\(design)")
+    }
+  }
+
+  @Test("Pinned memory is not overcommitted, and passed-through devices do not migrate")
+  func passthrough() {
+    let swapping = ["hosts.node.memory.size=9 GiB", "hosts.node.memory.swap={latency: 100 us}"]
+    #expect(Self.faults(swapping, design: "kvm-virtio") == [])
+    let faults = Self.faults(swapping, design: "kvm-passthrough")
+    #expect(faults.count == 1 && faults[0].contains("cannot overcommit memory: the device writes to pinned memory"))
+    let logging = ["vms.mixed.dirty_logging={interval: 1 s, dirty_pages: 1000/s, writable_set: 64 MiB}"]
+    #expect(Self.faults(logging, design: "kvm-virtio") == [])
+    let logged = Self.faults(logging, design: "kvm-passthrough")
+    #expect(logged.count == 1 && logged[0].contains("cannot migrate VMs: the device writes to pinned memory"))
+  }
+}
