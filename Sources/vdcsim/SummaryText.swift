@@ -71,7 +71,7 @@ enum SummaryText {
 
   static func decimal(_ value: Double?, digits: Int = 2) -> String {
     guard let value else { return "-" }
-    let scale = digits == 2 ? 100.0 : 10.0
+    let scale = (0..<digits).reduce(1.0) { product, _ in product * 10 }
     let scaled = Int64((abs(value) * scale).rounded())
     let fraction = String(scaled % Int64(scale))
     let padding = String(repeating: "0", count: digits - fraction.count)

@@ -53,4 +53,38 @@ struct PublishedTableTests {
     }
     #expect(checked >= 3)
   }
+
+  @Test(
+    "References of validation cases are what the rows that they name say",
+    .enabled(if: FileManager.default.fileExists(atPath: table.path), "the table of published measurements is not here"))
+  func references() throws {
+    var values: [String: Double] = [:]
+    for line in try String(contentsOf: Self.table, encoding: .utf8).split(whereSeparator: \.isNewline).dropFirst() {
+      let fields = line.split(separator: ",").map(String.init)
+      // The value is the last number before the status; a location may follow that.
+      guard let status = fields.lastIndex(where: { ["verified", "secondary"].contains($0) }), status >= 2,
+        let value = Double(fields[status - 2])
+      else { continue }
+      values[fields[0]] = value
+    }
+    let folder = Command.root.appendingPathComponent("scenarios/cases")
+    var checked = 0
+    for file in try FileManager.default.contentsOfDirectory(atPath: folder.path) where file.hasSuffix(".yaml") {
+      var reference = ""
+      let text = try String(contentsOf: folder.appendingPathComponent(file), encoding: .utf8)
+      for line in text.split(separator: "\n").map({ $0.trimmingCharacters(in: .whitespaces) }) {
+        if line.hasPrefix("reference: ") { reference = String(line.dropFirst(11)) }
+        guard line.hasPrefix("row: ") else { continue }
+        let joint = line.contains(" over ") ? " over " : " less "
+        let stated = try #require(Double(reference.split(separator: " ")[0]))
+        let rows = try line.dropFirst(5).components(separatedBy: joint).map {
+          try #require(values[$0], "\(file): no verified or secondary row \($0)")
+        }
+        let expected = rows.count < 2 ? rows[0] : joint == " over " ? rows[0] / rows[1] : rows[0] - rows[1]
+        #expect(abs(stated - expected) <= 1e-4 * expected, "\(file): \(line) is \(expected), the case says \(stated)")
+        checked += 1
+      }
+    }
+    #expect(checked >= 60)
+  }
 }
