@@ -42,7 +42,8 @@ struct FluidResult {
           host: model.vms[vm].host, vm: vm, operation: flow.operation, step: flow.charge.step,
           place: flow.charge.place, count: Int64((operations * Double(flow.charge.count)).rounded()),
           exits: Int64((operations * Double(flow.charge.exits)).rounded()),
-          nanoseconds: Int64(cumulative[account].rounded(.down) - before), kind: flow.charge.kind))
+          nanoseconds: Int64(cumulative[account].rounded(.down) - before), kind: flow.charge.kind,
+          reason: flow.charge.reason))
     }
     return rows
   }

@@ -185,13 +185,14 @@ extension Expectation where Value == ValidationCase.Measure {
         }
         return make(parts[0], parts[1])
       }
-      guard let fields = reader.fields(of: node, in: "a measure", known: ["run", "metric", "exits", "time"]) else {
+      guard let fields = reader.fields(of: node, in: "a measure", known: ["run", "metric", "exits", "time", "walks"])
+      else {
         return nil
       }
       guard let run = reader.required("run", in: fields, .word("run", among: runs)) else { return nil }
-      let stated = ["metric", "exits", "time"].filter { fields[$0] != nil }
+      let stated = ["metric", "exits", "time", "walks"].filter { fields[$0] != nil }
       guard stated.count == 1 else {
-        reader.error(at: node.location, "expected exactly one of metric, exits or time in a measure")
+        reader.error(at: node.location, "expected exactly one of metric, exits, time or walks in a measure")
         return nil
       }
       switch stated[0] {
@@ -200,6 +201,9 @@ extension Expectation where Value == ValidationCase.Measure {
         return reader.required("metric", in: fields, .word("metric", among: names)).flatMap { name in
           SummaryMetric.allCases.first { $0.name == name }.map { .metric(run: run, $0) }
         }
+      case "walks":
+        return reader.required("walks", in: fields, Expectation<ValidationCase.WalkFigure>.choice("figure of walks"))
+          .map { .walks(run: run, $0) }
       case "time":
         return reader.required("time", in: fields, .word("time", among: ["operation"])).map { _ in
           .processorTime(run: run)

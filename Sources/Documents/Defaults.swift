@@ -23,6 +23,8 @@ public enum Defaults {
   public static let pageTableLevels = 4
   /// `tagged` of a workload's memory.
   public static let tagged = true
+  /// `lines` of a region of memory.
+  public static let linesPerReference = 1.0
   /// `guest` of a VM.
   public static let guest = "linux"
   /// `discipline` of a workload of requests.

@@ -9,7 +9,8 @@ extension Expectation where Value == WalkHardware {
         let fields = reader.fields(
           of: node, in: "the walks",
           known: [
-            "caches", "entries", "host_entries", "nested_entries", "hit", "hierarchy", "memory", "kind", "source",
+            "caches", "entries", "host_entries", "host_caches", "nested_entries", "hit", "hierarchy", "memory", "kind",
+            "source",
             "reason",
           ])
       else { return nil }
@@ -17,6 +18,8 @@ extension Expectation where Value == WalkHardware {
         "caches", in: fields, Expectation<WalkHardware.CacheKind>.choice("kind of walk caches"))
       let entries = reader.optional("entries", in: fields, .walkCacheEntries)
       let hostEntries = reader.optional("host_entries", in: fields, .walkCacheEntries)
+      let use = reader.optional(
+        "host_caches", in: fields, Expectation<WalkHardware.HostCacheUse>.choice("use of the host's walk caches"))
       let nested = reader.optional("nested_entries", in: fields, Expectation<Int>.integer(in: 0...1_000_000))
       let hit = reader.required("hit", in: fields, .cost)
       let hierarchy = reader.required(
@@ -32,8 +35,9 @@ extension Expectation where Value == WalkHardware {
       }
       guard let kind, let hit, let hierarchy, let memory, let provenance else { return nil }
       return WalkHardware(
-        kind: kind, entries: entries ?? [:], hostEntries: hostEntries ?? [:], nestedEntries: nested ?? 0, hit: hit,
-        hierarchy: hierarchy, memory: memory, provenance: provenance.kind, source: provenance.source)
+        kind: kind, entries: entries ?? [:], hostEntries: hostEntries ?? [:], hostCacheUse: use ?? .all,
+        nestedEntries: nested ?? 0, hit: hit, hierarchy: hierarchy, memory: memory, provenance: provenance.kind,
+        source: provenance.source)
     }
   }
 }

@@ -161,19 +161,63 @@ extension Expectation where Value == MemoryReferences {
       guard
         let fields = reader.fields(
           of: node, in: "a memory",
-          known: ["working_set", "page_references", "reuse_skew", "tagged", "nested_leaf_share"])
+          known: [
+            "working_set", "page_references", "references_per", "reuse_skew", "regions", "tagged", "nested_leaf_share",
+          ])
       else { return nil }
-      let workingSet = reader.required("working_set", in: fields, .positiveSize)
+      var regions: [MemoryReferences.Region]?
+      if let stated = fields["regions"] {
+        for key in ["working_set", "reuse_skew"] where fields[key] != nil {
+          reader.error(at: stated.location, "a memory has 'regions' or '\(key)', not both")
+        }
+        regions = reader.required(
+          "regions", in: fields, .list(of: .memoryRegion, "a list of at least one region", minimum: 1))
+        if let regions, regions.allSatisfy({ $0.share == 0 }) {
+          reader.error(at: stated.location, "expected a region with a share above 0")
+          return nil
+        }
+      } else {
+        let workingSet = reader.required("working_set", in: fields, .positiveSize)
+        let skew = reader.required("reuse_skew", in: fields, .reuseSkew)
+        if let workingSet, let skew {
+          regions = [MemoryReferences.Region(bytes: workingSet.bytes, share: 1, reuseSkew: skew)]
+        }
+      }
       let references = reader.required("page_references", in: fields, .rate)
-      let skew = reader.required("reuse_skew", in: fields, .real("a number from 0 to 10") { (0...10).contains($0) })
+      let base = reader.optional("references_per", in: fields, .word("base", among: ["cpu_time", "work_time"]))
       let tagged = reader.optional("tagged", in: fields, .flag)
       let nestedLeafShare = reader.optional("nested_leaf_share", in: fields, .share)
-      guard let workingSet, let references, let skew else { return nil }
+      guard let regions, let references else { return nil }
       return MemoryReferences(
-        workingSet: workingSet.bytes, referencesPerSecond: references.perSecond, reuseSkew: skew,
-        isTagged: tagged ?? Defaults.tagged,
-        nestedLeafShare: nestedLeafShare ?? MemoryReferences.usualNestedLeafShare)
+        regions: regions, referencesPerSecond: references.perSecond, isTagged: tagged ?? Defaults.tagged,
+        nestedLeafShare: nestedLeafShare ?? MemoryReferences.usualNestedLeafShare,
+        base: base == "work_time" ? .workTime : .cpuTime)
     }
+  }
+}
+
+extension Expectation where Value == MemoryReferences.Region {
+  /// A part of the working set.
+  fileprivate static var memoryRegion: Expectation {
+    Expectation("a mapping with size, share and reuse_skew") { reader, node in
+      guard
+        let fields = reader.fields(of: node, in: "a region", known: ["size", "share", "reuse_skew", "lines"])
+      else { return nil }
+      let size = reader.required("size", in: fields, .positiveSize)
+      let share = reader.required("share", in: fields, .count)
+      let skew = reader.required("reuse_skew", in: fields, .reuseSkew)
+      let lines = reader.optional("lines", in: fields, .count)
+      guard let size, let share, let skew else { return nil }
+      return MemoryReferences.Region(
+        bytes: size.bytes, share: share, reuseSkew: skew, lines: lines ?? Defaults.linesPerReference)
+    }
+  }
+}
+
+extension Expectation where Value == Double {
+  /// An exponent of popularity.
+  fileprivate static var reuseSkew: Expectation {
+    .real("a number from 0 to 10") { (0...10).contains($0) }
   }
 }
 

@@ -102,13 +102,18 @@ public struct Validation: Sendable {
       }
     }
     var results = [[String: RunResult]](repeating: [:], count: cases.count)
+    var walks = [[String: TranslationLoad]](repeating: [:], count: cases.count)
+    for (index, place) in places.enumerated() {
+      walks[place.caseIndex][place.name] = models[index].vms.first?.load.translation
+    }
     for (place, result) in zip(places, try await runner.run(Experiment(models: models))) {
       results[place.caseIndex][place.name] = result
     }
     var rows: [Row] = []
-    for (validation, results) in zip(cases, results) {
+    for (index, validation) in cases.enumerated() {
+      let outcome = Outcome(results: results[index], walks: walks[index])
       for quantity in validation.quantities {
-        let value = quantity.skip == nil ? value(of: quantity.measure, in: results, library.catalogue) : nil
+        let value = quantity.skip == nil ? outcome.value(of: quantity.measure) : nil
         rows.append(
           Row(
             caseName: validation.name, quantity: quantity, simulated: value,
@@ -136,46 +141,5 @@ public struct Validation: Sendable {
     let low =
       events > 0 ? try ChiSquared.quantile(probability: 0.025, degreesOfFreedom: 2 * events) / 2 : 0
     return low...(try ChiSquared.quantile(probability: 0.975, degreesOfFreedom: 2 * events + 2) / 2)
-  }
-
-  // MARK: Measures
-
-  /// Reasons that follow from time and not from what a guest does.
-  private static let ofTime: Set<ExitReason> = [
-    .externalInterrupt, .interruptWindow, .preemptionTimer, .endOfInterrupt, .halt, .nonMaskableInterrupt,
-  ]
-
-  private static func value(
-    of measure: ValidationCase.Measure, in results: [String: RunResult], _ catalogue: StepCatalogue
-  ) -> Double? {
-    switch measure {
-    case .metric(let run, let metric):
-      return results[run]?.value(of: metric).map { metric.unit == "seconds" ? $0 * 1e9 : $0 }
-    case .processorTime(let run):
-      guard let result = results[run], let completed = completed(result) else { return nil }
-      return Double(result.vms.reduce(0) { $0 + $1.guest + $1.stall }) / completed
-    case .exits(let run, let reasons):
-      guard let result = results[run], let completed = completed(result) else { return nil }
-      let exits = result.exits.reduce(Int64(0)) { sum, row in
-        guard let reason = catalogue[row.step]?.reason else { return sum }
-        let counts = reasons.isEmpty ? !ofTime.contains(reason) : reasons.contains(reason)
-        return counts ? sum + row.exits : sum
-      }
-      return Double(exits) / completed
-    case .ratio(let first, let second):
-      guard let above = value(of: first, in: results, catalogue), let below = value(of: second, in: results, catalogue),
-        below != 0
-      else { return nil }
-      return above / below
-    case .difference(let first, let second):
-      guard let one = value(of: first, in: results, catalogue), let other = value(of: second, in: results, catalogue)
-      else { return nil }
-      return one - other
-    }
-  }
-
-  private static func completed(_ result: RunResult) -> Double? {
-    let count = result.vms.reduce(0) { $0 + $1.completed }
-    return count > 0 ? Double(count) : nil
   }
 }

@@ -37,7 +37,8 @@ extension Simulation {
           host: model.vms[leaf.vm].host, vm: leaf.vm, operation: leaf.operation, step: leaf.charge.step,
           place: leaf.charge.place, count: ledger.count[index],
           exits: ledger.count[index] / Int64(leaf.charge.count) * Int64(leaf.charge.exits),
-          nanoseconds: Self.nanoseconds(cumulative[account]) - before, kind: leaf.charge.kind))
+          nanoseconds: Self.nanoseconds(cumulative[account]) - before, kind: leaf.charge.kind,
+          reason: leaf.charge.reason))
     }
     return rows
   }

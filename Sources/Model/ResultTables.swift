@@ -34,6 +34,7 @@ public enum ResultTables {
       Column(name: "cpu_seconds", type: .real, unit: "seconds", meaning: "CPU time of the step"),
       Column(name: "exits", type: .integer, unit: "exits", meaning: "VM exits that the steps stand for"),
       Column(name: "kind", type: .text, unit: nil, meaning: "whether the price is measured, published or assumed"),
+      Column(name: "reason", type: .text, unit: nil, meaning: "why the guest exits; empty for steps that are no exits"),
     ])
 
   /// `hosts.csv`.
@@ -159,7 +160,7 @@ public enum ResultTables {
       own(row.host) + [
         .text(result.hosts[row.host].name), .text(result.vms[row.vm].name), .text(row.operation.name),
         .text(row.step), .text(row.place.name), .integer(row.count), seconds(row.nanoseconds),
-        .integer(row.exits), .text(row.kind.rawValue),
+        .integer(row.exits), .text(row.kind.rawValue), row.reason.map { .text($0.rawValue) } ?? .empty,
       ]
     }
     let hosts: [[CellValue]] = result.hosts.indices.map { index in

@@ -50,6 +50,8 @@ public struct RunResult: Sendable {
     public let count: Int64
     /// VM exits that these steps stand for.
     public let exits: Int64
+    /// Why the guest exits in the step; nil for steps that are no exits.
+    public let reason: ExitReason?
     /// CPU time.
     public let nanoseconds: Int64
     /// Whether the price is measured, published or assumed.
@@ -58,8 +60,9 @@ public struct RunResult: Sendable {
     /// Creates a row.
     public init(
       host: Int, vm: Int, operation: GuestOperation, step: String, place: Place, count: Int64, exits: Int64,
-      nanoseconds: Int64, kind: CostKind
+      nanoseconds: Int64, kind: CostKind, reason: ExitReason?
     ) {
+      self.reason = reason
       self.host = host
       self.vm = vm
       self.operation = operation

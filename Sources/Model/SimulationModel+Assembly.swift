@@ -378,7 +378,8 @@ struct ModelAssembly {
       hostLatency: host.overcommit.swapLatency.map { Double($0.nanoseconds) },
       guestLatency: group.balloon.map { Double($0.latency.nanoseconds) }, scenario: scenario.name)
     let load = vms[vm].load.swapping(
-      hostFaults: hostFaults, guestFaults: guestFaults, references: memory.referencesPerSecond, design: design)
+      hostFaults: hostFaults, guestFaults: guestFaults,
+      references: vms[vm].load.translation?.references ?? memory.referencesPerSecond, design: design)
     if check(load, of: workload, group: group) { vms[vm].load = load }
   }
 

@@ -36,6 +36,8 @@ public struct ValidationCase: Sendable {
     case exits(run: String, reasons: [ExitReason])
     /// vCPU time per completed request, iteration or batch, in nanoseconds.
     case processorTime(run: String)
+    /// A figure of the page walks of the run's first VM.
+    case walks(run: String, WalkFigure)
     /// The first measure over the second.
     case ratio(Measure, Measure)
     /// The first measure less the second.
@@ -44,10 +46,24 @@ public struct ValidationCase: Sendable {
     /// The runs that it needs.
     public var runs: [String] {
       switch self {
-      case .metric(let run, _), .exits(let run, _), .processorTime(let run): [run]
+      case .metric(let run, _), .exits(let run, _), .processorTime(let run), .walks(let run, _): [run]
       case .ratio(let first, let second), .difference(let first, let second): first.runs + second.runs
       }
     }
+  }
+
+  /// What may be told of page walks.
+  public enum WalkFigure: String, CaseIterable, Sendable, Hashable {
+    /// Share of the vCPUs' time that goes into page walks.
+    case fraction
+    /// Mean time of a walk in nanoseconds.
+    case time
+    /// References of a walk.
+    case references
+    /// Share of a walk's time that goes into leaf entries of the host's tables for the data.
+    case hostLeaf = "host_leaf"
+    /// Share of page references that walk.
+    case missRatio = "miss_ratio"
   }
 
   /// Whether a quantity was used to find prices or constants.

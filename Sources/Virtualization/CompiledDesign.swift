@@ -166,8 +166,8 @@ struct PathCompiler {
       }
       return [
         StepCharge(
-          step: name, place: place, count: count, exitsPerStep: step.exits, stepMean: price.nanoseconds,
-          distribution: price.cost.distribution, kind: price.cost.kind)
+          step: name, place: place, count: count, exitsPerStep: step.exits, reason: step.reason,
+          stepMean: price.nanoseconds, distribution: price.cost.distribution, kind: price.cost.kind)
       ]
     }
     guard !step.parts.isEmpty, depth < 8 else {

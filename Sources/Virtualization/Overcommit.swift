@@ -66,9 +66,7 @@ public struct MemoryReclaim: Sendable, Hashable {
 public enum SwapModel {
   /// Share of page references that miss `resident` bytes of memory: the least recently used pages of 4 KiB are out.
   public static func faultRatio(_ memory: MemoryReferences, resident: Double) -> Double {
-    let page = 4096.0
-    let pages = max(1, Int64((Double(memory.workingSet) / page).rounded(.up)))
-    return TLBModel.missRatio(pages: pages, entries: Int(min(1e15, max(0, resident / page))), skew: memory.reuseSkew)
+    memory.missRatio(page: 4096, entries: (max(0, resident) / 4096).rounded(.down))
   }
 }
 

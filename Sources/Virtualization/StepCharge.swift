@@ -11,6 +11,8 @@ public struct StepCharge: Sendable, Hashable {
   public let count: Int
   /// VM exits that one operation makes by this step.
   public let exits: Int
+  /// Why the guest exits in the step; nil for steps that are no exits.
+  public let reason: ExitReason?
   /// Expected cost of the step in one operation, all its `count` times together, in nanoseconds.
   public let mean: Double
   /// How single costs scatter.
@@ -22,9 +24,10 @@ public struct StepCharge: Sendable, Hashable {
 
   /// Creates a charge; `stepMean` is the cost in nanoseconds of the step once.
   public init(
-    step: String, place: Place, count: Int, exitsPerStep: Int, stepMean: Double, distribution: CostDistribution,
-    kind: CostKind, origin: PriceOrigin? = nil
+    step: String, place: Place, count: Int, exitsPerStep: Int, reason: ExitReason? = nil, stepMean: Double,
+    distribution: CostDistribution, kind: CostKind, origin: PriceOrigin? = nil
   ) {
+    self.reason = reason
     self.step = step
     self.place = place
     self.count = count

@@ -48,7 +48,7 @@ struct CompareCommandTests {
       #expect(try header("summary.csv") == "scenario,design,profile,replication,metric,value,unit,workload")
       #expect(
         try header("exits.csv")
-          == "scenario,design,profile,replication,host,vm,operation,step,place,count,cpu_seconds,exits,kind")
+          == "scenario,design,profile,replication,host,vm,operation,step,place,count,cpu_seconds,exits,kind,reason")
       #expect(
         try header("hosts.csv")
           == "scenario,design,profile,replication,host,cores,guest_seconds,guest_virtualization_seconds,"

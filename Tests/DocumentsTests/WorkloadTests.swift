@@ -35,6 +35,32 @@ import Virtualization
     #expect(workload.location == SourceLocation(file: "s.yaml", line: 15, column: 3))
   }
 
+  @Test("A memory of regions, whose shares are taken in proportion")
+  func regions() throws {
+    let memory = try #require(
+      try workload(
+        "batch: {work: 20 s}",
+        "memory: {page_references: 5/s, references_per: work_time, regions: "
+          + "[{size: 1 GiB, share: 3, reuse_skew: 0}, {size: 2 MiB, share: 1, reuse_skew: 1, lines: 4}]}"
+      ).memory)
+    #expect(memory.base == .workTime)
+    #expect(memory.workingSet == (1 << 30) + (2 << 20))
+    #expect(memory.regions.map(\.share) == [0.75, 0.25])
+    #expect(memory.regions.map(\.lines) == [1, 4])
+  }
+
+  @Test("Regions beside a working set, and none with a share, are faults")
+  func faultyRegions() {
+    var text = ScenarioText()
+    text.workload = [
+      "batch: {work: 20 s}",
+      "memory: {page_references: 5/s, working_set: 1 GiB, regions: [{size: 1 GiB, share: 0, reuse_skew: 0}]}",
+    ]
+    let found = faults(in: text.text)
+    #expect(found.contains { $0.hasSuffix("a memory has 'regions' or 'working_set', not both") }, "\(found)")
+    #expect(found.contains { $0.hasSuffix("expected a region with a share above 0") }, "\(found)")
+  }
+
   @Test func batch() throws {
     guard case .batch(let batch) = try workload("batch: {work: 20 s, threads: 2}", "per_cpu_second: {cpuid: 5}").shape
     else {

@@ -117,10 +117,10 @@ struct TLBModelTests {
     let tlb = ProcessorTLB(
       entries: [4096: 512, 2 << 20: 512], shared: [4096, 2 << 20], kind: .assumed, source: "test")
     let populations = [
-      TLBModel.Population(page: 4096, bytes: 4096 * 6000, share: 0.4),
-      TLBModel.Population(page: 2 << 20, bytes: Double(2 << 20) * 1500, share: 0.6),
+      TLBModel.Population(page: 4096, bytes: 4096 * 6000, share: 0.4, skew: 0.7),
+      TLBModel.Population(page: 2 << 20, bytes: Double(2 << 20) * 1500, share: 0.6, skew: 0.7),
     ]
-    let misses = TLBModel.misses(populations, skew: 0.7, tlb: tlb)
+    let misses = TLBModel.misses(populations, tlb: tlb)
     let expected = misses.reduce(0) { $0 + $1.walk * $1.population.share }
     let simulated = Self.simulate(
       pages: [6000, 1500], shares: [0.4, 0.6], entries: 512, skew: 0.7, references: 150_000, seed: 6)
@@ -128,8 +128,8 @@ struct TLBModelTests {
 
     // A flush drops all: the refill formula holds exactly for independent references while the TLB fills.
     for gap in [200, 2000, 20_000] {
-      let one = TLBModel.Population(page: 4096, bytes: 4096 * 3000, share: 1)
-      let flushed = TLBModel.misses([one], skew: 0.7, tlb: tlb, flushed: Double(gap))[0]
+      let one = TLBModel.Population(page: 4096, bytes: 4096 * 3000, share: 1, skew: 0.7)
+      let flushed = TLBModel.misses([one], tlb: tlb, flushed: Double(gap))[0]
       let simulated = Self.simulate(
         pages: [3000], shares: [1], entries: 512, skew: 0.7, references: 200_000, flushEvery: gap, seed: 7)
       let expected = flushed.walk + flushed.perFlush

@@ -160,11 +160,11 @@ struct TranslationLoadTests {
     #expect(misses[4] == 0, "1024 huge pages fit into 1536 entries")
     let apart = ProcessorTLB(entries: Self.tlb.entries, kind: .assumed, source: "test")
     let populations = [
-      TLBModel.Population(page: 4096, bytes: 1e9, share: 0.5),
-      TLBModel.Population(page: 2 << 20, bytes: 4e9, share: 0.5),
+      TLBModel.Population(page: 4096, bytes: 1e9, share: 0.5, skew: 0.6),
+      TLBModel.Population(page: 2 << 20, bytes: 4e9, share: 0.5, skew: 0.6),
     ]
-    let shared = TLBModel.misses(populations, skew: 0.6, tlb: Self.tlb)
-    let own = TLBModel.misses(populations, skew: 0.6, tlb: apart)
+    let shared = TLBModel.misses(populations, tlb: Self.tlb)
+    let own = TLBModel.misses(populations, tlb: apart)
     #expect(shared[0].walk > own[0].walk && shared[1].walk > own[1].walk)
     #expect((shared[0].firstLevel ?? 0) > shared[0].walk, "the first level is smaller")
   }
@@ -186,5 +186,48 @@ struct TranslationLoadTests {
     let shadow = try Self.load("shadow", guest: PageMix(page: 2 << 20))
     #expect(shadow.design.walk?.count == 4)
     #expect(shadow.bareHost.walk?.count == 3)
+  }
+
+  @Test("Two regions of one kind are one; a rate by work time is the same program under every page size")
+  func regions() throws {
+    let profile = Self.profile(walks: .cold(.combined))
+    func load(_ memory: MemoryReferences, page: Int64) throws -> TranslationLoad {
+      let mix = PageMix(page: page)
+      return try #require(
+        TranslationLoad(
+          memory: memory, setting: TranslationLoad.Setting(guest: mix, host: mix, paging: "nested"), profile: profile))
+    }
+    let half = MemoryReferences.Region(bytes: 1 << 30, share: 1, reuseSkew: 0)
+    let whole = MemoryReferences(workingSet: 2 << 30, referencesPerSecond: 1e6, reuseSkew: 0)
+    let halves = MemoryReferences(regions: [half, half], referencesPerSecond: 1e6)
+    let difference = try load(whole, page: 4096).design.misses / load(halves, page: 4096).design.misses - 1
+    #expect(abs(difference) < 1e-9)
+
+    let program = MemoryReferences(workingSet: 64 << 30, referencesPerSecond: 1e7, reuseSkew: 0, base: .workTime)
+    for page in [Int64(4096), 2 << 20] {
+      let side = try load(program, page: page)
+      let walks = side.bareHost.misses * (side.bareHost.walk?.nanoseconds ?? 0) * 1e-9
+      // What is left of a second beside its walks is work, at the stated rate.
+      #expect(abs(side.references / (1 - walks) / 1e7 - 1) < 1e-9)
+    }
+  }
+
+  @Test("Host walk caches that only walks to tables use leave walks to the data alone")
+  func hostCaches() {
+    func hardware(_ use: WalkHardware.HostCacheUse) -> WalkHardware {
+      WalkHardware(
+        kind: .separate, entries: [2: 32, 3: 4, 4: 4], hostEntries: [2: 32, 3: 4, 4: 4], hostCacheUse: use,
+        nestedEntries: 0, hit: .cycles(1), hierarchy: [], memory: .cycles(100), provenance: .assumed, source: "test")
+    }
+    func walk(_ use: WalkHardware.HostCacheUse) -> PageWalk {
+      WalkModel(
+        hardware: hardware(use), frequency: WalkModelTests.frequency, guestLevels: 4, hostLevels: 4, dataLines: 1
+      ).walk([
+        WalkPortion(share: 1, bytes: 17_179_869_184, spread: 1, guestPage: 4096, hostPage: 4096, mode: .nested)
+      ])
+    }
+    #expect(abs(walk(.tables).count(of: .hostOfData) - 4) < 1e-9)
+    #expect(walk(.all).count(of: .hostOfData) < 3)
+    #expect(walk(.tables).count(of: .hostOfTables) <= walk(.all).count(of: .hostOfTables) + 1e-9)
   }
 }

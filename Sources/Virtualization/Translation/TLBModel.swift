@@ -6,8 +6,10 @@ public struct MemoryReferences: Sendable, Hashable {
   public let workingSet: Int64
   /// Changes of the page referred to, per second of CPU time.
   public let referencesPerSecond: Double
-  /// Exponent `α` of the popularity `p_i ∝ i^-α` of pages.
-  public let reuseSkew: Double
+  /// What a second of CPU time is, of which `referencesPerSecond` is a rate.
+  public let base: ReferenceBase
+  /// Parts of the working set that are referred to in their own ways; one for a plain working set.
+  public let regions: [Region]
   /// Whether translations carry a tag of their address space (PCID), so that a switch between spaces drops none.
   public let isTagged: Bool
   /// Share of walks that hybrid paging begins in the shadow table and ends in the guest's own leaf table.
@@ -19,16 +21,69 @@ public struct MemoryReferences: Sendable, Hashable {
   /// [J. Gandhi, M. D. Hill, M. M. Swift, Agile paging, ISCA 2016; the figure as cited by others]
   public static let usualNestedLeafShare = 0.2
 
-  /// Creates a reference pattern. `workingSet` > 0, rates and skew >= 0, the share from 0 to 1.
+  /// What references are counted by.
+  public enum ReferenceBase: Sendable, Hashable {
+    /// CPU time on the bare host, page walks included.
+    case cpuTime
+    /// CPU time on the bare host that is left when page walks are taken out: the same for a program with any page size.
+    case workTime
+  }
+
+  /// A part of the working set.
+  public struct Region: Sendable, Hashable {
+    /// Bytes.
+    public let bytes: Int64
+    /// Share of all page references.
+    public let share: Double
+    /// Exponent of the popularity of its pages.
+    public let reuseSkew: Double
+    /// Cache lines that a reference brings in.
+    public let lines: Double
+
+    /// Creates a region. Bytes > 0, the others >= 0.
+    public init(bytes: Int64, share: Double, reuseSkew: Double, lines: Double = 1) {
+      self.bytes = bytes
+      self.share = share
+      self.reuseSkew = reuseSkew
+      self.lines = lines
+    }
+  }
+
+  /// Creates a reference pattern of one region. `workingSet` > 0, rates and skew >= 0, the share from 0 to 1.
   public init(
     workingSet: Int64, referencesPerSecond: Double, reuseSkew: Double, isTagged: Bool = true,
-    nestedLeafShare: Double = usualNestedLeafShare
+    nestedLeafShare: Double = usualNestedLeafShare, base: ReferenceBase = .cpuTime
   ) {
-    self.workingSet = workingSet
+    self.init(
+      regions: [Region(bytes: workingSet, share: 1, reuseSkew: reuseSkew)], referencesPerSecond: referencesPerSecond,
+      isTagged: isTagged, nestedLeafShare: nestedLeafShare, base: base)
+  }
+
+  /// Creates a reference pattern of regions, whose shares are taken in proportion. At least one with a share above 0.
+  public init(
+    regions: [Region], referencesPerSecond: Double, isTagged: Bool = true,
+    nestedLeafShare: Double = usualNestedLeafShare, base: ReferenceBase = .cpuTime
+  ) {
+    let sum = regions.reduce(0) { $0 + $1.share }
+    self.regions = regions.map {
+      Region(bytes: $0.bytes, share: $0.share / sum, reuseSkew: $0.reuseSkew, lines: $0.lines)
+    }
+    workingSet = regions.reduce(0) { $0 + $1.bytes }
     self.referencesPerSecond = referencesPerSecond
-    self.reuseSkew = reuseSkew
     self.isTagged = isTagged
     self.nestedLeafShare = nestedLeafShare
+    self.base = base
+  }
+
+  /// Share of page references that miss a memory of `entries` pages of `page` bytes with the most recently used ones.
+  public func missRatio(page: Double, entries: Double) -> Double {
+    guard entries > 0 else { return 1 }
+    var groups = ReferenceGroups()
+    for region in regions where region.share > 0 {
+      groups.add(
+        items: max(1, Int64((Double(region.bytes) / page).rounded(.up))), skew: region.reuseSkew, rate: region.share)
+    }
+    return groups.missed(after: groups.characteristicTime(entries: entries))
   }
 }
 
@@ -74,6 +129,16 @@ public enum TLBModel {
     public let bytes: Double
     /// Share of all page references.
     public let share: Double
+    /// Exponent `α` of the popularity of its pages.
+    public let skew: Double
+
+    /// Creates a population. `page` and `bytes` > 0, the others >= 0.
+    public init(page: Int64, bytes: Double, share: Double, skew: Double) {
+      self.page = page
+      self.bytes = bytes
+      self.share = share
+      self.skew = skew
+    }
 
     var pages: Int64 { max(1, Int64((bytes / Double(page)).rounded(.up))) }
   }
@@ -106,16 +171,15 @@ public enum TLBModel {
   /// Misses of each population.
   ///
   /// - Parameters:
-  ///   - populations: pages in use by size; shares add up to 1.
-  ///   - skew: `α`.
+  ///   - populations: pages in use by size and region; shares add up to 1.
   ///   - tlb: the processor's entries.
   ///   - flushed: references between two flushes; nil when translations are tagged or never dropped.
   public static func misses(
-    _ populations: [Population], skew: Double, tlb: ProcessorTLB, flushed: Double? = nil
+    _ populations: [Population], tlb: ProcessorTLB, flushed: Double? = nil
   ) -> [Misses] {
     let groups = populations.map { population in
       var own = ReferenceGroups()
-      own.add(items: population.pages, skew: skew, rate: population.share)
+      own.add(items: population.pages, skew: population.skew, rate: population.share)
       return own
     }
     // Populations whose translations meet in the same entries.
@@ -160,7 +224,10 @@ public enum TLBModel {
   ///     or shadow paging.
   ///   - tlb: the processor's entries by page size; a size that is not listed uses the nearest smaller one.
   public static func missesPerSecond(memory: MemoryReferences, pageSize: Int64, tlb: ProcessorTLB) -> Double {
-    let population = Population(page: pageSize, bytes: Double(memory.workingSet), share: 1)
-    return memory.referencesPerSecond * misses([population], skew: memory.reuseSkew, tlb: tlb)[0].walk
+    let populations = memory.regions.map {
+      Population(page: pageSize, bytes: Double($0.bytes), share: $0.share, skew: $0.reuseSkew)
+    }
+    return memory.referencesPerSecond
+      * misses(populations, tlb: tlb).reduce(0) { $0 + $1.population.share * $1.walk }
   }
 }

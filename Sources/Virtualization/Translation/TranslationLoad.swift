@@ -42,8 +42,12 @@ public struct TranslationLoad: Sendable, Hashable {
     public let populations: [TLBModel.Misses]
     /// The walk; nil when the profile has no data of walks.
     public let walk: PageWalk?
+
+    func scaled(by factor: Double) -> Side { Side(misses: misses * factor, populations: populations, walk: walk) }
   }
 
+  /// Page references per second of CPU time on the bare host.
+  public let references: Double
   /// On the bare host.
   public let bareHost: Side
   /// Under the design.
@@ -85,7 +89,12 @@ public struct TranslationLoad: Sendable, Hashable {
     guard let tlb = profile.effectiveTLB else { return nil }
     let model = SideModel(memory: memory, setting: setting, tlb: tlb, profile: profile)
     let native = setting.guest.parts.map { SideModel.Portion(guest: $0.page, host: $0.page, share: $0.share) }
-    bareHost = model.side(native, modes: [(.single, 1)], hostLevels: setting.guestLevels)
+    let alone = model.side(native, modes: [(.single, 1)], hostLevels: setting.guestLevels)
+    // Per second of work the bare host walks for so long; its CPU time is work and walks.
+    var scale = 1.0
+    if memory.base == .workTime, let walk = alone.walk { scale = 1 / (1 + alone.misses * walk.nanoseconds * 1e-9) }
+    references = memory.referencesPerSecond * scale
+    bareHost = alone.scaled(by: scale)
     guard setting.paging != "native" else {
       design = bareHost
       return
@@ -99,7 +108,7 @@ public struct TranslationLoad: Sendable, Hashable {
       case "hybrid": [(.single, 1 - memory.nestedLeafShare), (.switched, memory.nestedLeafShare)]
       default: [(.single, 1)]
       }
-    design = model.side(joint, modes: modes, hostLevels: setting.hostLevels)
+    design = model.side(joint, modes: modes, hostLevels: setting.hostLevels).scaled(by: scale)
   }
 }
 
@@ -123,34 +132,47 @@ private struct SideModel {
     _ portions: [Portion], modes: [(mode: WalkMode, share: Double)], hostLevels: Int
   ) -> TranslationLoad.Side {
     let sizes = Set(portions.map(\.page)).sorted()
-    let populations = sizes.map { size in
-      let share = portions.reduce(0) { $0 + ($1.page == size ? $1.share : 0) }
-      return TLBModel.Population(page: size, bytes: Double(memory.workingSet) * share, share: share)
+    let populations = memory.regions.flatMap { region in
+      sizes.map { size in
+        let share = portions.reduce(0) { $0 + ($1.page == size ? $1.share : 0) }
+        return TLBModel.Population(
+          page: size, bytes: Double(region.bytes) * share, share: region.share * share, skew: region.reuseSkew)
+      }
     }
     var flushed: Double?
     if !memory.isTagged, setting.contextSwitches > 0 {
       flushed = memory.referencesPerSecond / setting.contextSwitches
     }
-    let misses = TLBModel.misses(populations, skew: memory.reuseSkew, tlb: tlb, flushed: flushed)
+    let misses = TLBModel.misses(populations, tlb: tlb, flushed: flushed)
     let ratios = misses.map { min(1, $0.walk + ($0.population.share > 0 ? $0.perFlush / $0.population.share : 0)) }
     let ratio = zip(misses, ratios).reduce(0) { $0 + $1.0.population.share * $1.1 }
     let rate = memory.referencesPerSecond * ratio
     guard let (hardware, owner) = profile.effectiveWalks, ratio > 0 else {
       return TranslationLoad.Side(misses: rate, populations: misses, walk: nil)
     }
-    let walks = portions.flatMap { portion -> [WalkPortion] in
-      guard let index = sizes.firstIndex(of: portion.page) else { return [] }
-      let spread = min(1, misses[index].effectivePages / Double(misses[index].population.pages))
-      return modes.filter { $0.share > 0 }.map {
-        WalkPortion(
-          share: portion.share * ratios[index] / ratio * $0.share,
-          bytes: Double(memory.workingSet) * portion.share, spread: spread, guestPage: portion.guest,
-          hostPage: portion.host, mode: $0.mode)
+    var walks: [WalkPortion] = []
+    var data: [(bytes: Double, share: Double)] = []
+    let lines = memory.regions.reduce(0) { $0 + $1.share * $1.lines }
+    for (number, region) in memory.regions.enumerated() {
+      var touched = 0.0
+      for portion in portions {
+        guard let size = sizes.firstIndex(of: portion.page) else { continue }
+        let index = number * sizes.count + size
+        let spread = min(1, misses[index].effectivePages / Double(misses[index].population.pages))
+        touched += Double(region.bytes) * portion.share * spread
+        for mode in modes where mode.share > 0 {
+          walks.append(
+            WalkPortion(
+              share: region.share * portion.share * ratios[index] / ratio * mode.share,
+              bytes: Double(region.bytes) * portion.share, spread: spread, guestPage: portion.guest,
+              hostPage: portion.host, mode: mode.mode))
+        }
       }
+      data.append((touched, lines > 0 ? region.share * region.lines / lines : 0))
     }
     let model = WalkModel(
       hardware: hardware, frequency: owner.frequency, guestLevels: setting.guestLevels, hostLevels: hostLevels,
-      dataLines: 1 / ratio)
+      dataLines: lines / ratio, data: data)
     return TranslationLoad.Side(misses: rate, populations: misses, walk: model.walk(walks))
   }
 }

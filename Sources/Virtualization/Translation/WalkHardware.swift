@@ -34,6 +34,15 @@ public struct WalkHardware: Sendable, Hashable {
   public let entries: [Int: Int]
   /// The same for the second dimension.
   public let hostEntries: [Int: Int]
+  /// Which walks through the host's tables ask the host's walk caches.
+  public enum HostCacheUse: String, CaseIterable, Sendable, Hashable {
+    /// All.
+    case all
+    /// Only those that translate the address of a table of the guest.
+    case tables
+  }
+  /// Which walks ask `hostEntries`.
+  public let hostCacheUse: HostCacheUse
   /// Translations of guest-physical pages that the walker keeps (nested TLB).
   public let nestedEntries: Int
   /// Time of a walk-cache hit.
@@ -49,9 +58,10 @@ public struct WalkHardware: Sendable, Hashable {
 
   /// Creates the data.
   public init(
-    kind: CacheKind, entries: [Int: Int], hostEntries: [Int: Int], nestedEntries: Int, hit: Cost,
-    hierarchy: [CacheLevel], memory: Cost, provenance: CostKind, source: String
+    kind: CacheKind, entries: [Int: Int], hostEntries: [Int: Int], hostCacheUse: HostCacheUse = .all,
+    nestedEntries: Int, hit: Cost, hierarchy: [CacheLevel], memory: Cost, provenance: CostKind, source: String
   ) {
+    self.hostCacheUse = hostCacheUse
     self.kind = kind
     self.entries = entries
     self.hostEntries = hostEntries

@@ -15,6 +15,8 @@ public struct WalkModel {
   let hostLevels: Int
   /// Lines of data that the workload brings into the caches between two walks.
   let dataLines: Double
+  /// Bytes of data by their share of these lines; nil where walks are spread as data are.
+  let data: [(bytes: Double, share: Double)]?
 
   /// Bytes of a table and entries in it.
   private static let tableSize = 4096.0
@@ -31,7 +33,12 @@ public struct WalkModel {
   ///   - guestLevels: levels of the guest's tables, or of the only ones: 3 to 5.
   ///   - hostLevels: levels of the host's tables.
   ///   - dataLines: lines of data that the workload brings into the caches between two walks.
-  public init(hardware: WalkHardware, frequency: Frequency, guestLevels: Int, hostLevels: Int, dataLines: Double) {
+  ///   - data: bytes of data by their share of these lines; nil to take the memory that walks are about.
+  public init(
+    hardware: WalkHardware, frequency: Frequency, guestLevels: Int, hostLevels: Int, dataLines: Double,
+    data: [(bytes: Double, share: Double)]? = nil
+  ) {
+    self.data = data
     self.hardware = hardware
     self.frequency = frequency
     self.guestLevels = guestLevels
@@ -171,7 +178,8 @@ public struct WalkModel {
         let entries = translation.entries(at: level)
         if level > leaf {
           members.append(index)
-          groups.add(items: min(entries, pages), rate: reach[index])
+          let asks = hardware.hostCacheUse == .all || translation.dimension == .hostOfTables
+          groups.add(items: min(entries, pages), rate: asks ? reach[index] : 0)
         } else {
           classes.append(
             Class(
@@ -181,10 +189,11 @@ public struct WalkModel {
       }
       let time = groups.characteristicTime(entries: Double(hardware.hostEntries[level] ?? 0))
       for (position, index) in members.enumerated() {
-        let missed = reach[index] * groups.missProbability(of: position, after: time)
+        let translation = translations[index]
+        let asks = hardware.hostCacheUse == .all || translation.dimension == .hostOfTables
+        let missed = asks ? reach[index] * groups.missProbability(of: position, after: time) : reach[index]
         hits += reach[index] - missed
         reach[index] = missed
-        let translation = translations[index]
         classes.append(
           Class(
             dimension: translation.dimension, level: level, isLeaf: false, count: missed,
@@ -200,8 +209,9 @@ public struct WalkModel {
     for item in classes {
       groups.add(items: max(1, min(item.pages, item.entries / Self.entriesPerLine)), rate: item.count)
     }
-    let dataBytes = portions.reduce(0) { $0 + $1.bytes * $1.spread }
-    groups.add(items: max(1, dataBytes / Self.lineSize), rate: dataLines)
+    for part in data ?? [(portions.reduce(0) { $0 + $1.bytes * $1.spread }, 1)] {
+      groups.add(items: max(1, part.bytes / Self.lineSize), rate: dataLines * part.share)
+    }
     var within = [[Double]](repeating: [], count: classes.count)
     for cache in hardware.hierarchy {
       let time = groups.characteristicTime(entries: Double(cache.size) / Self.lineSize)

@@ -1,0 +1,64 @@
+import Model
+import Virtualization
+
+/// What the runs of a case gave, asked for its measures.
+struct Outcome {
+  /// Results by run.
+  let results: [String: RunResult]
+  /// Misses and walks of each run's first VM, where they are modelled.
+  let walks: [String: TranslationLoad]
+
+  /// Reasons that follow from time and not from what a guest does.
+  private static let ofTime: Set<ExitReason> = [
+    .externalInterrupt, .interruptWindow, .preemptionTimer, .endOfInterrupt, .halt, .nonMaskableInterrupt,
+  ]
+
+  /// The value of a measure; nil where the runs do not tell it.
+  func value(of measure: ValidationCase.Measure) -> Double? {
+    switch measure {
+    case .metric(let run, let metric):
+      return results[run]?.value(of: metric).map { metric.unit == "seconds" ? $0 * 1e9 : $0 }
+    case .processorTime(let run):
+      guard let result = results[run], let completed = completed(result) else { return nil }
+      return Double(result.vms.reduce(0) { $0 + $1.guest + $1.stall }) / completed
+    case .exits(let run, let reasons):
+      guard let result = results[run], let completed = completed(result) else { return nil }
+      let exits = result.exits.reduce(Int64(0)) { sum, row in
+        guard let reason = row.reason else { return sum }
+        let counts = reasons.isEmpty ? !Self.ofTime.contains(reason) : reasons.contains(reason)
+        return counts ? sum + row.exits : sum
+      }
+      return Double(exits) / completed
+    case .walks(let run, let figure):
+      return results[run].flatMap { value(of: figure, run: run, result: $0) }
+    case .ratio(let first, let second):
+      guard let above = value(of: first), let below = value(of: second), below != 0 else { return nil }
+      return above / below
+    case .difference(let first, let second):
+      guard let one = value(of: first), let other = value(of: second) else { return nil }
+      return one - other
+    }
+  }
+
+  private func value(of figure: ValidationCase.WalkFigure, run: String, result: RunResult) -> Double? {
+    guard let translation = walks[run], let walk = translation.design.walk else { return nil }
+    switch figure {
+    case .time: return walk.nanoseconds
+    case .references: return walk.count
+    case .hostLeaf: return walk.hostLeafShare
+    case .missRatio:
+      return translation.references > 0 ? translation.design.misses / translation.references : nil
+    case .fraction:
+      // Misses are counted by CPU time on the bare host; a batch tells how much of it was done.
+      guard let vm = result.vms.first, result.workloads[vm.workload].shape == "batch" else { return nil }
+      let spent = Double(vm.guest + vm.stall) * 1e-9
+      let done = result.workloads[vm.workload].throughput * result.window.seconds
+      return spent > 0 ? translation.design.misses * walk.nanoseconds * 1e-9 * done / spent : nil
+    }
+  }
+
+  private func completed(_ result: RunResult) -> Double? {
+    let count = result.vms.reduce(0) { $0 + $1.completed }
+    return count > 0 ? Double(count) : nil
+  }
+}
