@@ -16,14 +16,16 @@ test: release
 lint: packages
 	swift format lint -r -s Sources Tests Package.swift
 
-# Times the event kernel against C++ in the same run, and the engine; fails where a limit is missed.
+# Times the event kernel against C++ in the same run, and the engines; fails where a limit is missed.
 bench: export VDCSIM_BENCHMARKS = 1
 bench: packages
 	$(BUILD) -c release --scratch-path .build-bench --product KernelBenchmarks
 	$(BUILD) -c release --scratch-path .build-bench --product EngineBenchmarks
 	$(BUILD) -c release --scratch-path .build-bench --product TraceBenchmarks
+	$(BUILD) -c release --scratch-path .build-bench --product FleetBenchmarks
 	.build-bench/release/EngineBenchmarks
 	.build-bench/release/TraceBenchmarks
+	.build-bench/release/FleetBenchmarks
 	.build-bench/release/KernelBenchmarks --instructions
 
 release: packages

@@ -110,5 +110,8 @@ if Context.environment["VDCSIM_BENCHMARKS"] != nil {
     .executableTarget(
       name: "TraceBenchmarks", dependencies: ["Documents", "Model", "Quantities", "Virtualization"],
       path: "Tests/Benchmarks/TraceBenchmarks"),
+    .executableTarget(
+      name: "FleetBenchmarks", dependencies: ["Datacenter", "Documents", "Experiments", "Model", "Virtualization"],
+      path: "Tests/Benchmarks/FleetBenchmarks"),
   ]
 }

@@ -1,20 +1,22 @@
 import ArgumentParser
 import Documents
 import Experiments
+import Model
 import Virtualization
 
 /// `vdcsim list`.
 struct ListCommand: AsyncParsableCommand {
   /// What can be listed.
   enum Subject: String, CaseIterable, ExpressibleByArgument {
-    case designs, profiles, guests, workloads, cases, operations, steps
+    case designs, profiles, guests, workloads, cases, policies, power, operations, steps
   }
 
   static let configuration = CommandConfiguration(
     commandName: "list",
-    abstract: "List the designs, profiles, guests, workloads, cases, operations or steps of the library.")
+    abstract: "List what the library has, and the policies and operations by name.",
+    discussion: "Policies are those of a fleet, each under the key of 'policies' that takes it.")
 
-  @Argument(help: "designs, profiles, guests, workloads, cases, operations or steps.")
+  @Argument(help: ArgumentHelp(Subject.allCases.map(\.rawValue).joined(separator: ", ") + "."))
   var subject: Subject
 
   @OptionGroup var library: LibraryOptions
@@ -24,6 +26,13 @@ struct ListCommand: AsyncParsableCommand {
       if subject == .operations {
         show(
           GuestOperation.allCases.map { ($0.name, "\($0.meaning) (\($0.origin.rawValue), \($0.scope.rawValue))") })
+        return
+      }
+      if subject == .policies {
+        for entry in PolicyCatalogue.entries {
+          print("\(entry.key):")
+          show(entry.choices.map { ("  \($0.name)", $0.meaning) })
+        }
         return
       }
       if subject == .cases {
@@ -45,7 +54,12 @@ struct ListCommand: AsyncParsableCommand {
             ($0.name, $0.title.isEmpty ? $0.shape.name : "\($0.title) (\($0.shape.name))")
           }.sorted { $0.0 < $1.0 })
       case .steps: show(documents.catalogue.steps.map { ($0.name, $0.meaning) })
-      case .operations, .cases: break
+      case .power:
+        show(
+          documents.powerCurves.values.map { curve in
+            (curve.name, "\(curve.watts[0]) W idle to \(curve.watts[curve.watts.count - 1]) W; \(curve.source)")
+          }.sorted { $0.0 < $1.0 })
+      case .operations, .cases, .policies: break
       }
     }
   }
