@@ -8,13 +8,19 @@
 /// | insert, remove | O(log hosts) |
 /// | first or last that fits | O(log hosts) mostly; more when memory and CPU run out on different hosts |
 final class HostIndex {
-  private let left: UnsafeMutablePointer<Int32>
-  private let right: UnsafeMutablePointer<Int32>
-  private let keys: UnsafeMutablePointer<Double>
-  private let memory: UnsafeMutablePointer<Double>
-  private let cpu: UnsafeMutablePointer<Double>
-  private let mostMemory: UnsafeMutablePointer<Double>
-  private let mostCPU: UnsafeMutablePointer<Double>
+  /// A host in the index: what a step down the tree reads lies in one line of the cache.
+  private struct Node {
+    var left: Int32 = -1
+    var right: Int32 = -1
+    var key = 0.0
+    var memory = 0.0
+    var cpu = 0.0
+    var mostMemory = 0.0
+    var mostCPU = 0.0
+    var priority: UInt32 = 0
+  }
+
+  private let nodes: UnsafeMutablePointer<Node>
   private var root: Int32 = -1
   private let equalsDescend: Bool
 
@@ -22,27 +28,14 @@ final class HostIndex {
   ///
   /// - Parameter equalsDescend: whether hosts of equal keys stand in descending order of their numbers.
   init(capacity: Int, equalsDescend: Bool = false) {
-    left = .allocate(capacity: capacity)
-    right = .allocate(capacity: capacity)
-    keys = .allocate(capacity: capacity)
-    memory = .allocate(capacity: capacity)
-    cpu = .allocate(capacity: capacity)
-    mostMemory = .allocate(capacity: capacity)
-    mostCPU = .allocate(capacity: capacity)
+    nodes = .allocate(capacity: max(1, capacity))
+    nodes.initialize(repeating: Node(), count: max(1, capacity))
     self.equalsDescend = equalsDescend
   }
 
-  deinit {
-    left.deallocate()
-    right.deallocate()
-    keys.deallocate()
-    memory.deallocate()
-    cpu.deallocate()
-    mostMemory.deallocate()
-    mostCPU.deallocate()
-  }
+  deinit { nodes.deallocate() }
 
-  private func priority(_ host: Int32) -> UInt32 {
+  private static func priority(_ host: Int32) -> UInt32 {
     // Finalizer of MurmurHash3, a bijection of 32 bits [A. Appleby].
     var hash = UInt32(bitPattern: host)
     hash ^= hash >> 16
@@ -53,35 +46,32 @@ final class HostIndex {
   }
 
   private func precedes(_ host: Int32, _ key: Double, _ other: Int32) -> Bool {
-    if key != keys[Int(other)] { return key < keys[Int(other)] }
+    let own = nodes[Int(other)].key
+    if key != own { return key < own }
     return equalsDescend ? host > other : host < other
   }
 
   private func refresh(_ node: Int32) {
-    let index = Int(node)
-    var most = memory[index]
-    var mostLeft = cpu[index]
-    let low = Int(left[index])
-    let high = Int(right[index])
+    let own = nodes + Int(node)
+    var memory = own.pointee.memory
+    var cpu = own.pointee.cpu
+    let low = own.pointee.left
+    let high = own.pointee.right
     if low >= 0 {
-      most = max(most, mostMemory[low])
-      mostLeft = max(mostLeft, mostCPU[low])
+      memory = max(memory, nodes[Int(low)].mostMemory)
+      cpu = max(cpu, nodes[Int(low)].mostCPU)
     }
     if high >= 0 {
-      most = max(most, mostMemory[high])
-      mostLeft = max(mostLeft, mostCPU[high])
+      memory = max(memory, nodes[Int(high)].mostMemory)
+      cpu = max(cpu, nodes[Int(high)].mostCPU)
     }
-    mostMemory[index] = most
-    mostCPU[index] = mostLeft
+    own.pointee.mostMemory = memory
+    own.pointee.mostCPU = cpu
   }
 
   /// Adds a host that is not in.
   func insert(_ host: Int, key: Double, memory: Double, cpu: Double) {
-    keys[host] = key
-    self.memory[host] = memory
-    self.cpu[host] = cpu
-    left[host] = -1
-    right[host] = -1
+    nodes[host] = Node(key: key, memory: memory, cpu: cpu, priority: Self.priority(Int32(host)))
     root = insert(Int32(host), key, at: root)
   }
 
@@ -90,17 +80,17 @@ final class HostIndex {
       refresh(host)
       return host
     }
-    if priority(host) > priority(node) {
+    if nodes[Int(host)].priority > nodes[Int(node)].priority {
       let (low, high) = split(node, host, key)
-      left[Int(host)] = low
-      right[Int(host)] = high
+      nodes[Int(host)].left = low
+      nodes[Int(host)].right = high
       refresh(host)
       return host
     }
     if precedes(host, key, node) {
-      left[Int(node)] = insert(host, key, at: left[Int(node)])
+      nodes[Int(node)].left = insert(host, key, at: nodes[Int(node)].left)
     } else {
-      right[Int(node)] = insert(host, key, at: right[Int(node)])
+      nodes[Int(node)].right = insert(host, key, at: nodes[Int(node)].right)
     }
     refresh(node)
     return node
@@ -109,27 +99,27 @@ final class HostIndex {
   private func split(_ node: Int32, _ host: Int32, _ key: Double) -> (low: Int32, high: Int32) {
     guard node >= 0 else { return (-1, -1) }
     if precedes(host, key, node) {
-      let (low, high) = split(left[Int(node)], host, key)
-      left[Int(node)] = high
+      let (low, high) = split(nodes[Int(node)].left, host, key)
+      nodes[Int(node)].left = high
       refresh(node)
       return (low, node)
     }
-    let (low, high) = split(right[Int(node)], host, key)
-    right[Int(node)] = low
+    let (low, high) = split(nodes[Int(node)].right, host, key)
+    nodes[Int(node)].right = low
     refresh(node)
     return (node, high)
   }
 
   /// Takes a host out that is in.
-  func remove(_ host: Int) { root = remove(Int32(host), keys[host], at: root) }
+  func remove(_ host: Int) { root = remove(Int32(host), nodes[host].key, at: root) }
 
   private func remove(_ host: Int32, _ key: Double, at node: Int32) -> Int32 {
     guard node >= 0 else { preconditionFailure("the host is not in the index") }
-    if node == host { return merge(left[Int(node)], right[Int(node)]) }
+    if node == host { return merge(nodes[Int(node)].left, nodes[Int(node)].right) }
     if precedes(host, key, node) {
-      left[Int(node)] = remove(host, key, at: left[Int(node)])
+      nodes[Int(node)].left = remove(host, key, at: nodes[Int(node)].left)
     } else {
-      right[Int(node)] = remove(host, key, at: right[Int(node)])
+      nodes[Int(node)].right = remove(host, key, at: nodes[Int(node)].right)
     }
     refresh(node)
     return node
@@ -138,19 +128,37 @@ final class HostIndex {
   private func merge(_ low: Int32, _ high: Int32) -> Int32 {
     if low < 0 { return high }
     if high < 0 { return low }
-    if priority(low) > priority(high) {
-      right[Int(low)] = merge(right[Int(low)], high)
+    if nodes[Int(low)].priority > nodes[Int(high)].priority {
+      nodes[Int(low)].right = merge(nodes[Int(low)].right, high)
       refresh(low)
       return low
     }
-    left[Int(high)] = merge(low, left[Int(high)])
+    nodes[Int(high)].left = merge(low, nodes[Int(high)].left)
     refresh(high)
     return high
   }
 
-  /// The first host with a key of at least `lowest` that has so much memory and CPU left and is `accepted`.
+  /// The first host with a key of at least `lowest` that has so much memory and CPU left.
+  func first(from lowest: Double = -.infinity, memory: Double, cpu: Double) -> Int? {
+    let found = first(root, lowest, memory, cpu)
+    return found < 0 ? nil : Int(found)
+  }
+
+  private func first(_ node: Int32, _ lowest: Double, _ memory: Double, _ cpu: Double) -> Int32 {
+    guard node >= 0 else { return -1 }
+    let own = nodes + Int(node)
+    guard own.pointee.mostMemory >= memory, own.pointee.mostCPU >= cpu else { return -1 }
+    if own.pointee.key >= lowest {
+      let found = first(own.pointee.left, lowest, memory, cpu)
+      if found >= 0 { return found }
+      if own.pointee.memory >= memory, own.pointee.cpu >= cpu { return node }
+    }
+    return first(own.pointee.right, lowest, memory, cpu)
+  }
+
+  /// The first of them that is `accepted`.
   func first(
-    from lowest: Double = -.infinity, memory: Double, cpu: Double, accepted: (Int) -> Bool = { _ in true }
+    from lowest: Double = -.infinity, memory: Double, cpu: Double, accepted: (Int) -> Bool
   ) -> Int? {
     let found = first(root, lowest, memory, cpu, accepted)
     return found < 0 ? nil : Int(found)
@@ -160,19 +168,37 @@ final class HostIndex {
     _ node: Int32, _ lowest: Double, _ memory: Double, _ cpu: Double, _ accepted: (Int) -> Bool
   ) -> Int32 {
     guard node >= 0 else { return -1 }
-    let index = Int(node)
-    guard mostMemory[index] >= memory, mostCPU[index] >= cpu else { return -1 }
-    if keys[index] >= lowest {
-      let found = first(left[index], lowest, memory, cpu, accepted)
+    let own = nodes + Int(node)
+    guard own.pointee.mostMemory >= memory, own.pointee.mostCPU >= cpu else { return -1 }
+    if own.pointee.key >= lowest {
+      let found = first(own.pointee.left, lowest, memory, cpu, accepted)
       if found >= 0 { return found }
-      if self.memory[index] >= memory, self.cpu[index] >= cpu, accepted(index) { return node }
+      if own.pointee.memory >= memory, own.pointee.cpu >= cpu, accepted(Int(node)) { return node }
     }
-    return first(right[index], lowest, memory, cpu, accepted)
+    return first(own.pointee.right, lowest, memory, cpu, accepted)
   }
 
-  /// The last host with a key of at most `highest` that has so much left and is `accepted`.
+  /// The last host with a key of at most `highest` that has so much memory and CPU left.
+  func last(to highest: Double = .infinity, memory: Double, cpu: Double) -> Int? {
+    let found = last(root, highest, memory, cpu)
+    return found < 0 ? nil : Int(found)
+  }
+
+  private func last(_ node: Int32, _ highest: Double, _ memory: Double, _ cpu: Double) -> Int32 {
+    guard node >= 0 else { return -1 }
+    let own = nodes + Int(node)
+    guard own.pointee.mostMemory >= memory, own.pointee.mostCPU >= cpu else { return -1 }
+    if own.pointee.key <= highest {
+      let found = last(own.pointee.right, highest, memory, cpu)
+      if found >= 0 { return found }
+      if own.pointee.memory >= memory, own.pointee.cpu >= cpu { return node }
+    }
+    return last(own.pointee.left, highest, memory, cpu)
+  }
+
+  /// The last of them that is `accepted`.
   func last(
-    to highest: Double = .infinity, memory: Double, cpu: Double, accepted: (Int) -> Bool = { _ in true }
+    to highest: Double = .infinity, memory: Double, cpu: Double, accepted: (Int) -> Bool
   ) -> Int? {
     let found = last(root, highest, memory, cpu, accepted)
     return found < 0 ? nil : Int(found)
@@ -182,16 +208,16 @@ final class HostIndex {
     _ node: Int32, _ highest: Double, _ memory: Double, _ cpu: Double, _ accepted: (Int) -> Bool
   ) -> Int32 {
     guard node >= 0 else { return -1 }
-    let index = Int(node)
-    guard mostMemory[index] >= memory, mostCPU[index] >= cpu else { return -1 }
-    if keys[index] <= highest {
-      let found = last(right[index], highest, memory, cpu, accepted)
+    let own = nodes + Int(node)
+    guard own.pointee.mostMemory >= memory, own.pointee.mostCPU >= cpu else { return -1 }
+    if own.pointee.key <= highest {
+      let found = last(own.pointee.right, highest, memory, cpu, accepted)
       if found >= 0 { return found }
-      if self.memory[index] >= memory, self.cpu[index] >= cpu, accepted(index) { return node }
+      if own.pointee.memory >= memory, own.pointee.cpu >= cpu, accepted(Int(node)) { return node }
     }
-    return last(left[index], highest, memory, cpu, accepted)
+    return last(own.pointee.left, highest, memory, cpu, accepted)
   }
 
   /// The key of a host.
-  func key(of host: Int) -> Double { keys[host] }
+  func key(of host: Int) -> Double { nodes[host].key }
 }

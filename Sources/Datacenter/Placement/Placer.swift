@@ -121,7 +121,11 @@ struct Placer {
       guard group.cores >= vm.vcpus, admits(number, vm.requirement) else { continue }
       let memory = Double(vm.memory) + extraMemory(number)
       let cpu = promise(vm, on: group)
-      func accepted(_ host: Int) -> Bool { admits(host: host, vm.requirement) }
+      // A closure for each host looked at is paid for only where VMs name a host or keep apart.
+      let only = vm.requirement.host
+      let others = vm.requirement.antiAffinity.flatMap { apart[$0] }
+      let acceptsAll = only == nil && others == nil
+      func accepted(_ host: Int) -> Bool { (only ?? host) == host && others?.contains(host) != true }
       // Ranks are such that the least is the best.
       func consider(_ host: Int?, _ rank: (Int) -> Double) {
         guard let host else { return }
@@ -129,19 +133,27 @@ struct Placer {
         if best == nil || own < best!.rank || (own == best!.rank && host < best!.host) { best = (host, own) }
       }
       let index = indices[number]
+      func first(from lowest: Double = -.infinity) -> Int? {
+        acceptsAll
+          ? index.first(from: lowest, memory: memory, cpu: cpu)
+          : index.first(from: lowest, memory: memory, cpu: cpu, accepted: accepted)
+      }
+      func last(to highest: Double = .infinity) -> Int? {
+        acceptsAll
+          ? index.last(to: highest, memory: memory, cpu: cpu)
+          : index.last(to: highest, memory: memory, cpu: cpu, accepted: accepted)
+      }
       switch policy.rule {
-      case .firstFit, .random: consider(index.first(memory: memory, cpu: cpu, accepted: accepted)) { Double($0) }
+      case .firstFit, .random: consider(first()) { Double($0) }
       case .roundRobin:
-        let host =
-          index.first(from: next, memory: memory, cpu: cpu, accepted: accepted)
-          ?? index.first(memory: memory, cpu: cpu, accepted: accepted)
+        let host = first(from: next) ?? first()
         consider(host) { Double($0) < next ? Double($0) + Double(rooms.count) : Double($0) }
       case .bestFit:
-        consider(index.first(memory: memory, cpu: cpu, accepted: accepted)) { rooms[$0].memory - memory }
+        consider(first()) { rooms[$0].memory - memory }
       case .worstFit:
-        consider(index.last(memory: memory, cpu: cpu, accepted: accepted)) { -(rooms[$0].memory - memory) }
+        consider(last()) { -(rooms[$0].memory - memory) }
       case .filterAndWeigh:
-        consider(index.last(memory: memory, cpu: cpu, accepted: accepted)) { -index.key(of: $0) }
+        consider(last()) { -index.key(of: $0) }
       case .powerAware:
         let added = cpu / group.capacity
         func increase(_ host: Int) -> Double {
@@ -154,8 +166,8 @@ struct Placer {
         let segments = Double((group.power?.watts.count ?? 2) - 1)
         for point in 0...Int(segments) {
           for edge in [Double(point) / segments, Double(point) / segments - added] where edge >= 0 && edge <= 1 {
-            consider(index.first(from: edge, memory: memory, cpu: cpu, accepted: accepted), increase)
-            consider(index.last(to: edge, memory: memory, cpu: cpu, accepted: accepted), increase)
+            consider(first(from: edge), increase)
+            consider(last(to: edge), increase)
           }
         }
       }

@@ -30,6 +30,7 @@ public enum PolicyCatalogue {
 }
 
 extension FleetPolicies.Semantics: PolicyChoice {
+  /// What the choice does.
   public var meaning: String {
     switch self {
     case .standard:
@@ -40,6 +41,7 @@ extension FleetPolicies.Semantics: PolicyChoice {
 }
 
 extension PlacementPolicy.Rule: PolicyChoice {
+  /// What the choice does.
   public var meaning: String {
     switch self {
     case .firstFit: "the first host that can take the VM, in the order of the hosts"
@@ -54,6 +56,7 @@ extension PlacementPolicy.Rule: PolicyChoice {
 }
 
 extension ConsolidationPolicy.Overload: PolicyChoice {
+  /// What the choice does.
   public var meaning: String {
     let usual = "\(ConsolidationPolicy.usualParameter(of: self))"
     return switch self {
@@ -69,6 +72,7 @@ extension ConsolidationPolicy.Overload: PolicyChoice {
 }
 
 extension ConsolidationPolicy.Selection: PolicyChoice {
+  /// What the choice does.
   public var meaning: String {
     switch self {
     case .minimumMigrationTime: "the VM that migrates fastest: least memory"
@@ -80,6 +84,7 @@ extension ConsolidationPolicy.Selection: PolicyChoice {
 }
 
 extension MigrationPolicy.Mechanism: PolicyChoice {
+  /// What the choice does.
   public var meaning: String {
     switch self {
     case .fixedRate: "memory over a fixed share of the target's bandwidth, as CloudSim has it"

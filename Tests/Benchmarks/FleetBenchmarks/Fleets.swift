@@ -26,12 +26,13 @@ enum Fleets {
   }
 
   /// `million-vms.yaml` with another number of VMs, and a host for every ten of them.
-  static func cloud(vms: Int, duration: String) throws -> SimulationModel {
+  static func cloud(vms: Int, duration: String, series: Int = 1000) throws -> SimulationModel {
     try model(
       "million-vms",
       [
         "duration=\(duration)", "hosts.node.count=\(max(1, vms / 10))", "vms.small.count=\(vms * 6 / 10)",
         "vms.medium.count=\(vms * 3 / 10)", "vms.large.count=\(vms / 10)",
+        "workloads.office.utilization.series=\(series)",
       ])
   }
 

@@ -82,15 +82,17 @@ enum Row: String, CaseIterable {
         Figure(name: "of CloudSim Plus's 93 s", value: seconds / 93 * 100, unit: "%"),
       ]
     case .millionVMs:
-      let model = try Fleets.cloud(vms: 1_000_000, duration: isWhole ? "7 d" : "1 d")
-      let (seconds, report) = try Usage.timed { try Fleets.report(model) }
+      let start = try Usage.timed { try Fleets.report(Fleets.cloud(vms: 1_000_000, duration: "1 s")) }
+      let all = try Usage.timed {
+        try Fleets.report(Fleets.cloud(vms: 1_000_000, duration: isWhole ? "7 d" : "1 d"))
+      }
       let peak = Usage.peakMegabytes
-      let rate = Double(report.vmUpdates) / seconds
+      let updates = Double(all.value.vmUpdates - start.value.vmUpdates)
+      let rate = updates / (all.seconds - start.seconds)
       let yardstick = Yardstick.sweep(bytes: 1_000_000 * 64)
       return [
-        Figure(name: isWhole ? "all 7 days" : "a slice of 1 of 7 days", value: seconds, unit: "CPU s"),
-        Figure(
-          name: "rate, placement included", value: rate / 1e6, unit: "million VM updates/s", limit: 50, isFloor: true),
+        Figure(name: isWhole ? "all 7 days" : "a slice of 1 of 7 days", value: all.seconds, unit: "CPU s"),
+        Figure(name: "rate", value: rate / 1e6, unit: "million VM updates/s", limit: 50, isFloor: true),
         Figure(name: "peak memory", value: peak, unit: "MB", limit: 4000),
         Figure(name: "an update takes", value: 1e9 / rate / yardstick, unit: "times a sweep over 64 bytes"),
       ]
@@ -113,14 +115,13 @@ enum Row: String, CaseIterable {
     case .slope:
       var figures: [Figure] = []
       for (vms, days) in [(1000, 350), (10_000, 35), (100_000, 3), (1_000_000, 1)] {
-        let long = try Fleets.cloud(vms: vms, duration: "\(days) d")
-        let short = try Fleets.cloud(vms: vms, duration: "1 s")
-        let (all, report) = try Usage.timed { try Fleets.report(long) }
-        let (start, _) = try Usage.timed { try Fleets.report(short) }
+        let start = try Usage.timed { try Fleets.report(Fleets.cloud(vms: vms, duration: "1 s", series: 100)) }
+        let all = try Usage.timed { try Fleets.report(Fleets.cloud(vms: vms, duration: "\(days) d", series: 100)) }
         figures.append(
           Figure(
-            name: "\(vms) VMs: start \(Int((start * 1000).rounded())) ms, then",
-            value: (all - start) * 1e9 / Double(max(1, report.vmUpdates - Int64(vms))), unit: "ns a VM update"))
+            name: "\(vms) VMs: \(Int((start.seconds * 1000).rounded())) ms to the first sample, then",
+            value: (all.seconds - start.seconds) * 1e9 / Double(all.value.vmUpdates - start.value.vmUpdates),
+            unit: "ns a VM update"))
       }
       return figures
     }
