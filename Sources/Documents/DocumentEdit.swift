@@ -10,22 +10,29 @@ public struct DocumentEdit: Sendable, Hashable {
   public let key: String
   /// The new value, in YAML.
   public let value: String
+  /// Where the value stands in a document; nil for one of the command line.
+  let origin: SourceLocation?
 
   /// Creates an edit.
   public init(key: String, value: String) {
+    self.init(key: key, value: value, origin: nil)
+  }
+
+  /// Creates an edit that a document asks for.
+  init(key: String, value: String, origin: SourceLocation?) {
     self.key = key
     self.value = value
+    self.origin = origin
   }
 
   /// Splits `KEY=VALUE` at the first equals sign; nil when there is none or no key before it.
   public init?(_ text: String) {
     guard let sign = text.firstIndex(of: "="), sign > text.startIndex else { return nil }
-    key = String(text[..<sign])
-    value = String(text[text.index(after: sign)...])
+    self.init(key: String(text[..<sign]), value: String(text[text.index(after: sign)...]))
   }
 
   /// The location that messages carry for the value.
-  var location: SourceLocation { SourceLocation(file: "--set \(key)", line: 1, column: 1) }
+  var location: SourceLocation { origin ?? SourceLocation(file: "--set \(key)", line: 1, column: 1) }
 
   /// Applies edits in order.
   ///
@@ -53,7 +60,8 @@ public struct DocumentEdit: Sendable, Hashable {
   private func node(isPath: Bool) throws(DiagnosticError) -> DocumentNode {
     if value.allSatisfy(\.isWhitespace) { return DocumentNode(content: .nothing, location: location) }
     if isPath { return DocumentNode(content: .text(value), location: location) }
-    return try DocumentParser.parse(Array(value.utf8), file: location.file)
+    let node = try DocumentParser.parse(Array(value.utf8), file: location.file)
+    return origin.map { node.moved(to: $0) } ?? node
   }
 
   /// The path to the value; `trace` is short for the file of the only trace.

@@ -21,6 +21,8 @@ public enum DocumentKind: String, CaseIterable, Sendable, Hashable {
   case calibration
   /// What a host draws.
   case power
+  /// A scenario over a grid of values of its keys.
+  case experiment
 
   /// The folder of a library that holds documents of the kind.
   var folder: String { self == .power ? "power" : "\(rawValue)s" }
@@ -46,6 +48,7 @@ public enum DocumentKind: String, CaseIterable, Sendable, Hashable {
       if base != nil || root["base"] == nil { _ = GuestReader.read(root, base: base, &reader) }
     case .workload: _ = WorkloadReader.read(root, &reader)
     case .case: _ = CaseReader.read(root, folder: FileAccess.folder(of: path), &reader)
+    case .experiment: _ = ExperimentReader.read(root, folder: FileAccess.folder(of: path), &reader)
     case .power: _ = PowerReader.read(root, &reader)
     case .calibration: _ = CalibrationReader.read(root, library: library, &reader)
     case .profile:

@@ -22,7 +22,7 @@ struct DocumentNode: Sendable {
   }
 
   var content: Content
-  let location: SourceLocation
+  var location: SourceLocation
 
   /// How messages name what was found.
   var found: String {
@@ -58,4 +58,20 @@ enum DocumentBounds {
   static let nodes = 1_000_000
   /// The greatest nesting of lists and mappings.
   static let nesting = 64
+}
+
+extension DocumentNode {
+  /// The node as if all of it stood at one place of a document.
+  func moved(to place: SourceLocation) -> DocumentNode {
+    var node = self
+    node.location = place
+    switch content {
+    case .mapping(let entries):
+      node.content = .mapping(
+        entries.map { Entry(key: $0.key, keyLocation: place, value: $0.value.moved(to: place)) })
+    case .list(let items): node.content = .list(items.map { $0.moved(to: place) })
+    case .text, .nothing: break
+    }
+    return node
+  }
 }

@@ -40,10 +40,10 @@ public struct Experiment: Sendable {
     self.replications = replications
   }
 
-  /// One replication of each of some models.
-  init(models: [SimulationModel]) {
+  /// So many replications of each of some models.
+  init(models: [SimulationModel], replications: Int = 1) {
     self.models = models
-    replications = 1
+    self.replications = replications
   }
 
   /// All runs, replication by replication within each design.

@@ -49,6 +49,15 @@ public struct Manifest: Sendable {
     self.warnings = warnings
   }
 
+  /// Digests of the profiles that models use, by name, bases included.
+  public static func profiles(of models: [SimulationModel]) -> [String: String] {
+    var profiles: [String: String] = [:]
+    for host in models.flatMap(\.hosts) {
+      for profile in [host.design.profile] + host.design.profile.bases { profiles[profile.name] = profile.digest }
+    }
+    return profiles
+  }
+
   /// The manifest as JSON text with keys in a fixed order.
   public var json: String {
     func list(_ values: [String]) -> String { "[" + values.map(Self.quoted).joined(separator: ", ") + "]" }

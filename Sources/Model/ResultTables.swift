@@ -11,6 +11,9 @@ public enum ResultTables {
     Column(name: "replication", type: .integer, unit: nil, meaning: "number of the replication, from 1"),
   ]
 
+  /// The columns that say which run a row is about.
+  public static var runColumns: [Column] { identity }
+
   /// `summary.csv`.
   public static let summary = TableSchema(
     name: "summary",

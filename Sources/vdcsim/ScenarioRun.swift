@@ -68,20 +68,16 @@ struct ScenarioRun {
   }
 
   private func manifest(of experiment: Experiment, results: [RunResult]) -> Manifest {
-    var profiles: [String: String] = [:]
-    for host in experiment.models.flatMap(\.hosts) {
-      for profile in [host.design.profile] + host.design.profile.bases { profiles[profile.name] = profile.digest }
-    }
     return Manifest(
       scenario: inputs.scenario.name, scenarioDigest: inputs.scenarioDigest, seed: inputs.scenario.seed,
       replications: options.replications, fidelity: experiment.models[0].fidelity,
-      designs: experiment.models.map(\.designLabel), profiles: profiles,
+      designs: experiment.models.map(\.designLabel), profiles: Manifest.profiles(of: experiment.models),
       traces: inputs.traceDigests, commandLine: Self.commandLine(),
       tables: [], warnings: experiment.warnings)
   }
 
   /// The command line without what does not change results: the program's path, output directory, jobs and verbosity.
-  private static func commandLine() -> [String] {
+  static func commandLine() -> [String] {
     var words: [String] = ["vdcsim"]
     var skipsNext = false
     for word in CommandLine.arguments.dropFirst() {

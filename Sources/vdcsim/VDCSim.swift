@@ -18,7 +18,7 @@ struct VDCSim: AsyncParsableCommand {
       """,
     version: "vdcsim \(Manifest.version)",
     subcommands: [
-      RunCommand.self, CompareCommand.self, CheckCommand.self, ExplainCommand.self, ListCommand.self,
+      RunCommand.self, CompareCommand.self, SweepCommand.self, CheckCommand.self, ExplainCommand.self, ListCommand.self,
       CalibrateCommand.self, ImportCommand.self, ValidateCommand.self,
     ])
 }

@@ -32,7 +32,7 @@ import Testing
       try check("desing: a\n") == ["d.yaml:1:1: error: unknown kind of document 'desing' (did you mean 'design'?)"])
     #expect(
       try check("x-a: b\n") == [
-        "d.yaml:1:1: error: expected a document that begins with scenario, design, profile, guest, workload, steps, case, calibration or power"
+        "d.yaml:1:1: error: expected a document that begins with scenario, design, profile, guest, workload, steps, case, calibration, power or experiment"
       ])
     #expect(try check("- a\n") == ["d.yaml:1:1: error: expected a mapping, found a list"])
     #expect(

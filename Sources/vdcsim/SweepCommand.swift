@@ -1,0 +1,113 @@
+import ArgumentParser
+import Documents
+import Experiments
+import Model
+import Tables
+import TextTable
+import Virtualization
+
+/// `vdcsim sweep`.
+struct SweepCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "sweep",
+    abstract: "Run a scenario over a grid of values of its keys.",
+    usage: "vdcsim sweep <experiment> [<options>]",
+    discussion: """
+      An experiment is a document: a scenario, designs, and for each axis of the grid the keys that take its values. \
+      sweep.csv has one row per run and metric, with the values of the axes in columns of their own. The table on \
+      standard output shows the first metric, or the CPU time of the first operation where only operations are asked \
+      for, in the mean over replications. All points see the same random numbers. --set changes the scenario before \
+      the axes do; --replications above 1 takes the place of the experiment's.
+      """)
+
+  @Argument(help: "The experiment's file, or the name of an experiment of the library.")
+  var experiment: String
+
+  @OptionGroup var options: CommonOptions
+
+  func run() async throws {
+    try await reportingFailures { try await perform() }
+  }
+
+  private func perform() async throws {
+    let libraryFolder = LibraryLoader.locate(explicit: options.library.folder)
+    let isPath = experiment.contains("/") || experiment.hasSuffix(".yaml") || experiment.hasSuffix(".yml")
+    let path = isPath ? experiment : "\(libraryFolder)/experiments/\(experiment).yaml"
+    var edits = options.settings.compactMap { DocumentEdit($0) }
+    if let seed = options.seed { edits.append(DocumentEdit(key: "seed", value: "\(seed)")) }
+    let read = try ExperimentReader.read(path: path, edits: edits)
+    var documents = try LibraryLoader.load(folder: libraryFolder, scenarioFolder: read.folder, digest: Digest.sha256)
+    let first = read.plan.points[0].scenario
+    let traces = try TraceLoader.load(
+      first, folder: read.folder, cache: options.traces.cache, digest: Digest.sha256)
+    documents.demands = traces.sets
+    let library = documents
+    let profile = try options.profile.map { try Inputs.profile($0, library: library) }
+    var sweep = try Sweep(
+      plan: read.plan, library: library, overrides: ModelOverrides(profile: profile, fidelity: options.fidelity),
+      replications: options.replications > 1 ? options.replications : nil)
+    let directory = ResultDirectory(path: options.output ?? "reports/\(ScenarioRun.fileName(read.plan.name))")
+    try directory.check()
+    for warning in sweep.experiment.warnings where !options.quiet { printError("warning: \(warning)") }
+
+    Interruption.install()
+    if options.verbose { printError("\(sweep.experiment.count) runs, \(options.jobCount) at a time") }
+    let progress = Progress(isQuiet: options.quiet)
+    do {
+      try await sweep.run(
+        with: LocalRunner(
+          jobs: options.jobCount, isCancelled: { Interruption.isRequested },
+          progress: { progress.update(done: $0, all: $1) }))
+    } catch {
+      progress.clear()
+      throw error
+    }
+    if options.check { for result in sweep.results { try result.checkConservation() } }
+    if Interruption.isRequested { throw RunInterrupted() }
+    let csv = sweep.table.csv()
+    let manifest = manifest(of: sweep, read, seed: first.seed, traces: traces.digests, csv: csv)
+    try directory.write(
+      files: [(name: "sweep.csv", bytes: csv), (name: "manifest.json", bytes: Array(manifest.json.utf8))])
+    if !options.quiet { show(sweep, directory: directory.path) }
+  }
+
+  private func manifest(
+    of sweep: Sweep, _ read: ExperimentReader.Experiment, seed: UInt64, traces: [String: String], csv: [UInt8]
+  ) -> Manifest {
+    Manifest(
+      scenario: read.plan.name, scenarioDigest: Digest.sha256(read.bytes), seed: seed,
+      replications: sweep.experiment.replications, fidelity: sweep.experiment.models[0].fidelity,
+      designs: sweep.designs, profiles: Manifest.profiles(of: sweep.experiment.models), traces: traces,
+      commandLine: ScenarioRun.commandLine(), tables: [("sweep.csv", Digest.sha256(csv))],
+      warnings: sweep.experiment.warnings)
+  }
+
+  private func show(_ sweep: Sweep, directory: String) {
+    let plan = sweep.plan
+    let operation = plan.metrics.isEmpty ? plan.operations.first : nil
+    let metric = plan.metrics.first ?? .throughput
+    let figure: (RunResult) -> Double? = { result in
+      guard let operation else { return result.value(of: metric) }
+      return result.exits.reduce(0) { $0 + ($1.operation == operation ? Double($1.nanoseconds) * 1e-9 : 0) }
+    }
+    let table = TextTable<Int> { point in
+      zip(plan.axes, plan.points[point].values).map { Column(title: $0.name, value: $1, align: .left) }
+        + sweep.designs.map { design in
+          Column(
+            title: String(design.prefix(26)),
+            value: sweep.mean(at: point, design: design, figure).map { Self.text($0) } ?? "-", align: .right)
+        }
+    }
+    let what = operation.map { "CPU seconds of \($0.name)" } ?? "\(metric.name) (\(metric.unit))"
+    print("\(plan.name): \(plan.title)")
+    print("\(what):")
+    print(table.string(for: Array(plan.points.indices), style: Style.simple) ?? "")
+    print("results: \(directory)")
+  }
+
+  /// A figure with four digits or so.
+  private static func text(_ value: Double) -> String {
+    let size = abs(value)
+    return SummaryText.decimal(value, digits: size >= 1000 ? 0 : size >= 10 ? 2 : size >= 0.01 || size == 0 ? 4 : 7)
+  }
+}
