@@ -47,7 +47,9 @@ public struct ProfileWriter: Sendable {
       let (low, high) = (Self.decimal(estimate.interval.lowerBound), Self.decimal(estimate.interval.upperBound))
       lines.append("    range: [\(low) ns, \(high) ns]")
     }
-    if prices.isEmpty { lines[lines.count - 1] = "steps: {}" }
+    let factors = calibration.summaries.translationFactors
+    for factor in factors { lines += expansion(by: factor, calibration) }
+    if prices.isEmpty && factors.isEmpty { lines[lines.count - 1] = "steps: {}" }
     let rest = calibration.unpriced(catalogue: catalogue)
     if !rest.isEmpty {
       lines.append(
@@ -58,6 +60,21 @@ public struct ProfileWriter: Sendable {
       }
     }
     return lines.joined(separator: "\n") + "\n"
+  }
+
+  /// What a microsecond of native work takes more under the translator, as the price of the step that stands for it.
+  private func expansion(by factor: TranslationFactor, _ calibration: Calibration) -> [String] {
+    let step = "translated_\(factor.name)"
+    guard catalogue[step] != nil, factor.factor >= 1 else { return [] }
+    let machine = calibration.machine
+    func added(_ value: Double) -> String { Self.decimal(max(0, value - 1) * 1000) }
+    return [
+      "  \(step):",
+      "    mean: \(added(factor.factor)) ns",
+      "    kind: measured",
+      "    source: \(Self.quoted("vdcsim calibrate, QEMU's translator against native, \(machine.date ?? "no date"), \(machine.cpuModel ?? "unknown processor")"))",
+      "    range: [\(added(factor.range.lowerBound)) ns, \(added(factor.range.upperBound)) ns]",
+    ]
   }
 
   private func source(of estimate: StepFit.Estimate, _ calibration: Calibration) -> String {

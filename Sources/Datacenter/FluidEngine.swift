@@ -20,8 +20,8 @@ public enum FluidEngine {
     return FluidResult(model: model, expectations: expectations).make(replication: replication)
   }
 
-  /// The expectation of one VM. How many pages a round of dirty logging finds depends on the work done in it, and that on
-  /// what logging costs: a fixed point.
+  /// The expectation of one VM. How many pages a round of dirty logging finds, and how much new code a translator meets, depends on the work done,
+  /// and that on what it costs: a fixed point.
   private static func expectation(of vm: VirtualMachine, in model: SimulationModel, wire: Double) -> VMExpectation {
     func make(_ utilization: Double) -> VMExpectation {
       switch model.workloads[vm.workload].shape {
@@ -31,7 +31,7 @@ public enum FluidEngine {
       }
     }
     var result = make(1)
-    guard vm.load.logging != nil else { return result }
+    guard vm.load.logging != nil || vm.load.codeTranslation != nil else { return result }
     for _ in 0..<100 {
       let before = result.utilization
       result = make(before)

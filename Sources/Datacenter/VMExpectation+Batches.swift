@@ -10,7 +10,9 @@ extension VMExpectation {
     let design = vm.design
     let share = vm.load.guestShare(of: model.workloads[vm.workload])
     // One nanosecond of native work is one job.
-    let job = JobExpectation(guest: share, native: 1, load: vm.load, design: design, utilization: utilization)
+    let job = JobExpectation(
+      guest: share, native: 1, load: vm.load, design: design, utilization: utilization, window: model.measured,
+      limit: Double(batch.work.nanoseconds), busy: min(batch.threads, vm.vcpus))
     return steady(
       job, parallel: min(batch.threads, vm.vcpus), limit: Double(batch.work.nanoseconds), isSaturated: true)
   }
@@ -23,7 +25,7 @@ extension VMExpectation {
     let kept = vm.load.perRequest.reduce(0) { $0 + $1.rate * (design.cost(of: $1.operation)?.nativeMean ?? 0) }
     let job = JobExpectation(
       guest: Double(program.compute.nanoseconds) + kept, native: 0, load: vm.load, design: design,
-      utilization: utilization)
+      utilization: utilization, window: model.measured, busy: 1)
     var expectation = steady(job, parallel: 1, limit: Double(program.iterations), isSaturated: true)
     expectation.latency = job.time
     return expectation

@@ -24,7 +24,8 @@ extension VMExpectation {
     }
     let share = vm.load.guestShare(of: workload)
     let job = JobExpectation(
-      guest: service.mean * share, native: service.mean, load: vm.load, design: design, utilization: utilization)
+      guest: service.mean * share, native: service.mean, load: vm.load, design: design, utilization: utilization,
+      window: model.measured)
     let path = RequestPath(vm: vm, design: design, job: job.time, wire: wire)
 
     var flow: RequestPath.Flow

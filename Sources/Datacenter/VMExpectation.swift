@@ -55,6 +55,11 @@ struct JobExpectation {
   let design: CompiledDesign
   /// CPUs' worth of native work that the VM does, on which the pages dirtied in a round depend.
   var utilization = 1.0
+  /// Nanoseconds of the run that the results are about, and work after which nothing more is done.
+  var window = 0.0...0.0
+  var limit = Double.infinity
+  /// vCPUs that work without a pause, so that the work done follows from its cost; nil where it follows from arrivals.
+  var busy: Int?
 
   /// CPU time by which dirtied pages are counted.
   var work: Double { native > 0 ? native : guest }
@@ -87,6 +92,29 @@ struct JobExpectation {
       for (operation, rate) in [(GuestOperation.dirtyPage, rates.dirty), (.dirtyLogFull, rates.full)] {
         all.append((operation, design.cost(of: operation)?.synchronous ?? [], rate * work * 1e-9))
       }
+    }
+    if let code = load.codeTranslation {
+      let charges = design.cost(of: .codeTranslation)?.synchronous ?? []
+      // Work takes longer while code is cold.
+      let warm = all.reduce(guest) { $0 + $1.2 * $1.1.reduce(0) { $0 + $1.mean } } / max(work, 1e-12)
+      let cold = charges.reduce(0) { $0 + $1.mean }
+      func done(at time: Double) -> Double {
+        guard let busy else { return min(limit, utilization * time) }
+        let available = time * Double(busy) * (1 - ticks.all)
+        var lower = 0.0
+        var upper = warm > 0 ? available / warm : available
+        for _ in 0..<80 {
+          let middle = (lower + upper) / 2
+          if middle * warm + code.translated(after: middle) * cold < available {
+            lower = middle
+          } else {
+            upper = middle
+          }
+        }
+        return min(limit, (lower + upper) / 2)
+      }
+      let rate = code.rate(from: done(at: window.lowerBound), to: done(at: window.upperBound))
+      all.append((.codeTranslation, charges, rate * work))
     }
     return all
   }

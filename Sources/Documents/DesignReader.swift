@@ -23,7 +23,8 @@ enum DesignReader {
       let fields = reader.fields(
         of: root, in: "the design",
         known: [
-          "design", "base", "title", "description", "backends", "axes", "memory", "capabilities", "default_place",
+          "design", "base", "title", "description", "backends", "axes", "memory", "translation_cache", "capabilities",
+          "default_place",
           "paths",
         ],
         ignoring: "x-")
@@ -38,6 +39,7 @@ enum DesignReader {
       ? reader.required("backends", in: fields, backendList) : base?.backends
     let axes = readAxes(fields, base: base, &reader)
     let memory = reader.optional("memory", in: fields, .memoryOverhead) ?? base?.memory
+    let cache = reader.optional("translation_cache", in: fields, .translationCache) ?? base?.translationCache
     let isBareHost = name == Library.bareHostDesign
     // After a fault any place will do, so that the fault is told only once.
     let place = fields["default_place"].map { reader.read($0, .place) ?? .guest } ?? (isBareHost ? .guest : nil)
@@ -52,7 +54,8 @@ enum DesignReader {
     guard let name, let title, let backends, let axes else { return nil }
     var design = HypervisorDesign(
       name: name, title: title, description: description, backends: backends, defaults: axes.defaults,
-      allowed: axes.allowed, paths: paths, memory: memory ?? HypervisorDesign.MemoryOverhead())
+      allowed: axes.allowed, paths: paths, memory: memory ?? HypervisorDesign.MemoryOverhead(),
+      translationCache: cache)
     design.capabilities = capabilities
     return design
   }

@@ -42,15 +42,17 @@ extension DocumentReader {
   mutating func utilization(_ node: DocumentNode, name: String, location: SourceLocation) -> Workload? {
     guard
       let fields = fields(
-        of: node, in: "a workload of utilization", known: ["utilization", "per_cpu_second", "memory"])
+        of: node, in: "a workload of utilization", known: ["utilization", "per_cpu_second", "memory", "code"])
     else { return nil }
     let utilization = required("utilization", in: fields, .utilization)
     let perCPUSecond = optional("per_cpu_second", in: fields, .operationsPerCPUSecond)
     let memory = optional("memory", in: fields, .memoryReferences)
+    let code = optional("code", in: fields, .programCode)
     guard let utilization else { return nil }
     // Work without end, of which the demand says how much is asked for.
     let work = BatchWorkload(work: TimeSpan(nanoseconds: .max), threads: 1024, perCPUSecond: perCPUSecond ?? [:])
-    return Workload(name: name, shape: .batch(work), memory: memory, utilization: utilization, location: location)
+    return Workload(
+      name: name, shape: .batch(work), memory: memory, code: code, utilization: utilization, location: location)
   }
 }
 

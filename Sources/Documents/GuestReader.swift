@@ -10,7 +10,7 @@ enum GuestReader {
     guard
       let fields = reader.fields(
         of: root, in: "the guest",
-        known: ["guest", "base", "title"] + figures + ["interfaces", "expansions", "paging", "sources"],
+        known: ["guest", "base", "title"] + figures + ["interfaces", "expansions", "paging", "code", "sources"],
         ignoring: "x-")
     else { return nil }
     let name = reader.required("guest", in: fields, .name)
@@ -20,8 +20,10 @@ enum GuestReader {
     let idleWork = reader.inherited("idle_work", in: fields, .time, base: base)
     let expansions = reader.optional("expansions", in: fields, .expansions) ?? base?.expansions ?? [:]
     let paging = reader.optional("paging", in: fields, .guestPaging) ?? base?.paging
+    let code = reader.optional("code", in: fields, .kernelCode) ?? base?.code
     let interfaces = reader.optional("interfaces", in: fields, .interfaces)
-    let known = figures + expansions.keys.map(\.name).sorted() + ["paging", "interfaces"].filter { fields[$0] != nil }
+    let known =
+      figures + expansions.keys.map(\.name).sorted() + ["paging", "code", "interfaces"].filter { fields[$0] != nil }
     var sources = base?.sources ?? [:]
     if let node = fields["sources"], let stated = reader.fields(of: node, in: "the sources", known: known) {
       for key in known { sources[key] = reader.optional(key, in: stated, .prose) ?? sources[key] }
@@ -33,7 +35,7 @@ enum GuestReader {
     else { return nil }
     var guest = GuestSystem(
       name: name, title: title, tickRate: tickRate, idleWakeups: wakeups, idleWork: work, expansions: expansions,
-      paging: paging, sources: sources)
+      paging: paging, code: code, sources: sources)
     guest.interfaces = interfaces.map { Set($0) } ?? base?.interfaces
     return guest
   }

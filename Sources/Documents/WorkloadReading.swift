@@ -21,7 +21,7 @@ extension Expectation where Value == [Workload] {
 /// The keys of each shape of workload; those of the first kind tell the shape.
 private enum ShapeKeys {
   static let requests = ["arrivals", "service", "discipline", "per_request"]
-  static let shared = ["per_cpu_second", "memory", "objective"]
+  static let shared = ["per_cpu_second", "memory", "code", "objective"]
   static let others = ["batch", "program", "utilization", "idle"]
 }
 
@@ -69,6 +69,7 @@ extension DocumentReader {
     let perRequest = optional("per_request", in: fields, .operationsPerRequest)
     let perCPUSecond = optional("per_cpu_second", in: fields, .operationsPerCPUSecond)
     let memory = optional("memory", in: fields, .memoryReferences)
+    let code = optional("code", in: fields, .programCode)
     let objective = optional("objective", in: fields, .latencyObjective)
     guard let arrivals, let service else { return nil }
     let requests = RequestWorkload(
@@ -77,17 +78,18 @@ extension DocumentReader {
       sentPacket: perRequest?.sizes[.netTx] ?? .zero, receivedPacket: perRequest?.sizes[.netRx] ?? .zero)
     return Workload(
       name: name, shape: .requests(requests), memory: memory,
-      extents: memoryExtents(of: [fields["per_request"], fields["per_cpu_second"]]), objective: objective,
+      extents: memoryExtents(of: [fields["per_request"], fields["per_cpu_second"]]), code: code, objective: objective,
       location: location)
   }
 
   private mutating func batch(_ node: DocumentNode, name: String, location: SourceLocation) -> Workload? {
     guard
-      let fields = fields(of: node, in: "a batch workload", known: ["batch", "per_cpu_second", "memory"]),
+      let fields = fields(of: node, in: "a batch workload", known: ["batch", "per_cpu_second", "memory", "code"]),
       let batch = fields["batch"]
     else { return nil }
     let perCPUSecond = optional("per_cpu_second", in: fields, .operationsPerCPUSecond)
     let memory = optional("memory", in: fields, .memoryReferences)
+    let code = optional("code", in: fields, .programCode)
     guard let parts = self.fields(of: batch, in: "a batch", known: ["work", "threads"]) else { return nil }
     let work = required("work", in: parts, .positiveTime)
     let threads = optional("threads", in: parts, .integer(in: 1...1024))
@@ -95,15 +97,16 @@ extension DocumentReader {
     let shape = BatchWorkload(work: work, threads: threads ?? Defaults.threads, perCPUSecond: perCPUSecond ?? [:])
     return Workload(
       name: name, shape: .batch(shape), memory: memory, extents: memoryExtents(of: [fields["per_cpu_second"]]),
-      location: location)
+      code: code, location: location)
   }
 
   private mutating func program(_ node: DocumentNode, name: String, location: SourceLocation) -> Workload? {
     guard
-      let fields = fields(of: node, in: "a program workload", known: ["program"]),
+      let fields = fields(of: node, in: "a program workload", known: ["program", "code"]),
       let program = fields["program"],
       let parts = self.fields(of: program, in: "a program", known: ["repeat", "loop", "compute"])
     else { return nil }
+    let code = optional("code", in: fields, .programCode)
     let iterations = required("repeat", in: parts, Expectation<Int64>.integer(in: 1...1_000_000_000_000))
     let operations = optional("loop", in: parts, .programLoop)
     let compute = optional("compute", in: parts, .time)
@@ -114,7 +117,7 @@ extension DocumentReader {
     let shape = ProgramWorkload(
       iterations: iterations, operations: operations ?? [:], compute: compute ?? Defaults.compute)
     return Workload(
-      name: name, shape: .program(shape), extents: memoryExtents(of: [parts["loop"]]), location: location)
+      name: name, shape: .program(shape), extents: memoryExtents(of: [parts["loop"]]), code: code, location: location)
   }
 }
 

@@ -118,6 +118,8 @@ struct BulkComponent {
     case dirtyPages
     /// Fillings of the processor's log by the pages that the job has dirtied.
     case fullLogs
+    /// Instructions that the job is the first to reach and a translator translates.
+    case newCode
   }
 
   let operation: GuestOperation
@@ -199,6 +201,23 @@ struct VMState {
   /// Iterations, or nanoseconds of native work, done in the measured window.
   var done: Int64 = 0
   var completed: Int64 = 0
+}
+
+/// How far a VM's translator has got.
+struct CodeState {
+  var translation: CodeTranslation?
+  /// Work of the guest so far in nanoseconds, and the instructions translated for it.
+  var work = 0.0
+  var translated = 0.0
+
+  /// Instructions that a job of `nanoseconds` of work brings.
+  mutating func advance(nanoseconds: Double) -> Double {
+    guard let translation else { return 0 }
+    work += nanoseconds
+    let before = translated
+    translated = translation.translated(after: work)
+    return translated - before
+  }
 }
 
 /// The present round of a VM's dirty logging.

@@ -96,6 +96,8 @@ extension Simulation {
   private mutating func makeJob(vm: Int, native: Double, guest: Int64, iterations: Int64) -> Int32 {
     let job = allocateJob()
     var total = guest
+    // CPU time by which dirtied pages and new code are counted.
+    let work = native > 0 ? native : Double(guest) / Double(FineTime.unitsPerNanosecond)
     let first = vms[vm].firstComponent
     let end = first + vms[vm].componentCount
     for component in first..<end {
@@ -110,9 +112,10 @@ extension Simulation {
         }
       case .perNativeNanosecond(let rate):
         operations = carry(native * rate, component: component)
+      case .newCode:
+        operations = carry(codeStates[vm].advance(nanoseconds: work), component: component)
       case .dirtyPages:
-        let time = native > 0 ? native : Double(guest) / Double(FineTime.unitsPerNanosecond)
-        operations = carry(dirtyRounds[vm].advance(to: now, nanoseconds: time), component: component)
+        operations = carry(dirtyRounds[vm].advance(to: now, nanoseconds: work), component: component)
       case .fullLogs:
         operations = carry(dirtyRounds[vm].fullLogs, component: component)
       case .perRunning: continue

@@ -35,6 +35,7 @@ extension Simulation {
     _ = costStreams.append(stream(Purpose.costs))
     _ = arrivalCarry.append(0)
     _ = dirtyRounds.append(DirtyRound(logging: vm.load.logging, exitsPerCPUSecond: vm.load.exitsPerCPUSecond))
+    _ = codeStates.append(CodeState(translation: vm.load.codeTranslation))
     _ = vms.append(state)
   }
 
@@ -138,6 +139,9 @@ extension Simulation {
     if vm.load.logging != nil {
       add(OperationLoad.Entry(operation: .dirtyPage, rate: 0), .dirtyPages)
       add(OperationLoad.Entry(operation: .dirtyLogFull, rate: 0), .fullLogs)
+    }
+    if vm.load.codeTranslation != nil {
+      add(OperationLoad.Entry(operation: .codeTranslation, rate: 0), .newCode)
     }
     for entry in vm.load.perRunningSecond {
       let native = design.cost(of: entry.operation)?.nativeMean ?? 0

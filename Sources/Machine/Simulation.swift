@@ -52,6 +52,8 @@ struct Simulation: ~Copyable {
   var arrivalCarry: Pool<Double>
   /// Rounds of dirty logging by VM.
   var dirtyRounds: Pool<DirtyRound>
+  /// Translated code by VM.
+  var codeStates: Pool<CodeState>
   /// Latencies by workload.
   var latencies: Pool<LatencyRecord>
   /// Native work of a job in nanoseconds beyond which it cannot end before the run does, so that more need not be told
@@ -89,6 +91,7 @@ struct Simulation: ~Copyable {
     samplers = Pool(capacity: model.vms.count)
     arrivalCarry = Pool(capacity: model.vms.count)
     dirtyRounds = Pool(capacity: model.vms.count)
+    codeStates = Pool(capacity: model.vms.count)
     latencies = Pool(capacity: model.workloads.count)
     for workload in model.workloads { _ = latencies.append(LatencyRecord(objective: workload.objective)) }
     jobAmounts = .allocate(capacity: 1)
@@ -127,6 +130,7 @@ struct Simulation: ~Copyable {
     samplers.deallocate()
     arrivalCarry.deallocate()
     dirtyRounds.deallocate()
+    codeStates.deallocate()
     latencies.deallocate()
     jobAmounts.deallocate()
     jobCounts.deallocate()

@@ -27,7 +27,7 @@ public struct PageLayout: Sendable, Hashable {
 /// How often each operation of a VM happens, before any cost: what both engines charge.
 public struct OperationLoad: Sendable {
   /// Expected operations per request, loop iteration or idle wake-up, in the order of `GuestOperation`.
-  public let perRequest: [Entry]
+  public private(set) var perRequest: [Entry]
   /// Operations per second of CPU time on the bare host, TLB misses under the design among them.
   public private(set) var perCPUSecond: [Entry]
   /// Operations per second during which a vCPU runs its guest.
@@ -42,6 +42,8 @@ public struct OperationLoad: Sendable {
   public let translation: TranslationLoad?
   /// TLB misses per second of CPU time on the bare host, where the design has another rate; 0 when they are not modelled.
   public let bareHostTLBMisses: Double
+  /// Code that is translated as the guest reaches it; nil when nothing is.
+  public let codeTranslation: CodeTranslation?
   /// Packets received per request.
   public let packetsReceived: Int
   /// Packets sent per request.
@@ -119,7 +121,10 @@ public struct OperationLoad: Sendable {
         memory: references,
         setting: TranslationLoad.Setting(
           guest: memory.guest, host: memory.host, paging: design.choice.axes[.paging], guestLevels: memory.guestLevels,
-          hostLevels: memory.hostLevels, contextSwitches: switches),
+          hostLevels: memory.hostLevels, contextSwitches: switches,
+          // A busy guest's own threads change address spaces at least as often as those of an idle one wake up.
+          flushes: max(
+            guest.idleWakeups, Self.perSecond([.contextSwitch, .rootLoad], perRequest, perCPUSecond, workload))),
         profile: design.profile)
     }
     let bareHostMisses = perCPUSecond[.tlbMiss] ?? translation?.bareHost.misses ?? 0
@@ -129,7 +134,12 @@ public struct OperationLoad: Sendable {
     perRequest[.firstTouch] = perRequest[.firstTouch].map { $0 * touches }
     perCPUSecond[.firstTouch] = perCPUSecond[.firstTouch].map { $0 * touches }
     self.translation = translation
+    if let hits = translation?.design.victimHits, hits > 0 { perCPUSecond[.victimHit] = hits }
+    let code = (program: workload.code ?? .usualProgram, kernel: guest.code ?? .usualKernel)
     self.design = (translation.map { design.pricing($0) } ?? design).touching(memory.host)
+      .translating(program: code.program, kernel: code.kernel)
+    codeTranslation = CodeTranslation(
+      design.translatedCode, program: code.program, kernel: code.kernel, cache: design.choice.design.translationCache)
     bareHostTLBMisses = bareHostMisses
     let rounds = logging.map { [Entry(operation: .dirtyLogRound, rate: 1e9 / $0.interval)] } ?? []
     perRunningSecond =
@@ -149,6 +159,7 @@ public struct OperationLoad: Sendable {
       exits += each / requests.service.mean * 1e9
     }
     exitsPerCPUSecond = exits
+    expandCode(of: workload, idleWork: guest.idleWork, code: code)
   }
 
   /// The load of a VM whose memory is not all resident.
@@ -167,6 +178,43 @@ public struct OperationLoad: Sendable {
       load.perCPUSecond.append(Entry(operation: operation, rate: references * share))
     }
     return load
+  }
+
+  /// Operations per second of CPU time on the bare host, those of requests and of work together.
+  private static func perSecond(
+    _ operations: [GuestOperation], _ perRequest: [GuestOperation: Double], _ perCPUSecond: [GuestOperation: Double],
+    _ workload: Workload
+  ) -> Double {
+    var requests = 0.0
+    if case .requests(let shape) = workload.shape, shape.service.mean > 0 { requests = 1e9 / shape.service.mean }
+    return operations.reduce(0) { $0 + (perCPUSecond[$1] ?? 0) + (perRequest[$1] ?? 0) * requests }
+  }
+
+  /// Adds the work that a translator expands and no operation stands for: a workload's own code.
+  private mutating func expandCode(
+    of workload: Workload, idleWork: Double, code: (program: CodeDescription, kernel: CodeDescription)
+  ) {
+    guard codeTranslation != nil else { return }
+    var perRequest = Dictionary(uniqueKeysWithValues: perRequest.map { ($0.operation, $0.rate) })
+    var perCPUSecond = Dictionary(uniqueKeysWithValues: perCPUSecond.map { ($0.operation, $0.rate) })
+    func add(_ program: Double, _ kernel: Double, to rates: inout [GuestOperation: Double]) {
+      rates.merge(design.expandedWork(program: program, kernel: kernel, code: code)) { $0 + $1 }
+    }
+    switch workload.shape {
+    case .idle: add(0, max(0, idleWork - bareHostRequestCost), to: &perRequest)
+    case .program(let program):
+      let work = Double(program.compute.nanoseconds)
+      add(work * (1 - code.program.kernelShare), work * code.program.kernelShare, to: &perRequest)
+    case .requests, .batch:
+      var share = 1 - bareHostShare
+      if case .requests(let requests) = workload.shape, requests.service.mean > 0 {
+        share -= bareHostRequestCost / requests.service.mean
+      }
+      let work = max(0, share) * 1e9
+      add(work * (1 - code.program.kernelShare), work * code.program.kernelShare, to: &perCPUSecond)
+    }
+    self.perRequest = Self.entries(perRequest)
+    self.perCPUSecond = Self.entries(perCPUSecond)
   }
 
   /// How a design virtualizes the page tables of a guest in some memory.
@@ -209,7 +257,8 @@ public struct OperationLoad: Sendable {
   /// replace, and the bare host's ticks, are taken out, because the engines charge what stands in their place.
   public func guestShare(of workload: Workload) -> Double {
     let byWork = perCPUSecond.reduce(0.0) { sum, entry in
-      sum + entry.rate * (design.cost(of: entry.operation)?.nativeReplaced ?? 0)
+      let rate = entry.operation == .tlbMiss ? min(entry.rate, bareHostTLBMisses) : entry.rate
+      return sum + rate * (design.cost(of: entry.operation)?.nativeReplaced ?? 0)
     }
     let byTime = perRunningSecond.reduce(0) { $0 + $1.rate * (design.cost(of: $1.operation)?.bareHostMean ?? 0) }
     var share = 1 - (byWork + byTime) * 1e-9

@@ -86,6 +86,9 @@ public struct SimulationModel: Sendable {
   /// The measured part of the run.
   public var window: TimeSpan { duration - warmup }
 
+  /// The measured part of the run in nanoseconds since its beginning.
+  public var measured: ClosedRange<Double> { Double(warmup.nanoseconds)...Double(duration.nanoseconds) }
+
   /// Time on the wire of the packets that one request of a VM sends, in nanoseconds; 0 without an interface.
   public func wireTime(ofRequestBy vm: VirtualMachine) -> Int64 {
     guard let bandwidth = vm.bandwidth, case .requests(let requests) = workloads[vm.workload].shape else { return 0 }

@@ -14,6 +14,8 @@ public struct Workload: Sendable {
   public let memory: MemoryReferences?
   /// How large memory operations are, where the workload says.
   public let extents: [GuestOperation: MemoryExtent]
+  /// The code that it executes, for designs that translate it; nil when the workload does not say.
+  public let code: CodeDescription?
   /// A bound on a latency quantile, if any.
   public let objective: LatencyObjective?
   /// The share of its vCPUs that the workload asks for over time; its shape is then a batch that never ends.
@@ -42,12 +44,14 @@ public struct Workload: Sendable {
   /// Creates a workload.
   public init(
     name: String, shape: Shape, memory: MemoryReferences? = nil, extents: [GuestOperation: MemoryExtent] = [:],
-    objective: LatencyObjective? = nil, utilization: UtilizationWorkload? = nil, location: SourceLocation
+    code: CodeDescription? = nil, objective: LatencyObjective? = nil, utilization: UtilizationWorkload? = nil,
+    location: SourceLocation
   ) {
     self.name = name
     self.shape = shape
     self.memory = memory
     self.extents = extents
+    self.code = code
     self.objective = objective
     self.utilization = utilization
     self.location = location

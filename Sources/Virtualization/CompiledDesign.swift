@@ -30,6 +30,16 @@ public struct CompiledDesign: Sendable {
     return other
   }
 
+  /// The design with another cost of an operation in each state of the vCPU.
+  func replacing(_ operation: GuestOperation, _ change: (OperationCost) -> OperationCost) -> CompiledDesign {
+    var other = self
+    for target in TargetState.allCases {
+      let index = Self.index(operation, target)
+      other.costs[index] = other.costs[index].map(change)
+    }
+    return other
+  }
+
   /// Whether packets pass a backend that runs apart from the vCPU.
   public var hasNetworkBackend: Bool { !(cost(of: .netTx)?.asynchronous.isEmpty ?? true) }
 

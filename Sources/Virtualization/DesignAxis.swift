@@ -22,8 +22,8 @@ public enum DesignAxis: UInt8, CaseIterable, Sendable, Hashable, CustomStringCon
   /// The values that the cost model knows for this axis.
   public var knownValues: [String] {
     switch self {
-    case .cpu: ["native", "hardware_assisted", "deprivileged"]
-    case .paging: ["native", "nested", "shadow", "hybrid", "direct_paravirtual"]
+    case .cpu: ["native", "hardware_assisted", "deprivileged", "translated", "kernel_translated"]
+    case .paging: ["native", "nested", "shadow", "hybrid", "direct_paravirtual", "software"]
     case .interrupts: ["native", "emulated", "posted"]
     case .network: ["native", "bridge", "emulated", "vhost", "xen_ring", "vmbus", "vmxnet3", "passthrough"]
     case .disk: ["native", "emulated", "virtio", "xen_ring", "vmbus", "pvscsi", "passthrough"]

@@ -10,7 +10,8 @@ public enum GuestOperation: UInt8, CaseIterable, Sendable, Hashable {
   // Derived.
   case hypercall, tlbMiss, firstTouch, hiddenFault, rootLoad, rootRead, emulatedStore, tableUnprotect, remoteFlush,
     shootdown, lockWait, mmuUpdate, mmuValidation, mmuPin, interrupt, eoi, timerInterrupt, hostInterrupt, doorbell,
-    deviceInterrupt, dirtyPage, dirtyLogFull, dirtyLogRound, swapIn, guestSwapIn, memoryScan
+    deviceInterrupt, dirtyPage, dirtyLogFull, dirtyLogRound, swapIn, guestSwapIn, memoryScan, victimHit, integerWork,
+    floatingWork, memoryWork, branchWork, callWork, codeTranslation
 
   /// Who decides how often the operation happens.
   public enum Origin: String, Sendable { case given, derived }
@@ -151,6 +152,27 @@ public enum GuestOperation: UInt8, CaseIterable, Sendable, Hashable {
       operation: .guestSwapIn, name: "guest_swap_in",
       meaning: "access to a page that the guest has swapped out under its balloon"),
     Entry(operation: .memoryScan, name: "memory_scan", meaning: "the host compares a page with those of other guests"),
+    Entry(
+      operation: .victimHit, name: "victim_hit",
+      meaning: "translation missed in a software TLB and found among its last victims"),
+    Entry(
+      operation: .integerWork, name: "integer_work",
+      meaning: "a microsecond of native time in integer instructions that are translated"),
+    Entry(
+      operation: .floatingWork, name: "floating_work",
+      meaning: "a microsecond of native time in floating-point instructions that are translated"),
+    Entry(
+      operation: .memoryWork, name: "memory_work",
+      meaning: "a microsecond of native time in loads and stores that are translated"),
+    Entry(
+      operation: .branchWork, name: "branch_work",
+      meaning: "a microsecond of native time in branches that are translated"),
+    Entry(
+      operation: .callWork, name: "call_work",
+      meaning: "a microsecond of native time in calls, returns and indirect jumps that are translated"),
+    Entry(
+      operation: .codeTranslation, name: "code_translation",
+      meaning: "an instruction of the guest that its translator meets for the first time"),
   ]
 }
 

@@ -16,6 +16,8 @@ public struct GuestSystem: Sendable {
   public let paging: GuestPaging?
   /// Paravirtual interfaces that the system has; nil for one that runs on anything.
   public var interfaces: Set<String>?
+  /// The kernel's code, for designs that translate it; nil when the document does not say.
+  public let code: CodeDescription?
   /// Where each figure comes from, by key.
   public let sources: [String: String]
 
@@ -23,7 +25,7 @@ public struct GuestSystem: Sendable {
   public init(
     name: String, title: String, tickRate: Double, idleWakeups: Double, idleWork: Double,
     expansions: [GuestOperation: [GuestOperation: Double]] = [:], paging: GuestPaging? = nil,
-    sources: [String: String]
+    code: CodeDescription? = nil, sources: [String: String]
   ) {
     self.name = name
     self.title = title
@@ -32,6 +34,7 @@ public struct GuestSystem: Sendable {
     self.idleWork = idleWork
     self.expansions = expansions
     self.paging = paging
+    self.code = code
     self.sources = sources
   }
 

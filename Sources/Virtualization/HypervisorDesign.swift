@@ -18,6 +18,8 @@ public struct HypervisorDesign: Sendable {
   public let memory: MemoryOverhead
   /// What the design can do with its guests.
   public var capabilities = DesignCapabilities()
+  /// The cache of a translator; nil for a design that translates nothing, or keeps everything that it has translated.
+  public let translationCache: TranslationCache?
 
   /// Memory kept from guests.
   public struct MemoryOverhead: Sendable, Hashable {
@@ -39,7 +41,8 @@ public struct HypervisorDesign: Sendable {
   /// Creates a design from its parts.
   public init(
     name: String, title: String, description: String, backends: [String], defaults: AxisValues,
-    allowed: [DesignAxis: [String]], paths: [GuestOperation: OperationPath], memory: MemoryOverhead = MemoryOverhead()
+    allowed: [DesignAxis: [String]], paths: [GuestOperation: OperationPath], memory: MemoryOverhead = MemoryOverhead(),
+    translationCache: TranslationCache? = nil
   ) {
     self.name = name
     self.title = title
@@ -49,6 +52,7 @@ public struct HypervisorDesign: Sendable {
     self.allowed = allowed
     self.paths = paths
     self.memory = memory
+    self.translationCache = translationCache
   }
 }
 

@@ -50,6 +50,8 @@ struct ExplainCommand: AsyncParsableCommand {
       var compiled = try compile(documents, prices: prices)
       let translation = try memory.translation(under: compiled)
       if let translation { compiled = compiled.pricing(translation) }
+      compiled = compiled.translating(
+        program: .usualProgram, kernel: documents.guests[guest]?.code ?? .usualKernel)
       let operations: [GuestOperation]
       if let operation {
         operations = [try find(operation)]

@@ -109,7 +109,7 @@ import Virtualization
     ("target: halted", "target: idle", "19:51: error: unknown target 'idle'; expected running or halted"),
     (
       "when: {paging: shadow}", "when: {paging: spt}",
-      "19:74: error: unknown paging 'spt'; expected native, nested, shadow, hybrid or direct_paravirtual"
+      "19:74: error: unknown paging 'spt'; expected native, nested, shadow, hybrid, direct_paravirtual or software"
     ),
     (
       "when: {paging: shadow}", "when: {pagin: shadow}",

@@ -202,7 +202,7 @@ import Virtualization
     ),
     (
       "{program: {repeat: 1, compute: 1 s}, memory: {}}",
-      "16:42: error: unknown key 'memory' in a program workload; expected program"
+      "16:42: error: unknown key 'memory' in a program workload; expected program or code"
     ),
   ])
   func shapeFault(workload: String, message: String) {

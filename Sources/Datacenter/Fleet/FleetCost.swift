@@ -37,8 +37,10 @@ struct FleetCost {
     // Nanoseconds of work in a second that the expectation is about.
     let work = 1e9
     if workload.utilization != nil {
-      JobExpectation(guest: load.guestShare(of: workload), native: 1, load: load, design: design)
-        .book(rate: work, into: &expectation)
+      JobExpectation(
+        guest: load.guestShare(of: workload), native: 1, load: load, design: design, window: model.measured
+      )
+      .book(rate: work, into: &expectation)
     } else {
       let machine = VirtualMachine(representing: vmClass, on: hostClass, guest: fleet.guests[vm], load: load)
       expectation = .requests(machine, in: model, wire: 0)

@@ -2,7 +2,10 @@ extension CompiledDesign {
   /// The design with the walk model's prices for one workload's page walks: `page_walk` is the bare host's walk, and what
   /// the design's walk costs beyond it stands in `nested_walk` or `shadow_walk`. Unchanged when the profile has no data of
   /// walks.
+  ///
+  /// Under software paging the levels that the translator reads are counted instead.
   public func pricing(_ translation: TranslationLoad) -> CompiledDesign {
+    if choice.axes[.paging] == "software" { return walkingInSoftware(translation.design.levels) }
     guard let (hardware, owner) = profile.effectiveWalks, let path = cost(of: .tlbMiss) else { return self }
     let native = translation.bareHost.walk?.nanoseconds ?? 0
     let walk = translation.design.walk?.nanoseconds ?? native
@@ -29,6 +32,23 @@ extension CompiledDesign {
         OperationCost.PathStep(charge: charge(step, walk - native, translation.design.walk), role: .synchronous))
     }
     return replacing(.tlbMiss, by: OperationCost(steps: steps, bareHost: native))
+  }
+
+  /// The design whose walks in software read so many levels in the mean.
+  private func walkingInSoftware(_ levels: Double) -> CompiledDesign {
+    replacing(.tlbMiss) { cost in
+      OperationCost(
+        steps: cost.steps.map { step in
+          let charge = step.charge
+          guard charge.step == "software_walk_level", charge.count > 0 else { return step }
+          return OperationCost.PathStep(
+            charge: StepCharge(
+              step: charge.step, place: charge.place, count: 1, exitsPerStep: 0,
+              stepMean: charge.mean / Double(charge.count) * levels, distribution: charge.distribution,
+              kind: charge.kind, origin: charge.origin),
+            role: step.role)
+        }, bareHost: cost.bareHostMean)
+    }
   }
 
   /// The design with first touches at the host's page sizes: a violation on a huge page clears more memory.

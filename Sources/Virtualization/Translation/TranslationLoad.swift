@@ -42,8 +42,18 @@ public struct TranslationLoad: Sendable, Hashable {
     public let populations: [TLBModel.Misses]
     /// The walk; nil when the profile has no data of walks.
     public let walk: PageWalk?
+    /// References per second of CPU time that a software TLB finds among its victims.
+    public var victimHits = 0.0
+    /// Levels of tables that a walk in software reads, in the mean.
+    public var levels = 0.0
+    /// Entries of a software TLB.
+    public var softwareEntries = 0.0
 
-    func scaled(by factor: Double) -> Side { Side(misses: misses * factor, populations: populations, walk: walk) }
+    func scaled(by factor: Double) -> Side {
+      Side(
+        misses: misses * factor, populations: populations, walk: walk, victimHits: victimHits * factor, levels: levels,
+        softwareEntries: softwareEntries)
+    }
   }
 
   /// Page references per second of CPU time on the bare host.
@@ -67,11 +77,13 @@ public struct TranslationLoad: Sendable, Hashable {
     public var hostLevels: Int
     /// Switches between address spaces per second of CPU time.
     public var contextSwitches: Double
+    /// Flushes of a software TLB per second of CPU time.
+    public var flushes: Double
 
     /// Creates a setting.
     public init(
       guest: PageMix, host: PageMix, paging: String, guestLevels: Int = 4, hostLevels: Int = 4,
-      contextSwitches: Double = 0
+      contextSwitches: Double = 0, flushes: Double = 0
     ) {
       self.guest = guest
       self.host = host
@@ -79,6 +91,7 @@ public struct TranslationLoad: Sendable, Hashable {
       self.guestLevels = guestLevels
       self.hostLevels = hostLevels
       self.contextSwitches = contextSwitches
+      self.flushes = flushes
     }
   }
 
@@ -97,6 +110,10 @@ public struct TranslationLoad: Sendable, Hashable {
     bareHost = alone.scaled(by: scale)
     guard setting.paging != "native" else {
       design = bareHost
+      return
+    }
+    guard setting.paging != "software" else {
+      design = model.software().scaled(by: scale)
       return
     }
     let joint = setting.guest.parts.flatMap { guest in
@@ -126,6 +143,21 @@ private struct SideModel {
     let share: Double
     /// What the TLB holds.
     var page: Int64 { min(guest, host) }
+  }
+
+  /// Walks of the guest's tables by a translator, whose TLB holds pages of 4 KiB only and knows no tags.
+  func software() -> TranslationLoad.Side {
+    let regions = memory.regions.map {
+      (pages: max(1, ($0.bytes + SoftwareTLB.page - 1) / SoftwareTLB.page), skew: $0.reuseSkew, share: $0.share)
+    }
+    let interval = setting.flushes > 0 ? memory.referencesPerSecond / setting.flushes : .infinity
+    let misses = SoftwareTLB.misses(regions: regions, interval: interval)
+    let levels = setting.guest.parts.reduce(0) {
+      $0 + $1.share * Double(setting.guestLevels - WalkPortion.leafLevel($1.page) + 1)
+    }
+    return TranslationLoad.Side(
+      misses: memory.referencesPerSecond * misses.walk, populations: [], walk: nil,
+      victimHits: memory.referencesPerSecond * misses.victim, levels: levels, softwareEntries: misses.entries)
   }
 
   func side(
