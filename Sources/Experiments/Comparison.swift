@@ -16,8 +16,12 @@ public struct Comparison: Sendable {
     public let mean: Double
     /// Interval of the mean difference; nil with one replication.
     public let difference: Interval?
-    /// `higher`, `lower`, `no difference shown`, or `one replication`.
+    /// `higher`, `lower`, `no difference shown`, `one replication`, or `inconclusive` where assumed prices within their
+    /// ranges turn the sign.
     public let verdict: String
+    /// What the difference is expected to be between the ends of the assumed prices' ranges; nil where there is no
+    /// expectation.
+    public let range: ClosedRange<Double>?
   }
 
   /// The rows by design and metric.
@@ -34,7 +38,11 @@ public struct Comparison: Sendable {
   ///
   /// With `m` comparisons each interval has level `1 − (1 − confidence)/m`, so that all hold together with the given
   /// confidence.
-  public init(results: [RunResult], baseline: String?, confidence: Double = 0.95) throws {
+  ///
+  /// - Parameter ranges: by design, what the ranges of assumed prices leave open.
+  public init(
+    results: [RunResult], baseline: String?, ranges: [String: AssumedRanges] = [:], confidence: Double = 0.95
+  ) throws {
     self.confidence = confidence
     var designs: [String] = []
     for result in results where !designs.contains(result.design) { designs.append(result.design) }
@@ -52,13 +60,16 @@ public struct Comparison: Sendable {
         let base = results.filter { $0.design == reference }.compactMap { $0.value(of: metric) }
         guard !own.isEmpty, own.count == base.count else { continue }
         let interval = own.count > 1 ? try pairedInterval(of: own, minus: base, confidence: level).interval : nil
-        let verdict =
+        let shown =
           interval.map { $0.lower > 0 ? "higher" : $0.upper < 0 ? "lower" : "no difference shown" }
           ?? "one replication"
+        let isOpen = ranges[design]?.leavesOpen(metric) ?? false
+        let verdict = isOpen && shown != "no difference shown" ? "inconclusive" : shown
         rows.append(
           Row(
             design: design, metric: metric, baseline: base.reduce(0, +) / Double(base.count),
-            mean: own.reduce(0, +) / Double(own.count), difference: interval, verdict: verdict))
+            mean: own.reduce(0, +) / Double(own.count), difference: interval, verdict: verdict,
+            range: ranges[design]?.differences[metric]))
       }
     }
     self.rows = rows
@@ -78,7 +89,13 @@ public struct Comparison: Sendable {
       Column(name: "difference_lower", type: .real, meaning: "lower end of the mean difference's interval"),
       Column(name: "difference_upper", type: .real, meaning: "upper end of the mean difference's interval"),
       Column(name: "confidence", type: .real, unit: "ratio", meaning: "confidence of all intervals together"),
-      Column(name: "verdict", type: .text, meaning: "higher or lower where the interval excludes zero"),
+      Column(
+        name: "verdict", type: .text,
+        meaning: "higher or lower where the interval excludes zero, inconclusive where assumed prices turn the sign"),
+      Column(
+        name: "assumed_lower", type: .real,
+        meaning: "expected difference with the assumed prices of the steps that differ at one end of their ranges"),
+      Column(name: "assumed_upper", type: .real, meaning: "the same at the other end"),
     ])
 
   /// The comparison as a table.
@@ -89,6 +106,7 @@ public struct Comparison: Sendable {
         .text(scenario), .text(row.design), .text(baseline), .text(row.metric.name), .text(row.metric.unit),
         .real(row.baseline), .real(row.mean), row.difference.map { .real($0.lower) } ?? .empty,
         row.difference.map { .real($0.upper) } ?? .empty, .real(confidence), .text(row.verdict),
+        row.range.map { .real($0.lowerBound) } ?? .empty, row.range.map { .real($0.upperBound) } ?? .empty,
       ])
     }
     return table

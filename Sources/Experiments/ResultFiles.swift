@@ -7,9 +7,9 @@ public enum ResultFiles {
   ///
   /// The manifest names the digest of each table, so that `tables` of the given manifest are replaced.
   public static func make(
-    results: [RunResult], comparison: Table?, manifest: Manifest
+    results: [RunResult], comparison: Table?, breakdown: Table? = nil, manifest: Manifest
   ) -> [(name: String, bytes: [UInt8])] {
-    var files = (ResultTables.make(results) + [comparison].compactMap(\.self)).map {
+    var files = (ResultTables.make(results) + [comparison, breakdown].compactMap(\.self)).map {
       (name: "\($0.schema.name).csv", bytes: $0.csv())
     }
     var manifest = manifest

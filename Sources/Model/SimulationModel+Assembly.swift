@@ -9,6 +9,8 @@ public struct ModelOverrides: Sendable {
   public var profile: CostProfile?
   /// The engine to use.
   public var fidelity: Fidelity?
+  /// Assumed prices that stand at an end of their range, by step.
+  public var assumedEnds: [String: RangeEnd] = [:]
 
   /// Creates overrides; nil leaves the scenario's own.
   public init(design: DesignReference? = nil, profile: CostProfile? = nil, fidelity: Fidelity? = nil) {
@@ -153,7 +155,8 @@ struct ModelAssembly {
     do {
       let compiled = try CompiledDesign(
         choice: DesignChoice(design: design, overrides: reference.overrides), bareHost: bareHost,
-        catalogue: library.catalogue, profile: profile.at(group.cpu.frequency))
+        catalogue: library.catalogue,
+        profile: profile.atRangeEnds(overrides.assumedEnds).at(group.cpu.frequency))
       compiled.warnings.forEach { warn($0) }
       return compiled
     } catch {

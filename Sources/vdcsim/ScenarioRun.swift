@@ -35,13 +35,15 @@ struct ScenarioRun {
       throw error
     }
     if options.check { for result in results { try result.checkConservation() } }
-    let comparison = designs.isEmpty ? nil : try Comparison(results: results, baseline: baselineLabel(in: experiment))
+    let comparison = designs.isEmpty ? nil : try compare(results, in: experiment, overrides: overrides)
+    let breakdown = designs.isEmpty || results.contains { $0.fleet != nil } ? nil : Breakdown(results: results)
     let table = comparison?.table(scenario: inputs.scenario.name, baseline: baselineLabel(in: experiment) ?? "")
     let files = ResultFiles.make(
-      results: results, comparison: table, manifest: manifest(of: experiment, results: results))
+      results: results, comparison: table, breakdown: breakdown?.table(scenario: inputs.scenario.name),
+      manifest: manifest(of: experiment, results: results))
     if Interruption.isRequested { throw RunInterrupted() }
     try directory.write(files: files)
-    if !options.quiet { show(results, comparison: comparison, directory: directory.path) }
+    if !options.quiet { show(results, comparison: comparison, breakdown: breakdown, directory: directory.path) }
     return results
   }
 
@@ -51,7 +53,28 @@ struct ScenarioRun {
     return experiment.models[index].designLabel
   }
 
-  private func show(_ results: [RunResult], comparison: Comparison?, directory: String) {
+  private func compare(
+    _ results: [RunResult], in experiment: Experiment, overrides: ModelOverrides
+  ) throws -> Comparison {
+    let ranges = try AssumedRanges.find(
+      designs: designs, baseline: designs.firstIndex { $0.name == baseline } ?? 0, scenario: inputs.scenario,
+      library: inputs.library, overrides: overrides)
+    return try Comparison(results: results, baseline: baselineLabel(in: experiment), ranges: ranges)
+  }
+
+  /// The verdicts that assumed prices leave open.
+  private func show(_ comparison: Comparison) {
+    let open = comparison.rows.filter { $0.verdict == "inconclusive" }
+    guard !open.isEmpty else { return }
+    print("inconclusive, because assumed prices within their ranges turn the sign of the difference:")
+    for design in comparison.rows.map(\.design).reduce(into: [String](), { if !$0.contains($1) { $0.append($1) } }) {
+      let metrics = open.filter { $0.design == design }.map(\.metric.name)
+      guard !metrics.isEmpty else { continue }
+      print(Explanation.wrapped("\(design): \(metrics.joined(separator: ", "))", indent: "  ").joined(separator: "\n"))
+    }
+  }
+
+  private func show(_ results: [RunResult], comparison: Comparison?, breakdown: Breakdown?, directory: String) {
     if options.json {
       print(SummaryText.json(results))
       return
@@ -61,6 +84,8 @@ struct ScenarioRun {
       "\(inputs.scenario.name): \(fidelity) fidelity, \(inputs.scenario.duration) with \(inputs.scenario.warmup)"
         + " of warm-up, seed \(inputs.scenario.seed)")
     print(SummaryText.table(results))
+    if let breakdown { print(BreakdownText.text(breakdown)) }
+    if let comparison { show(comparison) }
     if options.verbose {
       print("\(results.reduce(0) { $0 + $1.events }) events")
     }

@@ -27,6 +27,7 @@ struct CompareCommandTests {
       #expect(
         Set(files.keys) == [
           "summary.csv", "exits.csv", "hosts.csv", "vms.csv", "requests.csv", "provenance.csv", "comparison.csv",
+          "breakdown.csv",
           "manifest.json",
         ])
       let manifest = try #require(
@@ -132,6 +133,49 @@ struct CompareCommandTests {
       }
       #expect(overhead?["verdict"] == "higher")
       #expect(Double(try #require(overhead?["difference_lower"]))! > 0.1)
+    }
+  }
+
+  @Test("A verdict that assumed prices within their ranges turn is inconclusive")
+  func inconclusive() throws {
+    try Command.withFolder { folder in
+      let target = folder.appendingPathComponent("results")
+      let outcome = try Command.run(
+        "compare", "scenarios/all-designs.yaml", "--designs", "xen-pv,kvm-shadow,kvm-virtio,esxi-vmxnet3",
+        "--replications",
+        "3", "-o", target.path)
+      #expect(outcome.status == 0, "\(outcome.errors)")
+      let all = try rows(target.appendingPathComponent("comparison.csv"))
+      func row(_ design: String) throws -> [String: String] {
+        try #require(all.first { $0["design"] == design && $0["metric"] == "virtualization_overhead" })
+      }
+      // Shadow paging against hypercalls for page tables: the prices of both are assumed, in wide ranges.
+      let shadow = try row("kvm-shadow")
+      #expect(shadow["verdict"] == "inconclusive")
+      #expect(try #require(Double(shadow["assumed_lower"]!)) < 0 && #require(Double(shadow["assumed_upper"]!)) > 0)
+      #expect(outcome.output.contains("inconclusive, because assumed prices"))
+      // Nested paging makes no exits where either of the others does: no price within its range turns that.
+      let nested = try row("kvm-virtio")
+      #expect(nested["verdict"] == "lower")
+      #expect(try #require(Double(nested["assumed_upper"]!)) < 0)
+    }
+  }
+
+  @Test("The breakdown by cause and place adds up to the overhead")
+  func breakdown() throws {
+    try Command.withFolder { folder in
+      let target = folder.appendingPathComponent("results")
+      let outcome = try Command.run(
+        "compare", "scenarios/all-designs.yaml", "--designs", "bare-metal,xen-hvm", "-o", target.path)
+      let parts = try rows(target.appendingPathComponent("breakdown.csv")).filter { $0["design"] == "xen-hvm" }
+      let sum = parts.reduce(0) { $0 + Double($1["cpu_seconds"]!)! }
+      let whole = try rows(target.appendingPathComponent("summary.csv")).first {
+        $0["design"] == "xen-hvm" && $0["metric"] == "virtualization_cpu"
+      }
+      #expect(abs(sum - Double(try #require(whole?["value"]))!) < 1e-6)
+      #expect(Set(parts.map { $0["cause"] }) == ["exits", "io", "scheduling", "translation"])
+      #expect(outcome.output.contains("overhead by cause") && outcome.output.contains("overhead by place"))
+      #expect(outcome.output.split(separator: "\n").allSatisfy { $0.count <= 80 })
     }
   }
 
