@@ -26,7 +26,9 @@ extension GuestOperation {
       .paging
     case .portIO, .mmio, .netTx, .netRx, .blockRead, .blockWrite, .doorbell, .deviceInterrupt: .inputOutput
     case .halt, .timerProgram, .ipi, .interrupt, .eoi, .timerInterrupt, .hostInterrupt: .scheduling
-    case .tlbMiss, .pageAccess: .translation
+    case .tlbMiss, .pageAccess, .victimHit, .integerWork, .floatingWork, .memoryWork, .branchWork, .callWork,
+      .codeTranslation:
+      .translation
     default: .exits
     }
   }

@@ -14,7 +14,7 @@ struct AllDesignsTests {
   /// The tolerance is that of the engines' design: 2 % of means, for exits those above 1 %; over two replications.
   @Test("Accounts close, runs repeat, and both engines agree", arguments: designs)
   func agreement(design: String) throws {
-    let model = try Support.model(try Self.mixed(["duration=9 s"]), design: design)
+    let model = try Support.model(try Self.mixed(["duration=30 s"]), design: design)
     let runs = try (1...2).map { try Support.exit(model, replication: $0) }
     let again = try Support.exit(model, replication: 1)
     #expect(again.exits == runs[0].exits && again.vms == runs[0].vms && again.hosts == runs[0].hosts)
@@ -47,6 +47,10 @@ struct AllDesignsTests {
     #expect(native <= container && container <= virtio && virtio <= emulated)
     for paravirtual in ["xen-pvhvm", "hyperv-enlightened", "esxi-vmxnet3"] {
       #expect(try container <= Self.overhead(paravirtual), "container against \(paravirtual)")
+    }
+    let translated = try Self.overhead("qemu-tcg")
+    for design in ["kvm-emulated", "xen-hvm", "hyperv-unenlightened", "virtualbox", "vmware-workstation-bt"] {
+      #expect(try Self.overhead(design) <= translated, "\(design) against qemu-tcg")
     }
     #expect(try Self.overhead("xen-pvhvm") <= Self.overhead("xen-hvm"))
     #expect(try Self.overhead("vmware-workstation") >= Self.overhead("esxi-vmxnet3"))
