@@ -37,7 +37,7 @@ let package = Package(
     .target(
       name: "Machine",
       dependencies: [
-        "Quantities", "EventKernel", "Virtualization", "Model",
+        "Quantities", "Statistics", "EventKernel", "Virtualization", "Model",
         .product(name: "Histogram", package: "hdrhistogram-swift"),
       ]),
     .target(

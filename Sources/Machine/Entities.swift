@@ -48,6 +48,17 @@ enum Activity: UInt8 {
   case item
   /// A service of the host does a period's work.
   case service
+  /// A vCPU holds the lock of its shadow tables; the hold is part of its job.
+  case hold
+  /// A vCPU spins until it gets that lock.
+  case spin
+  /// A vCPU waits with the lock in hand for its siblings' answers to a flush.
+  case answer
+  /// A running vCPU is kicked for a sibling's flush.
+  case flush
+
+  /// Whether it is work of the job on the vCPU.
+  var isJob: Bool { self == .job || self == .hold }
 }
 
 /// A vCPU's or a backend's thread on the host.
@@ -57,6 +68,8 @@ struct Thread {
   /// Index among the VM's vCPUs; -1 for the backend.
   var vcpu: Int32
   var next: Int32 = -1
+  /// The next that spins for the same lock.
+  var nextSpinner: Int32 = -1
   var core: Int32 = -1
   var state = ThreadState.blocked
   var activity = Activity.none
@@ -102,6 +115,11 @@ struct Job {
   var amount: Int64 = 0
   /// What is left of the same thread's work after this chunk.
   var left: Int64 = 0
+  /// Takings of the lock of the shadow tables that are still to come, where in `executed` the next one is, and where the
+  /// present turn began.
+  var takings: Int64 = 0
+  var nextTaking: Int64 = 0
+  var turnStart: Int64 = 0
 }
 
 /// An operation that jobs of a VM make in bulk.
@@ -131,6 +149,8 @@ struct BulkComponent {
   let native: Int64
   /// Expected stall of one operation in units of `FineTime`.
   let stall: Int64
+  /// Whether the operation takes the lock of the shadow tables.
+  var takesLock = false
 }
 
 /// Kinds of work, as the event loop tells them apart.
@@ -144,6 +164,8 @@ struct VMState {
   var vcpus: Int32
   /// The backend's thread; -1 without one.
   var backend: Int32 = -1
+  /// The lock of its shadow tables; -1 where nobody contends for it.
+  var lock: Int32 = -1
 
   // Work.
   var shape = WorkShape.requests

@@ -84,15 +84,19 @@ extension Simulation {
       begin(.kick, group: vms[vm].kick, operations: 1, thread: index)
       return
     }
-    if threads[index].current < 0 { threads[index].current = popJob(vm: vm) }
+    if threads[index].current < 0 {
+      threads[index].current = popJob(vm: vm)
+      if threads[index].current >= 0 {
+        let job = Int(threads[index].current)
+        jobs[job].turnStart = jobs[job].executed
+      }
+    }
     guard threads[index].current >= 0 else {
       begin(.halt, group: vms[vm].halt, operations: 1, thread: index)
       return
     }
-    let job = Int(threads[index].current)
-    let left = jobs[job].total - jobs[job].executed
     threads[index].activity = .job
-    threads[index].remaining = vms[vm].queueLength > vms[vm].waking ? min(left, vms[vm].turn) : left
+    threads[index].remaining = burst(of: Int(threads[index].current), vm: vm)
     beginBurst(thread: index)
   }
 
@@ -120,6 +124,10 @@ extension Simulation {
   mutating func endJobBurst(thread index: Int) {
     let vm = Int(threads[index].vm)
     let job = threads[index].current
+    if jobs[Int(job)].takings > 0, jobs[Int(job)].executed == jobs[Int(job)].nextTaking {
+      takeLock(thread: index, vm: vm)
+      return
+    }
     threads[index].activity = .none
     if jobs[Int(job)].executed == jobs[Int(job)].total {
       threads[index].current = -1

@@ -129,6 +129,7 @@ extension Simulation {
     jobs[job].arrival = now
     // A job that costs nothing still ends: one unit keeps the shares of its parts defined.
     jobs[job].total = max(1, total)
+    placeTakings(job: job, vm: vm)
     return Int32(job)
   }
 

@@ -11,6 +11,7 @@ extension Simulation {
     static let service: UInt16 = 2
     static let counts: UInt16 = 3
     static let costs: UInt16 = 4
+    static let locks: UInt16 = 16
   }
 
   mutating func addVM(_ index: Int) {
@@ -24,6 +25,7 @@ extension Simulation {
     }
     addBulkComponents(of: index, to: &state)
     addStalls(of: index, design: design, to: &state)
+    addLock(of: index, to: &state)
     addNetwork(of: index, design: design, to: &state)
     describeWork(of: index, in: &state)
     func stream(_ purpose: UInt16) -> RandomStream {
@@ -119,13 +121,16 @@ extension Simulation {
     state.firstBulkLeaf = ledger.leaves.count
 
     func add(_ entry: OperationLoad.Entry, _ count: BulkComponent.Count, native: Double = 0) {
+      // Waits for the lock and kicks of siblings are events of their own.
+      if vm.load.lock != nil, entry.operation == .lockWait || entry.operation == .remoteFlush { return }
       guard let cost = design.cost(of: entry.operation) else { return }
       let group = open(entry.operation, of: index, charges: cost.synchronous)
       guard group.count > 0 || native > 0 else { return }
       _ = components.append(
         BulkComponent(
           operation: entry.operation, count: count, firstLeaf: Int(group.first), leafCount: Int(group.count),
-          native: FineTime.units(nanoseconds: native), stall: group.mean))
+          native: FineTime.units(nanoseconds: native), stall: group.mean,
+          takesLock: ShadowLockUse.takers.contains(entry.operation)))
       _ = carried.append(0)
     }
 

@@ -136,6 +136,8 @@ extension Simulation {
   mutating func beginBurst(thread index: Int) {
     threads[index].begun = now * FineTime.unitsPerNanosecond + threads[index].fraction
     threads[index].generation &+= 1
+    // A spinning vCPU is told when to stop.
+    guard threads[index].activity != .spin else { return }
     let end = threads[index].begun + threads[index].remaining
     events.insert(
       Event(
@@ -153,8 +155,8 @@ extension Simulation {
     threads[index].fraction = max(0, threads[index].begun + done - now * FineTime.unitsPerNanosecond)
     threads[index].remaining -= done
     threads[index].generation &+= 1
-    events.noteStale()
-    if threads[index].activity == .job { jobs[Int(threads[index].current)].executed += done }
+    if threads[index].activity != .spin { events.noteStale() }
+    if threads[index].activity.isJob { jobs[Int(threads[index].current)].executed += done }
   }
 
   /// The running burst ended in time.
@@ -166,6 +168,9 @@ extension Simulation {
     case .job:
       jobs[Int(threads[index].current)].executed += done
       endJobBurst(thread: index)
+    case .hold:
+      jobs[Int(threads[index].current)].executed += done
+      endHold(thread: index)
     case .none, .woken: break
     default: endGroup(thread: index)
     }
@@ -215,11 +220,12 @@ extension Simulation {
     threads[index].groupTotal = 0
     threads[index].groupBooked = 0
     switch activity {
-    case .wake, .kick, .doorbell, .halt: endStall(activity, thread: index)
+    case .wake, .kick, .doorbell, .halt, .flush: endStall(activity, thread: index)
+    case .answer: releaseLock(thread: index)
     case .backendWake: decideBackend(thread: index)
     case .item: endItem(thread: index)
     case .service: decideService(thread: index)
-    case .none, .woken, .job: break
+    case .none, .woken, .job, .hold, .spin: break
     }
   }
 

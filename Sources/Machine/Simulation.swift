@@ -54,6 +54,8 @@ struct Simulation: ~Copyable {
   var dirtyRounds: Pool<DirtyRound>
   /// Translated code by VM.
   var codeStates: Pool<CodeState>
+  /// Locks of shadow tables.
+  var locks = Pool<LockState>(capacity: 1)
   /// Latencies by workload.
   var latencies: Pool<LatencyRecord>
   /// Native work of a job in nanoseconds beyond which it cannot end before the run does, so that more need not be told
@@ -131,6 +133,7 @@ struct Simulation: ~Copyable {
     arrivalCarry.deallocate()
     dirtyRounds.deallocate()
     codeStates.deallocate()
+    locks.deallocate()
     latencies.deallocate()
     jobAmounts.deallocate()
     jobCounts.deallocate()
@@ -230,7 +233,7 @@ struct Simulation: ~Copyable {
   /// Books the current activity of a thread, whose burst has run for `elapsed` units beyond `remaining`'s last update.
   private mutating func bookCurrent(thread index: Int, elapsed: Int64) {
     switch threads[index].activity {
-    case .job:
+    case .job, .hold:
       guard threads[index].current >= 0 else { return }
       let job = Int(threads[index].current)
       book(job: job, upTo: jobs[job].executed + elapsed)

@@ -38,6 +38,8 @@ public struct OperationLoad: Sendable {
   public let logging: DirtyLogging?
   /// Exits of a job's operations and ticks per second of CPU time on the bare host, dirty logging left out.
   public let exitsPerCPUSecond: Double
+  /// How vCPUs meet at the lock of the shadow tables; nil where they do not. Waits and kicked siblings are among the rates.
+  public let lock: ShadowLockUse?
   /// TLB misses and walks; nil when they are not modelled.
   public let translation: TranslationLoad?
   /// TLB misses per second of CPU time on the bare host, where the design has another rate; 0 when they are not modelled.
@@ -107,9 +109,6 @@ public struct OperationLoad: Sendable {
       mode: Self.pagingMode(of: design.choice, memory: memory, guest: guest), vcpus: vcpus)
     perRequest = expansion.expand(guest.expand(perRequest))
     perCPUSecond = expansion.expand(guest.expand(perCPUSecond))
-    let lock = ShadowLockLoad(workload: workload, vcpus: vcpus, design: design)
-    perRequest[.lockWait] = lock.waits(perRequest, of: perRequest, and: perCPUSecond)
-    perCPUSecond[.lockWait] = lock.waits(perCPUSecond, of: perRequest, and: perCPUSecond)
 
     let isNative = design.choice.axes[.paging] == "native"
     var switches = perCPUSecond[.contextSwitch] ?? 0
@@ -136,7 +135,7 @@ public struct OperationLoad: Sendable {
     self.translation = translation
     if let hits = translation?.design.victimHits, hits > 0 { perCPUSecond[.victimHit] = hits }
     let code = (program: workload.code ?? .usualProgram, kernel: guest.code ?? .usualKernel)
-    self.design = (translation.map { design.pricing($0) } ?? design).touching(memory.host)
+    var priced = (translation.map { design.pricing($0) } ?? design).touching(memory.host)
       .translating(program: code.program, kernel: code.kernel)
     codeTranslation = CodeTranslation(
       design.translatedCode, program: code.program, kernel: code.kernel, cache: design.choice.design.translationCache)
@@ -149,6 +148,20 @@ public struct OperationLoad: Sendable {
           Entry(operation: .timerInterrupt, rate: guest.tickRate),
           Entry(operation: .hostInterrupt, rate: Self.hostTickRate),
         ].filter { $0.rate > 0 } : [])
+    let lockLoad = ShadowLockLoad(workload: workload, vcpus: vcpus, design: priced)
+    lock = lockLoad.use(
+      perRequest: perRequest, perCPUSecond: perCPUSecond,
+      ticks: perRunningSecond.reduce(0) { $0 + $1.rate * (priced.cost(of: $1.operation)?.synchronousMean ?? 0) * 1e-9 })
+    if let lock {
+      if lock.waits > 0 { priced = priced.waiting(lock.wait / lock.waits) }
+      (perRequest[.lockWait], perRequest[.remoteFlush]) = lock.operations(among: perRequest)
+      (perCPUSecond[.lockWait], perCPUSecond[.remoteFlush]) = lock.operations(among: perCPUSecond)
+    } else {
+      let siblings = Double(lockLoad.contenders - 1)
+      perRequest[.remoteFlush] = perRequest[.remoteFlush].map { $0 * siblings }
+      perCPUSecond[.remoteFlush] = perCPUSecond[.remoteFlush].map { $0 * siblings }
+    }
+    self.design = priced
     self.perRequest = Self.entries(perRequest)
     self.perCPUSecond = Self.entries(perCPUSecond)
     var exits = (self.perCPUSecond + perRunningSecond).reduce(0) {

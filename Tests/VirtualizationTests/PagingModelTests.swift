@@ -207,12 +207,17 @@ import Testing
 @Suite struct ShadowLockTests {
   /// Machine repairman with one repairman and exponential holds: exact mean value analysis.
   @Test func waitOfAClosedQueue() {
-    #expect(ShadowLock.wait(takers: 1, think: 10, hold: 1) == 0)
-    // Two customers, think 1, hold 1: the second finds the other there with probability 1/2.
-    #expect(abs(ShadowLock.wait(takers: 2, think: 1, hold: 1) - 0.5) < 1e-12)
-    // Saturated: all others are ahead.
-    #expect(abs(ShadowLock.wait(takers: 32, think: 0, hold: 1) - 31) < 1e-9)
-    let constant = ShadowLock.wait(takers: 2, think: 1, hold: 1, variation: 0)
-    #expect(abs(constant - 0.25) < 1e-12)
+    #expect(ShadowLock.solve(takers: 1, think: 10, hold: 1).wait == 0)
+    // Two takers: a busy period has e^(h/Z) holds on average.
+    let two = ShadowLock.solve(takers: 2, think: 1, hold: 1)
+    let holds = 2.718_281_828_459_045
+    #expect(abs(two.waits - (1 - 1 / holds)) < 1e-12)
+    #expect(abs(two.wait - (2 * (1 + 1 / (2 * holds)) - 2)) < 1e-12)
+    // Who thinks no time waits for all others; many takers of a short hold hardly wait.
+    #expect(ShadowLock.solve(takers: 32, think: 0, hold: 1).wait == 31)
+    #expect(abs(ShadowLock.solve(takers: 500, think: 1, hold: 1).wait - 498) < 1e-9)
+    // A large population with little load is the open queue M/D/1: W = ρ h / (2 (1 − ρ)).
+    let open = ShadowLock.solve(takers: 20_000, think: 39_999.5, hold: 1)
+    #expect(abs(open.wait / 0.5 - 1) < 0.01, "\(open.wait)")
   }
 }

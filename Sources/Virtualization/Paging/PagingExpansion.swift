@@ -29,7 +29,6 @@ public struct PagingExpansion: Sendable {
   private let counts: [GuestOperation: PagingCounts]
   private let siblings: [GuestOperation: Int]
   private let kind: PagingMode.Kind
-  private let vcpus: Int
 
   /// Carries out the operations that are named.
   ///
@@ -44,7 +43,6 @@ public struct PagingExpansion: Sendable {
     operations: some Sequence<GuestOperation>, extents: [GuestOperation: MemoryExtent], guest: GuestSystem,
     mode: PagingMode, vcpus: Int = 1
   ) {
-    self.vcpus = vcpus
     siblings = extents.mapValues { min($0.siblings, vcpus - 1) }
     var counts: [GuestOperation: PagingCounts] = [:]
     if let paging = guest.paging {
@@ -81,7 +79,8 @@ public struct PagingExpansion: Sendable {
       add(.tlbFlush, rate * events[.invalidation] * (1 + others))
       add(.rootLoad, rate * events[.rootLoad] * (1 + others))
       add(.rootRead, rate * events[.rootRead] * (1 + others))
-      add(.remoteFlush, rate * events[.remoteFlush] * Double(vcpus - 1))
+      // Asked for; how many siblings each kicks depends on what they do.
+      add(.remoteFlush, rate * events[.remoteFlush])
       add(.mmuUpdate, rate * events[.updateHypercall])
       add(.mmuValidation, rate * events[.validatedEntry])
       add(.mmuPin, rate * events[.pin])
