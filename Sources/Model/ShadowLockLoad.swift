@@ -80,45 +80,77 @@ struct ShadowLockLoad {
     let inGuest = max(0, busy / (1 - min(0.99, ticks)) / taken - hold)
     let flushes = all(.remoteFlush) / taken
     let answer = design.cost(of: .remoteFlush)?.synchronousMean ?? 0
-    return solve(hold: hold, inGuest: inGuest, flushes: flushes, answer: answer, cycle: cycle(taken: taken, busy: busy))
+    let takers = (1...contenders).map {
+      Takers(number: $0, hold: hold, inGuest: inGuest, flushes: flushes, answer: answer)
+    }
+    let weights = weights(of: takers, taken: taken, busy: busy)
+    func mean(_ value: (Takers) -> Double) -> Double { zip(takers, weights).reduce(0) { $0 + value($1.0) * $1.1 } }
+    return ShadowLockUse(
+      hold: hold, flushes: flushes, answer: answer, waits: mean { $0.waits }, wait: mean { $0.wait },
+      kicks: mean { $0.kicks })
   }
 
-  /// Time between two takings of a vCPU where arrivals and not vCPUs set the pace; nil where vCPUs do.
-  private func cycle(taken: Double, busy: Double) -> Double? {
-    guard case .requests(let requests) = workload.shape else { return nil }
+  /// Shares of the takings that happen while so many vCPUs are busy.
+  ///
+  /// Requests last much longer than takings of the lock, so that busy vCPUs make a birth-death process whose death rates
+  /// follow from the lock's queue at each number of them.
+  private func weights(of takers: [Takers], taken: Double, busy: Double) -> [Double] {
+    let last = takers.count
+    var weights = [Double](repeating: 0, count: last)
+    guard case .requests(let requests) = workload.shape else {
+      weights[last - 1] = 1
+      return weights
+    }
+    func deaths(_ number: Int) -> Double { Double(min(number, last)) / takers[min(number, last) - 1].cycle / taken }
+    var state = 1.0
+    func add(_ number: Int, times: Double = 1) { weights[min(number, last) - 1] += state * times * deaths(number) }
     switch requests.arrivals {
     case .poisson(let rate), .deterministic(let rate):
-      return rate.perSecond > 0 ? Double(vcpus) * 1e9 / rate.perSecond / taken : nil
+      let births = rate.perSecond * 1e-9
+      for number in 1..<last {
+        state *= births / deaths(number)
+        add(number)
+      }
+      let load = births / deaths(last)
+      state *= load
+      // All later states are busy alike; where they are unstable there are no others.
+      if load < 1 { add(last, times: 1 / (1 - load)) } else { weights = [Double](repeating: 0, count: last - 1) + [1] }
     case .closed(let clients, let think):
-      // The asymptotic bound: clients that do not wait for each other.
-      return Double(vcpus) * (Double(think.nanoseconds) + busy) / Double(clients) / taken
-    }
-  }
-
-  /// While siblings answer a flush nobody computes: time stands still for all but those who wait. So the queue is solved
-  /// without answers, and those who wait, wait for them too.
-  private func solve(
-    hold: Double, inGuest: Double, flushes: Double, answer: Double, cycle: Double?
-  ) -> ShadowLockUse {
-    var think = inGuest
-    var solution = ShadowLock.solve(takers: contenders, think: think, hold: hold)
-    let siblings = Double(contenders - 1)
-    func kicked() -> Double { max(0, siblings - solution.others) * (think > 0 ? min(1, inGuest / think) : 1) }
-    if let cycle {
-      // What arrivals leave of a cycle is computing or idling.
-      for _ in 0..<100 {
-        let stalls = flushes * answer * (1 + solution.others + kicked())
-        let next = max(inGuest, cycle - hold - solution.wait - stalls)
-        if abs(next - think) < 1e-9 * next { break }
-        think = (think + next) / 2
-        solution = ShadowLock.solve(takers: contenders, think: think, hold: hold)
+      for number in 1...clients {
+        let births = Double(clients - number + 1) / max(1, Double(think.nanoseconds))
+        state *= births / deaths(number)
+        add(number)
+        if state > 1e200 {
+          state *= 1e-200
+          weights = weights.map { $0 * 1e-200 }
+        }
       }
     }
-    let kicks = flushes * kicked()
-    // A flush waits for an answer when it kicks anyone; with few idle siblings that is nearly always.
-    let answered = flushes > 0 ? flushes * min(1, kicked()) : 0
-    return ShadowLockUse(
-      hold: hold, flushes: flushes, answer: answer, waits: solution.waits + min(answered, 1),
-      wait: solution.wait + answered * answer * (1 + solution.others), kicks: kicks)
+    let all = weights.reduce(0, +)
+    guard all > 0 else { return [1] + [Double](repeating: 0, count: last - 1) }
+    return weights.map { $0 / all }
+  }
+}
+
+/// What a taking of the lock meets while a number of vCPUs compute or want it.
+///
+/// While siblings answer a flush nobody computes: time stands still for all but those who wait. So the queue is solved
+/// without answers, and those who wait, wait for them too.
+private struct Takers {
+  let waits: Double
+  let wait: Double
+  let kicks: Double
+  /// Time between two takings of a vCPU.
+  let cycle: Double
+
+  init(number: Int, hold: Double, inGuest: Double, flushes: Double, answer: Double) {
+    let solution = ShadowLock.solve(takers: number, think: inGuest, hold: hold)
+    let kicked = max(0, Double(number - 1) - solution.others)
+    // With idle siblings a flush may kick nobody.
+    let answered = flushes * min(1, kicked)
+    waits = solution.waits + min(1, answered)
+    wait = solution.wait + answered * answer * (1 + solution.others)
+    kicks = flushes * kicked
+    cycle = inGuest + hold + wait + kicks * answer
   }
 }

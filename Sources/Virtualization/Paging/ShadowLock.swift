@@ -35,7 +35,9 @@ public enum ShadowLock {
       term *= factor * Double(takers - number) / Double(number)
       sum += term
     }
-    guard sum.isFinite else { return Solution(wait: max(0, Double(takers) * hold - think - hold), waits: 1, others: siblings) }
+    guard sum.isFinite else {
+      return Solution(wait: max(0, Double(takers) * hold - think - hold), waits: 1, others: siblings)
+    }
     let count = Double(takers)
     // Cycle time n/X with X = U/h and U/(1 − U) = n h sum / Z.
     let wait = max(0, count * (hold + think / (count * sum)) - think - hold)
