@@ -46,7 +46,7 @@ extension Expectation where Value == ProcessImage {
   /// The address space of a program.
   fileprivate static var processImage: Expectation {
     Expectation("a mapping of a program") { reader, node in
-      let known = ["name", "areas", "parent", "child", "run", "run_calls"]
+      let known = ["name", "areas", "parent", "child", "run", "run_seals", "run_calls"]
       guard let fields = reader.fields(of: node, in: "a program", known: known) else { return nil }
       let name = reader.required("name", in: fields, .name)
       let areas = reader.required("areas", in: fields, .list(of: .processArea, "a list of areas", minimum: 1))
@@ -54,6 +54,7 @@ extension Expectation where Value == ProcessImage {
       let parent = reader.optional("parent", in: fields, .touches(of: names))
       let child = reader.optional("child", in: fields, .touches(of: names))
       let run = reader.optional("run", in: fields, .touches(of: names))
+      let seals = reader.optional("run_seals", in: fields, .touches(of: names))
       let calls = reader.optional("run_calls", in: fields, .integer(in: 0...1_000_000))
       guard let name, let areas else { return nil }
       for (area, next) in zip(areas, areas.dropFirst()) where area.firstPage + Int64(area.pages) > next.firstPage {
@@ -65,7 +66,7 @@ extension Expectation where Value == ProcessImage {
       }
       return ProcessImage(
         name: name, areas: areas, parent: touches(parent), child: touches(child), run: touches(run),
-        runCalls: calls ?? 0)
+        runSeals: touches(seals), runCalls: calls ?? 0)
     }
   }
 }

@@ -135,7 +135,7 @@ struct GuestKernel {
   }
 
   /// Enters user mode or the kernel: with isolation a root load of its own, which the system call or fault accounts for.
-  private mutating func enter(user: Bool) {
+  mutating func enter(user: Bool) {
     guard mode.isolation, current >= 0, let userRoot = processes[current].userRoot else { return }
     let target = user ? userRoot : processes[current].root
     guard shadow.rootFrame != target else { return }

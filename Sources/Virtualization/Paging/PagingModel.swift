@@ -153,6 +153,10 @@ private struct Runner {
       kernel.touch(image.child, of: image)
       let process = kernel.exec(other, files: otherFiles)
       kernel.touch(other.run, of: other)
+      for seal in other.runSeals {
+        kernel.own[.systemCall] += 1
+        kernel.protect(area: seal.area, pages: seal.count, isWritable: false, siblings: siblings)
+      }
       kernel.exit(process)
       kernel.switchTo(parent)
       kernel.forgetProcesses(after: parent)
@@ -163,7 +167,7 @@ private struct Runner {
       kernel.own[.systemCall] += 2
       _ = kernel.map(firstPage: Self.mappings, pages: pages)
       for page in 0..<Int64(min(pages, touched)) { kernel.access(Self.mappings + page, isWrite: true) }
-      kernel.unmapLast(siblings: siblings)
+      kernel.inKernel { $0.unmapLast(siblings: siblings) }
     case .mapHuge(let regions):
       _ = kernel.map(firstPage: Self.mappings, pages: regions * TableGeometry.fanout, isHuge: true)
       for region in 0..<Int64(regions) { kernel.access(Self.mappings + region * 512, isWrite: true) }
@@ -171,12 +175,15 @@ private struct Runner {
     case .protect(let pages):
       kernel.own[.systemCall] += 2
       let area = kernel.processes[parent].areas.count - 1
-      kernel.protect(area: area, pages: pages, isWritable: false, siblings: siblings)
-      kernel.protect(area: area, pages: pages, isWritable: true, siblings: siblings)
+      for isWritable in [false, true] {
+        kernel.inKernel { $0.protect(area: area, pages: pages, isWritable: isWritable, siblings: siblings) }
+      }
     case .copyOnWrite(let pages):
       kernel.own[.systemCall] += 3
       let child = kernel.fork(parent)
+      kernel.touch(image.parent, of: image)
       kernel.switchTo(child)
+      kernel.touch(image.child, of: image)
       for page in 0..<Int64(pages) { kernel.access(Self.mappings + page, isWrite: true) }
       kernel.exit(child)
       kernel.switchTo(parent)
@@ -190,6 +197,13 @@ private struct Runner {
 }
 
 extension GuestKernel {
+  /// What a system call does to page tables, between the root loads of an isolated kernel, which the call accounts for.
+  mutating func inKernel(_ body: (inout GuestKernel) -> Void) {
+    enter(user: false)
+    body(&self)
+    enter(user: true)
+  }
+
   /// A system call: into the kernel and back.
   mutating func systemCall() {
     guard mode.isolation else { return }

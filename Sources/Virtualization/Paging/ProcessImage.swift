@@ -51,11 +51,16 @@ public struct ProcessImage: Sendable, Hashable {
   public let child: [Touch]
   /// What a process touches from exec to exit.
   public let run: [Touch]
-  /// System calls from exec to exit beside the exec itself and the exit.
+  /// Pages of areas that are made read-only once the program has set itself up.
+  public let runSeals: [Touch]
+  /// System calls from exec to exit beside the exec itself, the exit and those that make pages read-only.
   public let runCalls: Int
 
   /// Creates an image.
-  public init(name: String, areas: [Area], parent: [Touch], child: [Touch], run: [Touch], runCalls: Int) {
+  public init(
+    name: String, areas: [Area], parent: [Touch], child: [Touch], run: [Touch], runSeals: [Touch] = [], runCalls: Int
+  ) {
+    self.runSeals = runSeals
     self.name = name
     self.areas = areas
     self.parent = parent

@@ -78,11 +78,12 @@ struct ShadowMMU {
     return page
   }
 
-  /// The shadow page of a table, made if there is none and synchronized if it is not.
+  /// The shadow page of a table, made if there is none. One that is not synchronized is brought up to date and stays so:
+  /// it is protected only when the guest loads a root or flushes.
   private mutating func obtain(_ frame: Frame, level: Int, isDirect: Bool, _ memory: inout GuestMemory) -> Int32 {
     let found = find(frame, level: level, isDirect: isDirect)
     if found >= 0 {
-      if pages[Int(found)].isUnsynchronized { synchronize(found, &memory) }
+      if pages[Int(found)].isUnsynchronized { refresh(found, memory) }
       return found
     }
     if liveCount >= limit { recycle() }
@@ -134,10 +135,15 @@ struct ShadowMMU {
   /// Brings a leaf table's shadow up to date and protects it again: entries whose guest entry is gone or points elsewhere
   /// are dropped, the others take over its rights.
   private mutating func synchronize(_ page: Int32, _ memory: inout GuestMemory) {
-    count(.synchronization)
     pages[Int(page)].isUnsynchronized = false
+    protect(pages[Int(page)].frame, &memory)
+    refresh(page, memory)
+  }
+
+  /// Brings the entries of a leaf table's shadow up to date.
+  private mutating func refresh(_ page: Int32, _ memory: GuestMemory) {
+    count(.synchronization)
     let frame = pages[Int(page)].frame
-    protect(frame, &memory)
     for index in 0..<TableGeometry.fanout {
       let entry = entries[slot(page, index)]
       guard entry != 0 else { continue }
