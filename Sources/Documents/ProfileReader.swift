@@ -48,7 +48,8 @@ enum ProfileReader {
     if base == nil, let node = fields["scaling"] {
       reader.error(at: node.location, "'scaling' says how prices of a base are taken over; expected 'base' beside it")
     }
-    let taken = base.map { base in scaling.map { base.scaled(by: $0) } ?? base }
+    let ratios = Set(catalogue.steps.lazy.filter(\.isRelative).map(\.name))
+    let taken = base.map { base in scaling.map { base.scaled(by: $0, leaving: ratios) } ?? base }
     guard let name, let title, let backend, let frequency else { return nil }
     return CostProfile(
       name: name, title: title, backend: backend, frequency: frequency, processors: processors ?? [], tlb: tlb,

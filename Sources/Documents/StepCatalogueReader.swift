@@ -14,16 +14,20 @@ enum StepCatalogueReader {
       let name = reader.read(
         DocumentNode(content: .text(entry.key), location: entry.keyLocation), Expectation<String>.name)
       guard
-        let parts = reader.fields(of: entry.value, in: "a step", known: ["meaning", "exits", "reason", "parts"])
+        let parts = reader.fields(
+          of: entry.value, in: "a step", known: ["meaning", "exits", "reason", "parts", "relative"])
       else { continue }
       let meaning = reader.required("meaning", in: parts, .prose)
       let exits = reader.optional("exits", in: parts, .integer(in: 0...1000))
       let reason = reader.optional("reason", in: parts, Expectation<ExitReason>.choice("exit reason"))
       let names = reader.optional("parts", in: parts, .list(of: .name, "a list of steps", minimum: 1))
+      let isRelative = reader.optional("relative", in: parts, .flag) ?? false
       // A step with faults is kept, so that the documents that name it are not blamed.
       guard let name else { continue }
       catalogue.add(
-        TransitionStep(name: name, meaning: meaning ?? "", exits: exits ?? 0, reason: reason, parts: names ?? []))
+        TransitionStep(
+          name: name, meaning: meaning ?? "", exits: exits ?? 0, reason: reason, parts: names ?? [],
+          isRelative: isRelative))
     }
     checkParts(entries, &reader)
     return catalogue

@@ -171,13 +171,19 @@ public struct CostProfile: Sendable {
       digest: digest)
   }
 
-  /// The profile as the base of another machine's: every price is scaled and becomes an assumption, which says so.
-  public func scaled(by scaling: CostScaling) -> CostProfile {
-    CostProfile(
+  /// The profile as the base of another machine's: every price is scaled and becomes an assumption, which says so. Prices
+  /// of the steps in `ratios` are no times and stay.
+  public func scaled(by scaling: CostScaling, leaving ratios: Set<String>) -> CostProfile {
+    func scaled(_ costs: [String: StepCost]) -> [String: StepCost] {
+      Dictionary(
+        uniqueKeysWithValues: costs.map { step, cost in
+          (step, ratios.contains(step) ? cost : scaling.apply(to: cost, of: self))
+        })
+    }
+    return CostProfile(
       name: name, title: title, backend: backend, frequency: frequency, processors: processors, tlb: tlb, walks: walks,
-      costs: costs.mapValues { scaling.apply(to: $0, of: self) },
-      otherBackends: otherBackends.mapValues { $0.mapValues { scaling.apply(to: $0, of: self) } },
-      provenance: provenance, bases: bases.map { $0.scaled(by: scaling) }, digest: digest)
+      costs: scaled(costs), otherBackends: otherBackends.mapValues(scaled), provenance: provenance,
+      bases: bases.map { $0.scaled(by: scaling, leaving: ratios) }, digest: digest)
   }
 
   /// The TLB's data of this profile or of the nearest base that has it.

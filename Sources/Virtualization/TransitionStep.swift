@@ -11,9 +11,16 @@ public struct TransitionStep: Sendable, Hashable {
   /// The steps that a composite is made of; empty for an elementary step. A profile prices either the composite or
   /// every part.
   public let parts: [String]
+  /// Whether the step is what an amount of native work takes more, so that its price is a ratio and the same on a slower
+  /// machine.
+  public let isRelative: Bool
 
   /// Creates a step of the catalogue.
-  public init(name: String, meaning: String, exits: Int = 0, reason: ExitReason? = nil, parts: [String] = []) {
+  public init(
+    name: String, meaning: String, exits: Int = 0, reason: ExitReason? = nil, parts: [String] = [],
+    isRelative: Bool = false
+  ) {
+    self.isRelative = isRelative
     self.name = name
     self.meaning = meaning
     self.exits = exits
