@@ -22,7 +22,9 @@ enum DesignTable {
     let note =
       "The first value of an axis is the default, the others may be chosen in a scenario. `vdcsim explain DESIGN` shows "
       + "all axes of a design."
-    let lines = sorted.flatMap { Explanation.wrapped("\($0.name): \($0.title)\(limits(of: $0))", indent: "  ") }
+    let lines = sorted.flatMap {
+      Explanation.wrapped("\($0.name): \(([$0.title] + limits(of: $0)).joined(separator: "; "))", indent: "  ")
+    }
     return (tables + [Explanation.wrapped(note).joined(separator: "\n"), lines.joined(separator: "\n")])
       .joined(separator: "\n\n")
   }
@@ -32,7 +34,8 @@ enum DesignTable {
     return ([usual] + (design.allowed[axis] ?? []).filter { $0 != usual }).joined(separator: "|")
   }
 
-  private static func limits(of design: HypervisorDesign) -> String {
+  /// What a design needs and cannot do, a phrase each.
+  static func limits(of design: HypervisorDesign) -> [String] {
     let capabilities = design.capabilities
     var parts: [String] = []
     if !capabilities.guestInterfaces.isEmpty {
@@ -40,6 +43,6 @@ enum DesignTable {
     }
     if !capabilities.canMigrate { parts.append("cannot migrate") }
     if !capabilities.canOvercommitMemory { parts.append("cannot overcommit memory") }
-    return parts.map { "; \($0)" }.joined()
+    return parts
   }
 }

@@ -18,6 +18,8 @@ struct Explanation {
     let axes = DesignAxis.allCases.map { "\($0.name) \(design.choice.axes[$0])" }.joined(separator: ", ")
     var lines = Self.wrapped("\(design.choice.label): \(design.choice.design.title)")
     lines += Self.wrapped("axes: \(axes)", indent: "  ")
+    let limits = DesignTable.limits(of: design.choice.design)
+    if !limits.isEmpty { lines += Self.wrapped("limits: \(limits.joined(separator: "; "))", indent: "  ") }
     lines += Self.wrapped("profile \(design.profile.name): \(design.profile.title)", indent: "  ")
     for operation in operations {
       lines.append("")

@@ -149,4 +149,44 @@ struct AllDesignsTests {
     let logged = Self.faults(logging, design: "kvm-passthrough")
     #expect(logged.count == 1 && logged[0].contains("cannot migrate VMs: the device writes to pinned memory"))
   }
+
+  @Test("Fleets: policies that move VMs on hosts that cannot, and guests where they may be placed")
+  func fleets() throws {
+    func faults(_ design: String, guest: String, requires: String = "", consolidation: Bool) throws -> [String] {
+      let policies =
+        consolidation
+        ? "policies: {set: cloudsim-compatible, consolidation: {overload: thr, threshold: 0.8, selection: mmt}}"
+        : "policies: {placement: first-fit}"
+      let scenario = try Support.scenario(
+        """
+        scenario: fleet
+        duration: 1 h
+        hosts:
+          - {name: a, count: 2, cpu: {cores: 4, frequency: 2 GHz}, memory: {size: 16 GiB}, nics: [{name: e, bandwidth: 1 Gbit/s}], power: hp-ml110-g5, design: \(design), profile: cascade-lake-pvm-paper}
+          - {name: b, count: 2, cpu: {cores: 4, frequency: 2 GHz}, memory: {size: 16 GiB}, nics: [{name: e, bandwidth: 1 Gbit/s}], power: hp-ml110-g5, design: kvm-emulated, profile: cascade-lake-pvm-paper}
+        vms:
+          - {name: v, count: 2, vcpus: 1, cpu: {speed: 1 GHz}, memory: {size: 1 GiB}, guest: \(guest)\(requires), workload: w}
+        workloads:
+          w: {utilization: 0.3}
+        \(policies)
+        """)
+      do {
+        _ = try Support.model(scenario, fidelity: .fluid)
+        return []
+      } catch let error as ModelFaults {
+        return error.faults.map(\.message)
+      }
+    }
+    let moving = try faults("kvm-passthrough", guest: "linux", consolidation: true)
+    #expect(
+      moving == [
+        "policy 'consolidation' moves VMs, but design 'kvm-passthrough' of host 'a' cannot migrate them: the device writes "
+          + "to pinned memory and has state of its own; expected another design, or consolidation: none"
+      ])
+    #expect(try faults("kvm-virtio", guest: "linux", consolidation: true) == [])
+    #expect(try faults("xen-pv", guest: "windows", consolidation: false).count == 1)
+    #expect(
+      try faults(
+        "xen-pv", guest: "windows", requires: ", requires: {hypervisors: [kvm-emulated]}", consolidation: false) == [])
+  }
 }
