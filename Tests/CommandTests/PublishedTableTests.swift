@@ -65,7 +65,7 @@ struct PublishedTableTests {
       guard let status = fields.lastIndex(where: { ["verified", "secondary"].contains($0) }), status >= 2,
         let value = Double(fields[status - 2])
       else { continue }
-      values[fields[0]] = value
+      values[fields[0]] = fields[status - 1] == "%" ? value / 100 : value
     }
     let folder = Command.root.appendingPathComponent("scenarios/cases")
     var checked = 0
