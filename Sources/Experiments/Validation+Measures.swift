@@ -45,7 +45,7 @@ struct Outcome {
     switch figure {
     case .time: return walk.nanoseconds
     case .references: return walk.count
-    case .hostLeaf: return walk.hostLeafShare * 100
+    case .hostLeaf: return walk.hostLeafShare
     case .missRatio:
       return translation.references > 0 ? translation.design.misses / translation.references : nil
     case .fraction:

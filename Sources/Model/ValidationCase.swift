@@ -60,7 +60,7 @@ public struct ValidationCase: Sendable {
     case time
     /// References of a walk.
     case references
-    /// Percentage of a walk's time that goes into leaf entries of the host's tables for the data.
+    /// Share of a walk's time that goes into leaf entries of the host's tables for the data.
     case hostLeaf = "host_leaf"
     /// Share of page references that walk.
     case missRatio = "miss_ratio"

@@ -52,6 +52,20 @@ struct CheckCommand: AsyncParsableCommand {
         overrides: ModelOverrides(), replications: 1)
       _ = try SimulationModel(scenario: scenario, library: documents)
     }
+    if kind == .experiment {
+      // All points have the same names in them; the first shows whether they are known.
+      let experiment = try ExperimentReader.read(path: file)
+      var library = try LibraryLoader.load(
+        folder: LibraryLoader.locate(explicit: library.folder), scenarioFolder: experiment.folder,
+        digest: Digest.sha256)
+      let scenario = experiment.plan.points[0].scenario
+      if TraceLoader.areStated(in: scenario) {
+        library.demands = try TraceLoader.load(scenario, folder: experiment.folder, cache: traces.cache).sets
+        _ = try Experiment(
+          scenario: scenario, library: library, designs: experiment.plan.designs, overrides: ModelOverrides(),
+          replications: 1)
+      }
+    }
     if !quiet { print("\(file): \(kind.rawValue) without faults") }
   }
 

@@ -68,7 +68,27 @@ struct SweepCommand: AsyncParsableCommand {
     let manifest = manifest(of: sweep, read, seed: first.seed, traces: traces.digests, csv: csv)
     try directory.write(
       files: [(name: "sweep.csv", bytes: csv), (name: "manifest.json", bytes: Array(manifest.json.utf8))])
-    if !options.quiet { show(sweep, directory: directory.path) }
+    if options.json {
+      print(Self.json(of: sweep.table))
+    } else if !options.quiet {
+      show(sweep, directory: directory.path)
+    }
+  }
+
+  /// The rows of a table as JSON objects.
+  private static func json(of table: Table) -> String {
+    let rows = table.rows.map { row in
+      let fields = zip(table.schema.columns, row).map { column, cell in
+        switch cell {
+        case .text(let text): "\(Manifest.quoted(column.name)): \(Manifest.quoted(text))"
+        case .integer(let value): "\(Manifest.quoted(column.name)): \(value)"
+        case .real(let value): "\(Manifest.quoted(column.name)): \(value)"
+        case .decimal, .empty: "\(Manifest.quoted(column.name)): null"
+        }
+      }
+      return "  {" + fields.joined(separator: ", ") + "}"
+    }
+    return "[\n" + rows.joined(separator: ",\n") + "\n]"
   }
 
   private func manifest(

@@ -86,6 +86,23 @@ import Testing
     #expect(try sweep(Self.small, "--jobs", "4").csv == csv)
   }
 
+  @Test("--json prints the rows; check knows names that no document has")
+  func jsonAndCheck() throws {
+    let (outcome, csv) = try sweep(Self.small, "--json")
+    let data = try #require(outcome.output.data(using: .utf8))
+    let objects = try #require(try JSONSerialization.jsonObject(with: data) as? [[String: Any]])
+    #expect(objects.count == Self.rows(csv).count)
+    #expect(objects[0]["rate"] as? String == "100/s" && objects[0]["metric"] as? String == "throughput")
+    try Command.withFolder { folder in
+      let file = folder.appendingPathComponent("e.yaml")
+      try Self.small.replacing("[bare-metal, kvm-virtio]", with: "[bare-metal, kvm-virtoi]")
+        .write(to: file, atomically: true, encoding: .utf8)
+      let checked = try Command.run("check", file.path)
+      #expect(checked.status == 65)
+      #expect(checked.errors.contains("unknown design 'kvm-virtoi' (did you mean 'kvm-virtio'?)"), "\(checked.errors)")
+    }
+  }
+
   @Test("A point is what a run of the edited scenario gives")
   func samePointAsRun() throws {
     try Command.withFolder { folder in
