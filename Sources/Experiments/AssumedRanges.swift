@@ -47,7 +47,13 @@ public struct AssumedRanges: Sendable {
       let (more, fewer) = steps(of: own, against: base)
       let dear = Dictionary(uniqueKeysWithValues: more.map { ($0, RangeEnd.high) } + fewer.map { ($0, .low) })
       let cheap = dear.mapValues { $0 == .high ? RangeEnd.low : .high }
-      let ends = try [dear, cheap].map { (try expect(design, ends: $0), try expect(designs[baseline], ends: $0)) }
+      let ends: [(RunResult, RunResult)]
+      do {
+        ends = try [dear, cheap].map { (try expect(design, ends: $0), try expect(designs[baseline], ends: $0)) }
+      } catch is ModelFaults {
+        // At an end of its range a price may be more than the scenario can hold: then there is no expectation.
+        continue
+      }
       var differences: [SummaryMetric: ClosedRange<Double>] = [:]
       for metric in Comparison.metrics {
         let values = ends.compactMap { own, base in

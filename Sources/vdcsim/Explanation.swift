@@ -17,6 +17,10 @@ struct Explanation {
   func text(of operations: [GuestOperation]) -> String {
     let axes = DesignAxis.allCases.map { "\($0.name) \(design.choice.axes[$0])" }.joined(separator: ", ")
     var lines = Self.wrapped("\(design.choice.label): \(design.choice.design.title)")
+    // A single operation is asked for by those who know the design.
+    if operations.count > 1, !design.choice.design.description.isEmpty {
+      lines += Self.wrapped(design.choice.design.description, indent: "  ")
+    }
     lines += Self.wrapped("axes: \(axes)", indent: "  ")
     let limits = DesignTable.limits(of: design.choice.design)
     if !limits.isEmpty { lines += Self.wrapped("limits: \(limits.joined(separator: "; "))", indent: "  ") }

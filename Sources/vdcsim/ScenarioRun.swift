@@ -66,7 +66,7 @@ struct ScenarioRun {
   private func show(_ comparison: Comparison) {
     let open = comparison.rows.filter { $0.verdict == "inconclusive" }
     guard !open.isEmpty else { return }
-    print("inconclusive, because assumed prices within their ranges turn the sign of the difference:")
+    print("inconclusive, because assumed prices within their ranges turn the sign:")
     for design in comparison.rows.map(\.design).reduce(into: [String](), { if !$0.contains($1) { $0.append($1) } }) {
       let metrics = open.filter { $0.design == design }.map(\.metric.name)
       guard !metrics.isEmpty else { continue }

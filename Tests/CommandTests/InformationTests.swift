@@ -33,6 +33,8 @@ struct InformationTests {
   func everyDesign(name: String) throws {
     let all = try Command.run(["explain", name])
     #expect(all.status == 0 && all.errors.isEmpty)
+    // Lines may break anywhere.
+    #expect(all.output.split(whereSeparator: \.isWhitespace).joined(separator: " ").contains("Calibrated from:"))
     for operation in ["syscall", "page_fault", "process_creation", "cpuid", "net_tx", "interrupt", "timer_interrupt"] {
       #expect(all.output.contains("\n\(operation): "), "\(operation)")
     }
