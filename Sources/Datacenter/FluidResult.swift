@@ -64,7 +64,7 @@ struct FluidResult {
     return RunResult.VMRow(
       name: vm.name, host: vm.host, workload: vm.workload, vcpus: vm.vcpus, guest: guest, stall: stall, steal: steal,
       halted: rest - steal, backend: backend, completed: completed(by: index),
-      exits: exits.reduce(0) { $0 + $1.exits })
+      exits: exits.reduce(0) { $0 + $1.exits }, shadowTables: vm.load.shadowTables)
   }
 
   private func saturatedVCPUs(of index: Int) -> Int {

@@ -73,6 +73,7 @@ struct MemoryFields {
   var overcommit = HostGroup.Overcommit()
   var image: (name: String, share: Double)?
   var balloon: (target: ByteCount, latency: TimeSpan)?
+  var shadowPages: Int?
 }
 
 extension Expectation where Value == MemoryFields {
@@ -90,12 +91,13 @@ extension Expectation where Value == MemoryFields {
       let scanned = reader.optional("merging", in: fields, .merging)
       let image = reader.optional("image", in: fields, .sharedImage)
       let balloon = reader.optional("balloon", in: fields, .balloon)
+      let shadowPages = reader.optional("shadow_pages", in: fields, .integer(in: 64...100_000_000))
       return size.map {
         MemoryFields(
           size: $0, page: page ?? defaultPage, hugePageShare: share ?? Defaults.hugePageShare,
           pageTableLevels: levels ?? Defaults.pageTableLevels,
           overcommit: HostGroup.Overcommit(swapLatency: swap, scannedPages: scanned), image: image?.pair,
-          balloon: balloon?.pair)
+          balloon: balloon?.pair, shadowPages: shadowPages)
       }
     }
   }
@@ -140,7 +142,7 @@ extension Expectation where Value == VMGroup {
       let count = reader.optional("count", in: fields, .integer(in: 1...10_000_000))
       let vcpus = reader.required("vcpus", in: fields, .integer(in: 1...1024))
       let memory = reader.required(
-        "memory", in: fields, .memory(defaultPage: Defaults.guestPage, keys: ["image", "balloon"]))
+        "memory", in: fields, .memory(defaultPage: Defaults.guestPage, keys: ["image", "balloon", "shadow_pages"]))
       let guest = reader.optional("guest", in: fields, .name)
       let logging = reader.optional("dirty_logging", in: fields, .dirtyLogging)
       let nic = reader.optional("nic", in: fields, .label)
@@ -157,6 +159,7 @@ extension Expectation where Value == VMGroup {
       group.dirtyLogging = logging
       group.image = memory.image
       group.balloon = memory.balloon
+      group.shadowPages = memory.shadowPages
       return group
     }
   }

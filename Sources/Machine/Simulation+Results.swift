@@ -58,7 +58,8 @@ extension Simulation {
     }
     return RunResult.VMRow(
       name: vm.name, host: vm.host, workload: vm.workload, vcpus: vm.vcpus, guest: running - stall, stall: stall,
-      steal: waiting, halted: halted, backend: backend, completed: completed(by: index), exits: exits)
+      steal: waiting, halted: halted, backend: backend, completed: completed(by: index), exits: exits,
+      shadowTables: vm.load.shadowTables)
   }
 
   private func completed(by vm: Int) -> Int64 {

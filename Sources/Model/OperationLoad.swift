@@ -13,9 +13,15 @@ public struct PageLayout: Sendable, Hashable {
   public var hostLevels: Int
   /// Bytes of the guest's memory; nil when they do not matter.
   public var size: Int64?
+  /// Most shadow pages of the guest; nil for what follows from its memory.
+  public var shadowPages: Int?
 
   /// Creates a layout.
-  public init(guest: PageMix, host: PageMix, guestLevels: Int = 4, hostLevels: Int = 4, size: Int64? = nil) {
+  public init(
+    guest: PageMix, host: PageMix, guestLevels: Int = 4, hostLevels: Int = 4, size: Int64? = nil,
+    shadowPages: Int? = nil
+  ) {
+    self.shadowPages = shadowPages
     self.size = size
     self.guest = guest
     self.host = host
@@ -40,6 +46,9 @@ public struct OperationLoad: Sendable {
   public let exitsPerCPUSecond: Double
   /// How vCPUs meet at the lock of the shadow tables; nil where they do not. Waits and kicked siblings are among the rates.
   public let lock: ShadowLockUse?
+  /// Bytes of the shadow tables: those of the guest's programs and their operations, and the leaf tables of the working
+  /// set, up to the limit of shadow pages; 0 without shadow paging.
+  public let shadowTables: Int64
   /// TLB misses and walks; nil when they are not modelled.
   public let translation: TranslationLoad?
   /// TLB misses per second of CPU time on the bare host, where the design has another rate; 0 when they are not modelled.
@@ -104,9 +113,14 @@ public struct OperationLoad: Sendable {
     }
     packetsReceived = Int(perRequest[.netRx] ?? 0)
     packetsSent = Int(perRequest[.netTx] ?? 0)
+    let mode = Self.pagingMode(of: design.choice, memory: memory, guest: guest)
     let expansion = PagingExpansion(
       operations: Array(perRequest.keys) + perCPUSecond.keys, extents: workload.extents, guest: guest,
-      mode: Self.pagingMode(of: design.choice, memory: memory, guest: guest), vcpus: vcpus)
+      mode: mode, vcpus: vcpus)
+    let leaves = ((Double(workload.memory?.workingSet ?? 0)) / PagingMode.leafReach).rounded(.up)
+    shadowTables =
+      mode.kind == .shadow
+      ? Int64(min(Double(mode.shadowLimit), Double(expansion.shadowPages) + leaves)) * PagingMode.shadowPageBytes : 0
     perRequest = expansion.expand(guest.expand(perRequest))
     perCPUSecond = expansion.expand(guest.expand(perCPUSecond))
 
@@ -241,7 +255,7 @@ public struct OperationLoad: Sendable {
     return PagingMode(
       kind: kind, levels: memory.guestLevels, isolation: choice.axes[.guestPageTableIsolation] == "on",
       tags: guest.paging?.isTagged ?? false, isHugeBacked: memory.host.share(from: 2 << 20) >= 0.5,
-      shadowLimit: memory.size.map { PagingMode.shadowLimit(memory: $0) } ?? .max)
+      shadowLimit: memory.shadowPages ?? memory.size.map { PagingMode.shadowLimit(memory: $0) } ?? .max)
   }
 
   private static func entries(_ rates: [GuestOperation: Double]) -> [Entry] {

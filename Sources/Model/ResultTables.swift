@@ -68,6 +68,9 @@ public enum ResultTables {
         Column(
           name: "short_seconds", type: .real, unit: "seconds",
           meaning: "time in which it gave less than was asked for, in fleets"),
+        Column(
+          name: "shadow_table_bytes", type: .integer, unit: "bytes", meaning: "memory of the guests' shadow page tables"
+        ),
       ])
 
   /// `vms.csv`.
@@ -90,6 +93,7 @@ public enum ResultTables {
         name: "requested_seconds", type: .real, unit: "seconds", meaning: "CPU time that the guest asked for, in fleets"
       ),
       Column(name: "migrations", type: .integer, unit: "count", meaning: "times that the VM was moved, in fleets"),
+      Column(name: "shadow_table_bytes", type: .integer, unit: "bytes", meaning: "memory of its shadow page tables"),
     ])
 
   /// `requests.csv`.
@@ -172,14 +176,14 @@ public enum ResultTables {
       let utilization = capacity > 0 ? 1 - Double(host.idle) / Double(capacity) : 0
       return own(index) + [.text(host.name), .integer(Int64(host.cores)), seconds(host.guest)]
         + host.virtualization.map(seconds) + [seconds(0), seconds(host.idle), .real(utilization)]
-        + fleetCells(ofHost: index, in: result)
+        + fleetCells(ofHost: index, in: result) + [.integer(host.shadowTables)]
     }
     let vms: [[CellValue]] = result.vms.enumerated().map { index, vm in
       own(vm.host) + [
         .text(result.hosts[vm.host].name), .text(vm.name), .text(result.workloads[vm.workload].name),
         .integer(Int64(vm.vcpus)), seconds(vm.guest), seconds(vm.stall), seconds(vm.steal), seconds(vm.halted),
         seconds(vm.backend), .integer(vm.completed), .integer(vm.exits),
-      ] + fleetCells(ofVM: index, in: result)
+      ] + fleetCells(ofVM: index, in: result) + [.integer(vm.shadowTables)]
     }
     let requests: [[CellValue]] = result.workloads.flatMap { workload in
       workload.quantiles.map {

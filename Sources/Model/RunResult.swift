@@ -91,10 +91,13 @@ public struct RunResult: Sendable {
     public let virtualization: [Int64]
     /// Idle time of all cores.
     public let idle: Int64
+    /// Bytes of its guests' shadow tables.
+    public let shadowTables: Int64
 
     /// Creates a row; times in nanoseconds.
     public init(
-      name: String, design: String, profile: String, cores: Int, guest: Int64, virtualization: [Int64], idle: Int64
+      name: String, design: String, profile: String, cores: Int, guest: Int64, virtualization: [Int64], idle: Int64,
+      shadowTables: Int64 = 0
     ) {
       self.name = name
       self.design = design
@@ -103,6 +106,7 @@ public struct RunResult: Sendable {
       self.guest = guest
       self.virtualization = virtualization
       self.idle = idle
+      self.shadowTables = shadowTables
     }
   }
 
@@ -130,11 +134,13 @@ public struct RunResult: Sendable {
     public let completed: Int64
     /// VM exits.
     public let exits: Int64
+    /// Bytes of its shadow tables.
+    public let shadowTables: Int64
 
     /// Creates a row; times in nanoseconds.
     public init(
       name: String, host: Int, workload: Int, vcpus: Int, guest: Int64, stall: Int64, steal: Int64, halted: Int64,
-      backend: Int64, completed: Int64, exits: Int64
+      backend: Int64, completed: Int64, exits: Int64, shadowTables: Int64 = 0
     ) {
       self.name = name
       self.host = host
@@ -147,6 +153,7 @@ public struct RunResult: Sendable {
       self.backend = backend
       self.completed = completed
       self.exits = exits
+      self.shadowTables = shadowTables
     }
   }
 
@@ -288,7 +295,8 @@ public struct RunResult: Sendable {
       return HostRow(
         name: host.name, design: host.design.choice.label, profile: host.design.profile.name, cores: host.cores,
         guest: guest[index], virtualization: virtualization[index],
-        idle: capacity - guest[index] - virtualization[index].reduce(0, +))
+        idle: capacity - guest[index] - virtualization[index].reduce(0, +),
+        shadowTables: vms.reduce(0) { $0 + ($1.host == index ? $1.shadowTables : 0) })
     }
   }
 

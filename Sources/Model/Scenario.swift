@@ -217,6 +217,8 @@ public struct VMGroup: Sendable {
   public let memory: ByteCount
   /// Size of the guest's own pages.
   public let page: ByteCount
+  /// Most shadow pages that the hypervisor keeps for the VM, if the scenario says.
+  public var shadowPages: Int?
   /// Dirty logging that runs all the time, if any.
   public var dirtyLogging: DirtyLogging?
   /// The image whose VMs have equal pages, and the share of the memory that is equal.

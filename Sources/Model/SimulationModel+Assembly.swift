@@ -260,9 +260,22 @@ struct ModelAssembly {
     let hostGroup = scenario.hosts[slots[slot].group]
     let before = faults.count
     checkCapabilities(of: design.choice, for: group)
-    let needed = group.memory.bytes + design.choice.design.memory.perVM
+    let key = LoadKey(vmGroup: index, hostGroup: slots[slot].group)
+    let load =
+      loads[key]
+      ?? OperationLoad(
+        workload: scenario.workloads[workload], guest: guest,
+        memory: PageLayout(
+          guest: PageMix(page: group.page.bytes, hugeShare: group.hugePageShare),
+          host: PageMix(page: hostGroup.page.bytes, hugeShare: hostGroup.hugePageShare),
+          guestLevels: group.pageTableLevels, hostLevels: hostGroup.pageTableLevels, size: group.memory.bytes,
+          shadowPages: group.shadowPages),
+        vcpus: group.vcpus, design: design, logging: group.dirtyLogging)
+    // Shadow tables are the host's memory.
+    let overhead = design.choice.design.memory.perVM + load.shadowTables
+    let needed = group.memory.bytes + overhead
     let asked = MemoryReclaim.Guest(
-      size: Double(group.memory.bytes), overhead: Double(design.choice.design.memory.perVM), image: group.image?.name,
+      size: Double(group.memory.bytes), overhead: Double(overhead), image: group.image?.name,
       sharedShare: group.image?.share ?? 0,
       balloonTarget: Double(min(group.memory.bytes, group.balloon?.target.bytes ?? group.memory.bytes)))
     if slots[slot].freeMemory < needed { checkOvercommit(slot, adding: asked, name: name, needed: needed, group) }
@@ -279,19 +292,10 @@ struct ModelAssembly {
       fault(group.location, unknown("disk", wanted, among: hostGroup.disks) + " on host '\(hostGroup.name)'")
     }
     guard faults.count == before else { return false }
-    let key = LoadKey(vmGroup: index, hostGroup: slots[slot].group)
     if loads[key] == nil {
-      let load = OperationLoad(
-        workload: scenario.workloads[workload], guest: guest,
-        memory: PageLayout(
-          guest: PageMix(page: group.page.bytes, hugeShare: group.hugePageShare),
-          host: PageMix(page: hostGroup.page.bytes, hugeShare: hostGroup.hugePageShare),
-          guestLevels: group.pageTableLevels, hostLevels: hostGroup.pageTableLevels, size: group.memory.bytes),
-        vcpus: group.vcpus, design: design, logging: group.dirtyLogging)
       guard check(load, of: scenario.workloads[workload], group: group) else { return false }
       loads[key] = load
     }
-    guard let load = loads[key] else { return false }
     slots[slot].freeMemory -= needed
     slots[slot].guests.append(asked)
     slots[slot].members.append((vms.count, index))

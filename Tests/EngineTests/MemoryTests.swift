@@ -175,4 +175,31 @@ struct MemoryTests {
     #expect(first.exits.contains { $0.operation == .memoryScan && $0.nanoseconds > 0 })
     #expect(first.exits == (try Support.exit(model)).exits)
   }
+
+  @Test("Shadow tables take 8 KiB a page of the host's memory, up to the limit, whose pressure makes faults")
+  func shadowTables() throws {
+    let workload = "batch: {work: 100 s}\n    per_cpu_second: {process_creation: 1000}"
+    func model(_ design: String, _ vm: String = "", host: String = "size: 16 GiB") throws -> SimulationModel {
+      try Support.model(try Self.scenario(vm: "size: 1 GiB\(vm)", host: host, workload: workload), design: design)
+    }
+    func fills(_ model: SimulationModel) -> Double {
+      model.vms[0].load.perCPUSecond.first { $0.operation == .hiddenFault }?.rate ?? 0
+    }
+    #expect(try model("kvm-virtio").vms[0].load.shadowTables == 0)
+    let ample = try model("kvm-shadow")
+    // The leaf tables of a working set of 512 MiB alone are 256.
+    let bytes = ample.vms[0].load.shadowTables
+    #expect(bytes % 8192 == 0 && bytes > 256 * 8192 && bytes < 512 * 8192, "\(bytes)")
+    for result in [try Support.exit(ample), try Support.fluid(ample)] {
+      #expect(result.vms[0].shadowTables == bytes && result.hosts[0].shadowTables == bytes)
+    }
+    let small = try model("kvm-shadow", ", shadow_pages: 64")
+    #expect(small.vms[0].load.shadowTables == 64 * 8192)
+    #expect(fills(small) >= fills(ample))
+    // A GiB fits into what the host has left, its shadow tables do not.
+    let overhead = ample.hosts[0].design.choice.design.memory
+    let exact = "size: \((1 << 30) + overhead.perHost + overhead.perVM) B"
+    #expect(throws: Never.self) { try model("kvm-virtio", host: exact) }
+    #expect(throws: ModelFaults.self) { try model("kvm-shadow", host: exact) }
+  }
 }

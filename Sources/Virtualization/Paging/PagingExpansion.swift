@@ -29,6 +29,8 @@ public struct PagingExpansion: Sendable {
   private let counts: [GuestOperation: PagingCounts]
   private let siblings: [GuestOperation: Int]
   private let kind: PagingMode.Kind
+  /// Shadow pages that the programs of the guest and their largest operation need at a time; 0 where none are kept.
+  public let shadowPages: Int
 
   /// Carries out the operations that are named.
   ///
@@ -45,14 +47,19 @@ public struct PagingExpansion: Sendable {
   ) {
     siblings = extents.mapValues { min($0.siblings, vcpus - 1) }
     var counts: [GuestOperation: PagingCounts] = [:]
+    var shadowPages = 0
     if let paging = guest.paging {
       let model = PagingModel(paging: paging, mode: mode)
       for operation in Set(operations) {
         guard let memory = operation.memoryOperation(extent: extents[operation]) else { continue }
-        counts[operation] = model.counts(of: memory, siblings: siblings[operation] ?? 0)
+        let outcome = model.outcome(of: memory, siblings: siblings[operation] ?? 0)
+        counts[operation] = outcome.counts
+        shadowPages = max(shadowPages, outcome.shadowPages)
       }
+      if mode.kind == .shadow, counts.isEmpty { shadowPages = model.outcome(of: .systemCall).shadowPages }
     }
     self.counts = counts
+    self.shadowPages = shadowPages
     kind = mode.kind
   }
 

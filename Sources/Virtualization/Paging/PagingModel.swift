@@ -56,8 +56,13 @@ public struct PagingModel: Sendable {
   ///
   /// - Complexity: O(pages of the operation) for each of 24 repetitions.
   public func counts(of operation: MemoryOperation, siblings: Int = 0) -> PagingCounts {
+    outcome(of: operation, siblings: siblings).counts
+  }
+
+  /// The same with the largest number of shadow pages that stand at a time.
+  public func outcome(of operation: MemoryOperation, siblings: Int = 0) -> (counts: PagingCounts, shadowPages: Int) {
     var kernel = GuestKernel(paging: paging, mode: mode)
-    guard let image = paging.processes.first else { return PagingCounts() }
+    guard let image = paging.processes.first else { return (PagingCounts(), 0) }
     let files = image.areas.map { $0.isFile ? kernel.cacheFile(pages: $0.pages) : -1 }
     let other = paging.processes.last ?? image
     let otherFiles = other.areas.map { $0.isFile ? kernel.cacheFile(pages: $0.pages) : -1 }
@@ -70,7 +75,7 @@ public struct PagingModel: Sendable {
     for _ in 0..<rounds.0 { state.perform(operation, &kernel) }
     let before = kernel.counts
     for _ in 0..<rounds.1 { state.perform(operation, &kernel) }
-    return (kernel.counts - before) * (1 / Double(rounds.1 * state.operationsPerRound))
+    return ((kernel.counts - before) * (1 / Double(rounds.1 * state.operationsPerRound)), kernel.shadow.peak)
   }
 }
 
