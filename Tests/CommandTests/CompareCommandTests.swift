@@ -55,11 +55,11 @@ struct CompareCommandTests {
           == "scenario,design,profile,replication,host,cores,guest_seconds,guest_virtualization_seconds,"
           + "hypervisor_virtualization_seconds,host_kernel_virtualization_seconds,vmm_virtualization_seconds,"
           + "worker_virtualization_seconds,privileged_domain_virtualization_seconds,services_seconds,idle_seconds,"
-          + "utilization_ratio,energy_kwh,active_seconds,asleep_seconds,short_seconds")
+          + "utilization_ratio,energy_kwh,active_seconds,asleep_seconds,short_seconds,shadow_table_bytes")
       #expect(
         try header("vms.csv")
           == "scenario,design,profile,replication,host,vm,workload,vcpus,guest_seconds,stall_seconds,steal_seconds,"
-          + "halted_seconds,backend_seconds,completed,exits,requested_seconds,migrations")
+          + "halted_seconds,backend_seconds,completed,exits,requested_seconds,migrations,shadow_table_bytes")
       #expect(try header("requests.csv") == "scenario,design,profile,replication,workload,quantile,latency_seconds")
       #expect(
         try header("provenance.csv")
