@@ -88,6 +88,7 @@ extension VMExpectation {
   mutating func scale(by factor: Double) {
     throughput *= factor
     guest *= factor
+    waiting *= factor
     for index in flows.indices { flows[index].rate *= factor }
     latency = workLimit.isFinite ? latency.map { $0 / factor } : nil
     isSaturated = true

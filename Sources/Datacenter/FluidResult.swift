@@ -59,7 +59,7 @@ struct FluidResult {
     let rest = capacity - guest - stall
     // A saturated VM's vCPUs always have work: what they do not run of it while it lasts is steal.
     let parallel = expectation.isSaturated ? Double(saturatedVCPUs(of: index)) : 0
-    let wanted = Int64((parallel * seconds * 1e9).rounded())
+    let wanted = Int64(((parallel * 1e9 - expectation.waiting) * seconds).rounded())
     let steal = max(0, min(rest, wanted - guest - stall))
     return RunResult.VMRow(
       name: vm.name, host: vm.host, workload: vm.workload, vcpus: vm.vcpus, guest: guest, stall: stall, steal: steal,

@@ -18,6 +18,8 @@ struct VMExpectation {
   var guest = 0.0
   /// CPUs' worth of native work.
   var utilization = 0.0
+  /// Time that vCPUs with work wait without a core, in nanoseconds per second.
+  var waiting = 0.0
   /// Requests, iterations or idle wake-ups per second; for a batch, nanoseconds of native work per second.
   var throughput = 0.0
   /// Mean latency in nanoseconds; nil when it does not exist.
@@ -119,8 +121,19 @@ struct JobExpectation {
     return all
   }
 
+  /// Time that a job waits on its vCPU without a core, in nanoseconds: for swapped pages.
+  private var waits: Double {
+    let perRequest = load.perRequest.reduce(0) { $0 + $1.rate * (design.cost(of: $1.operation)?.waitMean ?? 0) }
+    return load.perCPUSecond.reduce(perRequest) {
+      $0 + $1.rate * native * 1e-9 * (design.cost(of: $1.operation)?.waitMean ?? 0)
+    }
+  }
+
   /// Time that a job holds a vCPU, in nanoseconds.
-  var time: Double {
+  var time: Double { runningTime + waits }
+
+  /// Time of it on a core.
+  private var runningTime: Double {
     let work = operations.reduce(guest) { sum, entry in
       sum + entry.2 * entry.1.reduce(0) { $0 + $1.mean }
     }
@@ -130,11 +143,12 @@ struct JobExpectation {
   /// Adds the steps of `rate` jobs per second to an expectation, and the guest's own work.
   func book(rate: Double, into expectation: inout VMExpectation) {
     for (operation, charges, count) in operations { expectation.add(operation, charges, rate: rate * count) }
-    let running = rate * time * 1e-9
+    let running = rate * runningTime * 1e-9
     for entry in load.perRunningSecond {
       expectation.add(entry.operation, design.cost(of: entry.operation)?.synchronous ?? [], rate: entry.rate * running)
     }
     expectation.utilization = rate * work * 1e-9
-    expectation.guest += rate * (guest + time * ticks.native)
+    expectation.guest += rate * (guest + runningTime * ticks.native)
+    expectation.waiting += rate * waits
   }
 }

@@ -14,6 +14,8 @@ enum EventKind {
   static let thinkEnd: UInt8 = 4
   /// The period of service thread `handle` begins.
   static let servicePeriod: UInt8 = 5
+  /// The swapped page that thread `handle` waits for is there.
+  static let pageArrival: UInt8 = 6
 }
 
 /// Where a thread of a host is.
@@ -56,6 +58,8 @@ enum Activity: UInt8 {
   case answer
   /// A running vCPU is kicked for a sibling's flush.
   case flush
+  /// A vCPU waits for a swapped page without a core.
+  case pageWait
 
   /// Whether it is work of the job on the vCPU.
   var isJob: Bool { self == .job || self == .hold }
@@ -118,6 +122,10 @@ struct Job {
   /// Takings of the lock of the shadow tables that are still to come, where in `executed` the next one is, and where the
   /// present turn began.
   var takings: Int64 = 0
+  /// Waits for swapped pages that are still to come, their time in nanoseconds, and where in `executed` the next one is.
+  var pageWaits: Int64 = 0
+  var pageWaitTime: Int64 = 0
+  var nextPageWait: Int64 = 0
   var nextTaking: Int64 = 0
   var turnStart: Int64 = 0
 }
@@ -151,6 +159,8 @@ struct BulkComponent {
   let stall: Int64
   /// Whether the operation takes the lock of the shadow tables.
   var takesLock = false
+  /// Time in nanoseconds that the vCPU then waits without a core.
+  var pageWait: Int64 = 0
 }
 
 /// Kinds of work, as the event loop tells them apart.
@@ -166,6 +176,8 @@ struct VMState {
   var backend: Int32 = -1
   /// The lock of its shadow tables; -1 where nobody contends for it.
   var lock: Int32 = -1
+  /// Whether operations wait for swapped pages.
+  var hasPageWaits = false
 
   // Work.
   var shape = WorkShape.requests

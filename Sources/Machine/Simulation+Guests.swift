@@ -34,7 +34,8 @@ extension Simulation {
     let first = Int(vms[vm].firstThread)
     let range = first..<first + Int(vms[vm].vcpus)
     if vms[vm].halted > 0 {
-      guard let thread = range.first(where: { threads[$0].state == .blocked }) else { return }
+      guard let thread = range.first(where: { threads[$0].state == .blocked && threads[$0].activity != .pageWait })
+      else { return }
       vms[vm].halted -= 1
       vms[vm].waking += 1
       threads[thread].activity = .woken
@@ -124,6 +125,10 @@ extension Simulation {
   mutating func endJobBurst(thread index: Int) {
     let vm = Int(threads[index].vm)
     let job = threads[index].current
+    if jobs[Int(job)].pageWaits > 0, jobs[Int(job)].executed >= jobs[Int(job)].nextPageWait {
+      waitForPage(thread: index, vm: vm)
+      return
+    }
     if jobs[Int(job)].takings > 0, jobs[Int(job)].executed == jobs[Int(job)].nextTaking {
       takeLock(thread: index, vm: vm)
       return

@@ -130,6 +130,7 @@ extension Simulation {
     // A job that costs nothing still ends: one unit keeps the shares of its parts defined.
     jobs[job].total = max(1, total)
     placeTakings(job: job, vm: vm)
+    placePageWaits(job: job, vm: vm)
     return Int32(job)
   }
 

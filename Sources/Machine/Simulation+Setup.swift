@@ -130,7 +130,8 @@ extension Simulation {
         BulkComponent(
           operation: entry.operation, count: count, firstLeaf: Int(group.first), leafCount: Int(group.count),
           native: FineTime.units(nanoseconds: native), stall: group.mean,
-          takesLock: ShadowLockUse.takers.contains(entry.operation)))
+          takesLock: ShadowLockUse.takers.contains(entry.operation), pageWait: Int64(cost.waitMean.rounded())))
+      if cost.waitMean > 0 { state.hasPageWaits = true }
       _ = carried.append(0)
     }
 

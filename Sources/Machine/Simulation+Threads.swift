@@ -225,7 +225,7 @@ extension Simulation {
     case .backendWake: decideBackend(thread: index)
     case .item: endItem(thread: index)
     case .service: decideService(thread: index)
-    case .none, .woken, .job, .hold, .spin: break
+    case .none, .woken, .job, .hold, .spin, .pageWait: break
     }
   }
 

@@ -173,6 +173,7 @@ struct Simulation: ~Copyable {
       case EventKind.arrival: arrive(index)
       case EventKind.thinkEnd: submit(vm: index)
       case EventKind.servicePeriod: beginPeriod(service: index)
+      case EventKind.pageArrival: endPageWait(thread: index)
       case EventKind.sliceEnd:
         if hosts[index].sliceGeneration & Event.generationMask == event.generation {
           endSlice(host: index)

@@ -85,7 +85,8 @@ public enum ResultTables {
       Column(
         name: "stall_seconds", type: .real, unit: "seconds", meaning: "vCPU time held by virtualization's steps"),
       Column(name: "steal_seconds", type: .real, unit: "seconds", meaning: "vCPU time runnable without a core"),
-      Column(name: "halted_seconds", type: .real, unit: "seconds", meaning: "vCPU time halted"),
+      Column(
+        name: "halted_seconds", type: .real, unit: "seconds", meaning: "vCPU time halted or waiting for a swapped page"),
       Column(name: "backend_seconds", type: .real, unit: "seconds", meaning: "CPU time of the VM's backends"),
       Column(name: "completed", type: .integer, unit: "count", meaning: "requests, iterations or batches ended"),
       Column(name: "exits", type: .integer, unit: "exits", meaning: "VM exits"),

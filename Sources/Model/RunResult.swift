@@ -309,7 +309,7 @@ public struct RunResult: Sendable {
       for operation in GuestOperation.allCases {
         for target in TargetState.allCases {
           guard let cost = design.cost(of: operation, target: target) else { continue }
-          for charge in cost.native + cost.synchronous + cost.asynchronous {
+          for charge in cost.native + cost.synchronous + cost.asynchronous + cost.waiting {
             if let origin = charge.origin {
               let row = ProvenanceRow(
                 step: charge.step, mean: charge.mean / Double(max(1, charge.count)), unit: "ns", kind: charge.kind,

@@ -412,7 +412,10 @@ struct ModelAssembly {
         "vm group '\(group.name)' needs a nic: its workload '\(workload.name)' sends or receives packets")
     }
     let added =
-      load.perCPUSecond.reduce(0) { $0 + $1.rate * (design.cost(of: $1.operation)?.synchronousMean ?? 0) } * 1e-9
+      load.perCPUSecond.reduce(0) { sum, entry in
+        let cost = design.cost(of: entry.operation)
+        return sum + entry.rate * ((cost?.synchronousMean ?? 0) + (cost?.waitMean ?? 0))
+      } * 1e-9
     if added > 1000 {
       fault(
         workload.location,

@@ -83,7 +83,7 @@ extension CompiledDesign {
       design = design.replacing(
         operation,
         by: OperationCost(
-          steps: path.steps + [OperationCost.PathStep(charge: wait, role: .synchronous)], bareHost: path.bareHostMean))
+          steps: path.steps + [OperationCost.PathStep(charge: wait, role: .waiting)], bareHost: path.bareHostMean))
     }
     return design
   }

@@ -98,6 +98,8 @@ public enum StepRole: String, Sendable, Hashable {
   case synchronous
   /// Added by virtualization at a place of its own.
   case asynchronous
+  /// Added by virtualization; the vCPU waits for it without a core.
+  case waiting
 }
 
 /// What one guest operation costs under a design on a profile.
@@ -122,6 +124,8 @@ public struct OperationCost: Sendable, Hashable {
   public let synchronous: [StepCharge]
   /// Steps at asynchronous places, in path order.
   public let asynchronous: [StepCharge]
+  /// Steps that the vCPU waits for without a core, in path order.
+  public let waiting: [StepCharge]
   /// Native steps that still happen: part of the guest's own work.
   public let native: [StepCharge]
   /// CPU time in nanoseconds of native steps that the path replaces.
@@ -135,6 +139,8 @@ public struct OperationCost: Sendable, Hashable {
     synchronous = charges(.synchronous)
     asynchronous = charges(.asynchronous)
     native = charges(.native)
+    waiting = charges(.waiting)
+    waitMean = mean(waiting)
     synchronousMean = mean(synchronous)
     asynchronousMean = mean(asynchronous)
     nativeMean = mean(native)
@@ -143,6 +149,8 @@ public struct OperationCost: Sendable, Hashable {
 
   /// Expected stall of the vCPU in nanoseconds.
   public let synchronousMean: Double
+  /// Expected time that the vCPU waits without a core, in nanoseconds.
+  public let waitMean: Double
   /// Expected CPU time at asynchronous places in nanoseconds.
   public let asynchronousMean: Double
   /// Expected CPU time of the native steps that still happen, in nanoseconds.

@@ -202,4 +202,26 @@ struct MemoryTests {
     #expect(throws: Never.self) { try model("kvm-virtio", host: exact) }
     #expect(throws: ModelFaults.self) { try model("kvm-shadow", host: exact) }
   }
+
+  @Test("A vCPU that waits for a swapped page leaves its core to others")
+  func pageWaits() throws {
+    let memory = "working_set: 3800 MiB, page_references: 200000/s, reuse_skew: 0.9"
+    func result(_ swap: String) throws -> RunResult {
+      let scenario = try Self.scenario(
+        memory, vm: "size: 4 GiB", host: "size: 15 GiB, swap: {latency: \(swap)}", count: 4, duration: "3 s")
+      try Self.expectAgreement(scenario)
+      return try Support.exit(try Support.model(scenario))
+    }
+    let fast = try result("1 us")
+    let slow = try result("100 us")
+    let faults = slow.exits.filter { $0.operation == .swapIn && $0.exits > 0 }.reduce(0) { $0 + $1.count }
+    let waited = slow.vms.reduce(0) { $0 + $1.halted }
+    #expect(
+      faults > 0 && abs(Double(waited) / Double(faults) / 100_000 - 1) < 0.01, "\(waited) ns for \(faults) faults")
+    // The same work costs the same CPU time, it only takes longer.
+    func cost(_ result: RunResult) -> Double {
+      Double(result.vms.reduce(0) { $0 + $1.guest + $1.stall }) / result.workloads[0].throughput
+    }
+    #expect(abs(cost(slow) / cost(fast) - 1) < 0.005 && slow.workloads[0].throughput < fast.workloads[0].throughput)
+  }
 }

@@ -70,12 +70,14 @@ extension Simulation {
     jobs[job].nextTaking = jobs[job].executed + min(outside, Int64(Double(outside) * share))
   }
 
-  /// How long a job runs on before its end, the end of its turn or its next taking.
+  /// How long a job runs on before its end, the end of its turn, its next taking or its next swapped page.
   func burst(of job: Int, vm: Int) -> Int64 {
     let isShared = vms[vm].queueLength > vms[vm].waking
     let left = jobs[job].total - jobs[job].executed
-    guard jobs[job].takings > 0 else { return isShared ? min(left, vms[vm].turn) : left }
-    let before = jobs[job].nextTaking - jobs[job].executed
+    guard jobs[job].takings > 0 || jobs[job].pageWaits > 0 else { return isShared ? min(left, vms[vm].turn) : left }
+    var before = left
+    if jobs[job].takings > 0 { before = min(before, jobs[job].nextTaking - jobs[job].executed) }
+    if jobs[job].pageWaits > 0 { before = min(before, max(0, jobs[job].nextPageWait - jobs[job].executed)) }
     return isShared ? min(before, max(0, turnLeft(of: job, vm: vm))) : before
   }
 
