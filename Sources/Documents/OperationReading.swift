@@ -66,9 +66,13 @@ extension DocumentReader {
   ) -> Value? {
     guard operation.hasExtent, case .mapping = node.content else { return read(node, expectation) }
     let known =
-      operation == .mmap
-      ? [key, "pages", "touched", "huge", "new_tables", "siblings"]
-      : operation == .mprotect ? [key, "pages", "siblings"] : [key, "pages"]
+      switch operation {
+      case .mmap: [key, "pages", "touched", "huge", "new_tables", "siblings"]
+      case .mprotect: [key, "pages", "siblings"]
+      case .copyOnWrite: [key, "pages", "by_parent"]
+      case .exec: [key, "vfork"]
+      default: [key, "pages"]
+      }
     guard let fields = fields(of: node, in: "'\(operation)'", known: known) else { return nil }
     return required(key, in: fields, expectation)
   }
@@ -94,7 +98,9 @@ extension DocumentReader {
         let siblings = entry.value["siblings"].flatMap { read($0, .integer(in: 0...1023)) }
         let extent = MemoryExtent(
           pages: pages ?? (isHuge ? 512 : max(1, touched ?? 1)), touched: touched, isHuge: isHuge,
-          newTables: newTables ?? 0, siblings: siblings ?? 0)
+          newTables: newTables ?? 0, siblings: siblings ?? 0,
+          isVfork: entry.value["vfork"].flatMap { read($0, .flag) } ?? false,
+          byParent: entry.value["by_parent"].flatMap { read($0, .flag) } ?? false)
         if let other = result[operation], other != extent {
           error(at: entry.keyLocation, "'\(operation)' has another extent elsewhere in the workload; expected one")
         }

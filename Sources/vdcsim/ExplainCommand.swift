@@ -74,12 +74,12 @@ struct ExplainCommand: AsyncParsableCommand {
     guard let system = documents.guests[guest] else {
       throw ValidationError(unknown("guest", guest, among: documents.guests.keys.sorted()))
     }
-    if pages != nil, !operations.contains(where: \.hasExtent) {
+    if pages != nil, !operations.contains(where: \.hasPages) {
       throw ValidationError("--pages: expected one of the operations that have an extent")
     }
     let extent = pages.map { MemoryExtent(pages: $0) }
     let extents = extent.map { extent in
-      Dictionary(uniqueKeysWithValues: GuestOperation.allCases.filter(\.hasExtent).map { ($0, extent) })
+      Dictionary(uniqueKeysWithValues: GuestOperation.allCases.filter(\.hasPages).map { ($0, extent) })
     }
     return PagingExpansion(
       operations: operations, extents: extents ?? [:], guest: system,

@@ -139,13 +139,14 @@ extension GuestKernel {
     }
   }
 
-  /// Replaces the address space of the running process by that of another program.
-  mutating func exec(_ image: ProcessImage, files: [Frame]) -> Int {
+  /// Replaces the address space of the running process by that of another program; a borrowed one (vfork) stays with its
+  /// owner.
+  mutating func exec(_ image: ProcessImage, files: [Frame], isBorrowed: Bool = false) -> Int {
     let old = current
     let process = makeProcess(areas: mapped(image, files: files))
     // The arguments are written into the new stack before it is in use.
     if let stack = image.areas.last {
-      let top = stack.firstPage
+      let top = geometry.levels > 4 ? Self.highestPage : stack.firstPage
       let frame = makePage()
       memory.share(frame)
       let table = leafTable(of: top, process: process)
@@ -155,8 +156,28 @@ extension GuestKernel {
     }
     pin(process, true)
     switchTo(process)
-    exit(old)
+    if let stack = image.areas.last, geometry.levels > 4 { moveStack(to: stack.firstPage, process: process) }
+    if !isBorrowed { exit(old) }
     return process
+  }
+
+  /// The last page of user space with five levels, where a program's stack is set up; programs that do not ask for the wide
+  /// space have theirs below 128 TiB.
+  private static let highestPage: Int64 = (1 << 44) - 1
+
+  /// Moves the page of the arguments to where the stack is to be: a flush of the page, and one for the tables that become
+  /// free. [Linux 6.1, fs/exec.c: behaviour of setup_arg_pages]
+  private mutating func moveStack(to page: Int64, process: Int) {
+    let index = geometry.index(of: Self.highestPage, level: 1)
+    let table = leafTable(of: Self.highestPage, process: process)
+    let entry = memory[table, index]
+    store(.absent, table: table, index: index, process: process)
+    flush(pages: CollectionOfOne(Self.highestPage), count: 1, process: process)
+    let target = leafTable(of: page, process: process)
+    store(entry, table: target, index: geometry.index(of: page, level: 1), process: process)
+    unmapTables(Self.highestPage..<Self.highestPage + 1, process: process)
+    flush(pages: CollectionOfOne(Self.highestPage), count: .max, process: process)
+    freePendingTables(of: process)
   }
 
   /// Forgets processes that have ended, so that their numbers are used again.

@@ -8,11 +8,20 @@ public struct MemoryExtent: Sendable, Hashable {
   public var isHuge: Bool
   /// Levels of tables that come and go with a mapping.
   public var newTables: Int
+  /// The process is made by vfork.
+  public var isVfork: Bool
+  /// The parent writes shared pages too.
+  public var byParent: Bool
   /// Other vCPUs that run the same address space and must join its flushes.
   public var siblings: Int
 
   /// Creates an extent.
-  public init(pages: Int, touched: Int? = nil, isHuge: Bool = false, newTables: Int = 0, siblings: Int = 0) {
+  public init(
+    pages: Int, touched: Int? = nil, isHuge: Bool = false, newTables: Int = 0, siblings: Int = 0, isVfork: Bool = false,
+    byParent: Bool = false
+  ) {
+    self.isVfork = isVfork
+    self.byParent = byParent
     self.pages = pages
     self.touched = touched ?? pages
     self.isHuge = isHuge
@@ -100,20 +109,23 @@ public struct PagingExpansion: Sendable {
 }
 
 extension GuestOperation {
+  /// Operations of which a workload may state more than how often they happen.
+  public var hasExtent: Bool { self == .exec || hasPages }
+
   /// Operations whose size a workload may state.
-  public var hasExtent: Bool { [.processCreation, .mmap, .mprotect, .copyOnWrite].contains(self) }
+  public var hasPages: Bool { [.processCreation, .mmap, .mprotect, .copyOnWrite].contains(self) }
 
   /// The operation as the paging model carries it out; nil when it is none.
   func memoryOperation(extent: MemoryExtent?) -> MemoryOperation? {
     switch self {
     case .pageFault: .pageFault
     case .processCreation: .fork(residentPages: extent?.pages ?? 0)
-    case .exec: .forkExec
+    case .exec: extent?.isVfork == true ? .vforkExec : .forkExec
     case .mmap where extent?.isHuge == true:
       .mapHuge(regions: max(1, (extent?.pages ?? 0) / TableGeometry.fanout))
     case .mmap: .map(pages: extent?.pages ?? 1, touched: extent?.touched ?? 1, newTables: extent?.newTables ?? 0)
     case .mprotect: .protect(pages: extent?.pages ?? 1)
-    case .copyOnWrite: .copyOnWrite(pages: extent?.pages ?? 1)
+    case .copyOnWrite: .copyOnWrite(pages: extent?.pages ?? 1, byParent: extent?.byParent ?? false)
     default: nil
     }
   }

@@ -4,6 +4,8 @@ public enum MemoryOperation: Sendable, Hashable {
   case fork(residentPages: Int)
   /// fork, exec of another image, exit and wait.
   case forkExec
+  /// The same by vfork: the child borrows its parent's address space until it executes.
+  case vforkExec
   /// A minor fault on an anonymous page whose table page stays.
   case pageFault
   /// mmap of anonymous pages, of which the first `touched` are written, and munmap.
@@ -13,8 +15,9 @@ public enum MemoryOperation: Sendable, Hashable {
   case mapHuge(regions: Int)
   /// mprotect of so many resident pages, once to read-only and back: two operations.
   case protect(pages: Int)
-  /// Writes to so many pages that are shared with a child, which ends afterwards; the fork is part of it.
-  case copyOnWrite(pages: Int)
+  /// Writes to so many pages by a child that shares them, which ends afterwards; the fork is part of it. The parent may
+  /// write them again when the child has ended.
+  case copyOnWrite(pages: Int, byParent: Bool = false)
   /// A switch to the next of so many processes.
   case processSwitch(processes: Int)
   /// A system call.
@@ -23,7 +26,7 @@ public enum MemoryOperation: Sendable, Hashable {
   /// Pages of 4 KiB that the operation works on.
   var pages: Int {
     switch self {
-    case .fork(let pages), .map(let pages, _, _), .protect(let pages), .copyOnWrite(let pages): pages
+    case .fork(let pages), .map(let pages, _, _), .protect(let pages), .copyOnWrite(let pages, _): pages
     case .mapHuge(let regions): regions * TableGeometry.fanout
     default: 1
     }
@@ -114,7 +117,7 @@ private struct Runner {
     case .protect(let pages):
       makeResident(pages, &kernel)
       operationsPerRound = 2
-    case .copyOnWrite(let pages): makeResident(pages, &kernel)
+    case .copyOnWrite(let pages, _): makeResident(pages, &kernel)
     case .map(let pages, _, let newTables): keepTables(pages, newTables, &kernel)
     case .pageFault: _ = kernel.map(firstPage: Self.mappings, pages: Self.arena)
     case .processSwitch(let count):
@@ -139,6 +142,18 @@ private struct Runner {
     for page in 0..<Int64(pages) { kernel.access(Self.mappings + page, isWrite: true) }
   }
 
+  /// A process that has been executed runs and ends.
+  private func run(_ process: Int, _ kernel: inout GuestKernel) {
+    kernel.touch(other.run, of: other)
+    for seal in other.runSeals {
+      kernel.own[.systemCall] += 1
+      kernel.protect(area: seal.area, pages: seal.count, isWritable: false, siblings: siblings)
+    }
+    kernel.exit(process)
+    kernel.switchTo(parent)
+    kernel.forgetProcesses(after: parent)
+  }
+
   mutating func perform(_ operation: MemoryOperation, _ kernel: inout GuestKernel) {
     switch operation {
     case .fork:
@@ -156,15 +171,10 @@ private struct Runner {
       kernel.touch(image.parent, of: image)
       kernel.switchTo(child)
       kernel.touch(image.child, of: image)
-      let process = kernel.exec(other, files: otherFiles)
-      kernel.touch(other.run, of: other)
-      for seal in other.runSeals {
-        kernel.own[.systemCall] += 1
-        kernel.protect(area: seal.area, pages: seal.count, isWritable: false, siblings: siblings)
-      }
-      kernel.exit(process)
-      kernel.switchTo(parent)
-      kernel.forgetProcesses(after: parent)
+      run(kernel.exec(other, files: otherFiles), &kernel)
+    case .vforkExec:
+      kernel.own[.systemCall] += Double(4 + other.runCalls)
+      run(kernel.exec(other, files: otherFiles, isBorrowed: true), &kernel)
     case .pageFault:
       kernel.access(Self.mappings + Int64(next % Self.arena), isWrite: true)
       next += 1
@@ -183,7 +193,7 @@ private struct Runner {
       for isWritable in [false, true] {
         kernel.inKernel { $0.protect(area: area, pages: pages, isWritable: isWritable, siblings: siblings) }
       }
-    case .copyOnWrite(let pages):
+    case .copyOnWrite(let pages, let byParent):
       kernel.own[.systemCall] += 3
       let child = kernel.fork(parent)
       kernel.touch(image.parent, of: image)
@@ -192,6 +202,7 @@ private struct Runner {
       for page in 0..<Int64(pages) { kernel.access(Self.mappings + page, isWrite: true) }
       kernel.exit(child)
       kernel.switchTo(parent)
+      if byParent { for page in 0..<Int64(pages) { kernel.access(Self.mappings + page, isWrite: true) } }
       kernel.forgetProcesses(after: parent)
     case .processSwitch:
       next = (next + 1) % (others.count + 1)
