@@ -41,14 +41,23 @@ struct InformationTests {
   }
 
   @Test(
+    "explain shows an operation by itself, also one without a path",
+    arguments: ["hypercall", "block_read", "first_touch", "dirty_page", "memory_scan", "victim_hit"])
+  func singleOperation(name: String) throws {
+    let outcome = try Command.run("explain", "xen-hvm", name)
+    #expect(outcome.status == 0 && outcome.output.contains("\n\(name): "), "\(outcome.errors)")
+  }
+
+  @Test(
     "list names what there is",
-    arguments: ["designs", "profiles", "guests", "operations", "steps", "policies", "power"])
+    arguments: ["designs", "profiles", "guests", "operations", "steps", "policies", "power", "workloads", "cases"])
   func list(subject: String) throws {
     let outcome = try Command.run("list", subject)
     #expect(outcome.status == 0)
     let expected = [
       "designs": "kvm-shadow", "profiles": "cascade-lake-pvm-paper", "guests": "linux", "operations": "page_fault",
       "steps": "vm_exit", "policies": "power-aware-best-fit-decreasing", "power": "hp-ml110-g4",
+      "workloads": "kernel-build", "cases": "pvm-shell",
     ]
     #expect(outcome.output.contains(expected[subject]!))
     #expect(outcome.output.split(separator: "\n").allSatisfy { $0.count <= 80 })
