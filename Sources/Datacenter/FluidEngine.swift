@@ -4,7 +4,7 @@ import Virtualization
 /// The fluid engine: expected rates instead of single events, from the same designs and profiles.
 ///
 /// Each VM's operations, stalls and backends follow from its workload as rates; a host that is asked for more cores than
-/// it has divides them max-min fairly. Latency means come from queueing formulas; quantiles are left to the exit-level
+/// it has divides them max-min fairly by weight. Latency means come from queueing formulas; quantiles are left to the exit-level
 /// engine.
 public enum FluidEngine {
   /// Computes the expectation of one run. The replication only labels the result: expectations do not vary.
@@ -68,18 +68,56 @@ public enum FluidEngine {
     return zip(load, secondMoment).map { $0 < 1 ? $1 / (2 * (1 - $0)) : 0 }
   }
 
-  /// Scales down the VMs of hosts that are asked for more cores than they have.
+  /// Holds VMs to their caps, and scales down those of hosts that are asked for more than their processors can do.
+  ///
+  /// VMs that are pinned to the same processors divide these; others divide what pinned ones leave. Siblings of a core that
+  /// are both busy slow each other down, which is counted as time of what they run.
   private static func share(model: SimulationModel, expectations: inout [VMExpectation]) {
     for host in model.hosts.indices {
       let vms = model.vms.indices.filter { model.vms[$0].host == host }
-      let demands = vms.map { (expectations[$0].vcpuDemand + expectations[$0].backendDemand) * 1e-9 }
-      let capacity = Double(model.hosts[host].cores)
-      guard demands.reduce(0, +) > capacity else { continue }
-      let shares = HostSharing.maxMin(demands: demands, capacity: capacity)
-      for (position, vm) in vms.enumerated() where shares[position] < demands[position] {
-        expectations[vm].scale(by: shares[position] / demands[position])
+      for vm in vms {
+        let demand = expectations[vm].vcpuDemand * 1e-9
+        if let cap = model.vms[vm].share.cap, cap < demand { expectations[vm].scale(by: cap / demand) }
       }
+      let processors = model.hosts[host].processors
+      func demand(_ vm: Int) -> Double { (expectations[vm].vcpuDemand + expectations[vm].backendDemand) * 1e-9 }
+      let each = processors.capacity / Double(processors.threads)
+      var left = processors.capacity
+      let pinned = Dictionary(grouping: vms) { Set(model.vms[$0].share.pinned ?? []) }
+      for (set, group) in pinned.sorted(by: { ($0.value[0]) < ($1.value[0]) }) where !set.isEmpty {
+        divide(min(left, Double(set.count) * each), among: group, of: model, &expectations)
+        left -= group.reduce(0) { $0 + demand($1) }
+      }
+      divide(left, among: pinned[[]] ?? [], of: model, &expectations)
+      let all = vms.reduce(0) { $0 + demand($1) }
+      guard processors.threadsPerCore > 1, all > 0 else { continue }
+      let stretch = max(1, processors.busyThreads(demand: all) / all)
+      for vm in vms { expectations[vm].stretch = stretch }
     }
+  }
+
+  private static func divide(
+    _ capacity: Double, among vms: [Int], of model: SimulationModel, _ expectations: inout [VMExpectation]
+  ) {
+    let demands = vms.map { (expectations[$0].vcpuDemand + expectations[$0].backendDemand) * 1e-9 }
+    guard demands.reduce(0, +) > capacity else { return }
+    let shares = HostSharing.maxMin(
+      demands: demands, weights: vms.map { weight(of: model.vms[$0], in: model) }, capacity: capacity)
+    for (position, vm) in vms.enumerated() where shares[position] < demands[position] {
+      expectations[vm].scale(by: shares[position] / demands[position])
+    }
+  }
+
+  /// The weight of all threads of a VM that want to run: schedulers divide among threads.
+  private static func weight(of vm: VirtualMachine, in model: SimulationModel) -> Double {
+    let threads =
+      switch model.workloads[vm.workload].shape {
+      case .batch(let batch): min(batch.threads, vm.vcpus)
+      case .program: 1
+      case .requests, .idle: vm.vcpus
+      }
+    let isWeighted = model.hosts[vm.host].processors.scheduler != .roundRobin
+    return Double(threads) * (isWeighted ? vm.share.weight : 1)
   }
 }
 

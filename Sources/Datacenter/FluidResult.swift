@@ -36,7 +36,7 @@ struct FluidResult {
       let account = flow.charge.place.isAsynchronous ? 1 : 0
       // Rounded down, so that the sum never exceeds the cores' time.
       let before = cumulative[account].rounded(.down)
-      cumulative[account] += operations * flow.charge.mean
+      cumulative[account] += operations * flow.charge.mean * expectations[vm].stretch
       rows.append(
         RunResult.ExitRow(
           host: model.vms[vm].host, vm: vm, operation: flow.operation, step: flow.charge.step,
@@ -55,7 +55,7 @@ struct FluidResult {
     let stall = exits.reduce(0) { $0 + ($1.place.isAsynchronous ? 0 : $1.nanoseconds) }
     let backend = exits.reduce(0) { $0 + ($1.place.isAsynchronous ? $1.nanoseconds : 0) }
     let capacity = Int64(vm.vcpus) * model.window.nanoseconds
-    let guest = min(capacity - stall, Int64((expectation.guest * seconds).rounded(.down)))
+    let guest = min(capacity - stall, Int64((expectation.guest * expectation.stretch * seconds).rounded(.down)))
     let rest = capacity - guest - stall
     // A saturated VM's vCPUs always have work: what they do not run of it while it lasts is steal.
     let parallel = expectation.isSaturated ? Double(saturatedVCPUs(of: index)) : 0
@@ -90,7 +90,9 @@ struct FluidResult {
     let throughput = own.reduce(0.0) { $0 + expectations[$1].throughput }
     switch workload.shape {
     case .requests:
-      let latencies = own.compactMap { vm in expectations[vm].latency.map { ($0, expectations[vm].throughput) } }
+      let latencies = own.compactMap { vm in
+        expectations[vm].latency.map { ($0 * expectations[vm].stretch, expectations[vm].throughput) }
+      }
       let weight = latencies.reduce(0) { $0 + $1.1 }
       let mean =
         latencies.count == own.count && weight > 0

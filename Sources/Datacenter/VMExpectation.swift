@@ -26,6 +26,8 @@ struct VMExpectation {
   var latency: Double?
   /// Whether the vCPUs always have work: what they are refused is steal.
   var isSaturated = false
+  /// Time that a unit of work takes; more than 1 where siblings of a core slow each other down.
+  var stretch = 1.0
   /// Work in the units of `throughput` after which the VM falls idle.
   var workLimit = Double.infinity
 

@@ -7,7 +7,9 @@ public enum Defaults {
   public static let count = 1
   /// `sockets` of a processor.
   public static let sockets = 1
-  /// `threads_per_core` of a processor, and the only value that is simulated.
+  /// `smt_throughput` of a processor.
+  public static let smtThroughput = HostProcessors.usualSMTThroughput
+  /// `threads_per_core` of a processor.
   public static let threadsPerCore = 1
   /// `warmup`.
   public static let warmup = TimeSpan.zero

@@ -75,12 +75,12 @@ enum DesignReader {
       guard axes[axis.name] != nil || base == nil else { continue }
       if axes[axis.name] == nil, let usual = axis.usualValue {
         defaults[axis] = usual
-        allowed[axis] = [usual]
+        allowed[axis] = axis.isFree ? axis.knownValues : [usual]
         continue
       }
       guard let values = reader.required(axis.name, in: axes, .axis(axis)) else { continue }
       defaults[axis] = values.defaultValue
-      allowed[axis] = values.allowed
+      allowed[axis] = axis.isFree ? axis.knownValues : values.allowed
     }
     return (defaults, allowed)
   }

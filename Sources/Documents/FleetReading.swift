@@ -4,6 +4,7 @@ import Virtualization
 
 /// Keys of a VM group that only fleets use.
 enum FleetKeys {
+  static let cpu = ["speed", "weight", "reservation", "limit", "cap", "period", "pinned"]
   static let vm = ["trace", "cpu", "bandwidth", "requires", "affinity", "anti_affinity"]
 }
 
@@ -17,7 +18,7 @@ extension DocumentReader {
     options.affinity = optional("affinity", in: fields, .label)
     options.antiAffinity = optional("anti_affinity", in: fields, .label)
     if let node = fields["cpu"],
-      let parts = self.fields(of: node, in: "a vm's cpu", known: ["speed", "weight", "reservation", "limit"])
+      let parts = self.fields(of: node, in: "a vm's cpu", known: FleetKeys.cpu)
     {
       options.speed = optional("speed", in: parts, .frequency)
       options.reservation = optional("reservation", in: parts, .frequency)

@@ -9,7 +9,10 @@ extension Expectation where Value == HostGroup {
       guard
         let fields = reader.fields(
           of: node, in: "a host",
-          known: ["name", "count", "cpu", "memory", "nics", "disks", "design", "profile", "power", "capabilities"])
+          known: [
+            "name", "count", "cpu", "memory", "nics", "disks", "design", "profile", "power", "capabilities",
+            "scheduling",
+          ])
       else { return nil }
       let name = reader.required("name", in: fields, .label)
       let count = reader.optional("count", in: fields, .integer(in: 1...100_000))
@@ -25,6 +28,7 @@ extension Expectation where Value == HostGroup {
       let profile = reader.required("profile", in: fields, Expectation<String>.name.located)
       let power = reader.optional("power", in: fields, Expectation<String>.name.located)
       let capabilities = reader.optional("capabilities", in: fields, .list(of: .name, "a list of names"))
+      let scheduling = reader.optional("scheduling", in: fields, .scheduling)
       guard let name, let cpu, let memory, let design, let profile else { return nil }
       var group = HostGroup(
         name: name, count: count ?? Defaults.count, cpu: cpu, memory: memory.size, page: memory.page,
@@ -34,6 +38,8 @@ extension Expectation where Value == HostGroup {
         power: power.map { PowerReference(name: $0.value, location: $0.location) }, capabilities: capabilities ?? [],
         location: node.location)
       group.overcommit = memory.overcommit
+      group.slice = scheduling?.slice
+      group.skew = scheduling?.skew
       return group
     }
   }
@@ -45,21 +51,22 @@ extension Expectation where Value == HostGroup.Processor {
     Expectation("a mapping with cores and frequency") { reader, node in
       guard
         let fields = reader.fields(
-          of: node, in: "a cpu", known: ["model", "sockets", "cores", "threads_per_core", "frequency"])
+          of: node, in: "a cpu",
+          known: ["model", "sockets", "cores", "threads_per_core", "smt_throughput", "frequency"])
       else { return nil }
       let model = reader.optional("model", in: fields, .name)
       let sockets = reader.optional("sockets", in: fields, .integer(in: 1...64))
       let cores = reader.required("cores", in: fields, .integer(in: 1...4096))
-      let threads = reader.optional("threads_per_core", in: fields, Expectation<Int>.integer(in: 1...64).located)
+      let threads = reader.optional("threads_per_core", in: fields, .integer(in: 1...8))
+      let throughput = reader.optional(
+        "smt_throughput", in: fields, .real("a number from 1 to 8") { (1...8).contains($0) })
       let frequency = reader.required("frequency", in: fields, .frequency)
-      if let threads, threads.value != Defaults.threadsPerCore {
-        reader.error(
-          at: threads.location,
-          "SMT siblings are not simulated by this version; expected \(Defaults.threadsPerCore)")
-      }
       guard let cores, let frequency else { return nil }
-      return HostGroup.Processor(
+      var processor = HostGroup.Processor(
         model: model, sockets: sockets ?? Defaults.sockets, coresPerSocket: cores, frequency: frequency)
+      processor.threadsPerCore = threads ?? Defaults.threadsPerCore
+      processor.smtThroughput = throughput ?? Defaults.smtThroughput
+      return processor
     }
   }
 }
@@ -160,6 +167,7 @@ extension Expectation where Value == VMGroup {
       group.image = memory.image
       group.balloon = memory.balloon
       group.shadowPages = memory.shadowPages
+      group.share = reader.processorShare(fields)
       return group
     }
   }

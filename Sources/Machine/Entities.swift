@@ -8,7 +8,7 @@ enum EventKind {
   static let arrival: UInt8 = 1
   /// The running burst of thread `handle` ends.
   static let burstEnd: UInt8 = 2
-  /// The oldest time slice of host `handle` ends.
+  /// The time slice of processor `handle` ends.
   static let sliceEnd: UInt8 = 3
   /// A client of VM `handle` has finished thinking.
   static let thinkEnd: UInt8 = 4
@@ -16,6 +16,12 @@ enum EventKind {
   static let servicePeriod: UInt8 = 5
   /// The swapped page that thread `handle` waits for is there.
   static let pageArrival: UInt8 = 6
+  /// The quota of VM `handle` is used up, or its period ends.
+  static let bandwidth: UInt8 = 20
+  /// The skew of the vCPUs of VM `handle` is looked at.
+  static let skew: UInt8 = 21
+  /// The credit scheduler of host `handle` gives credit.
+  static let creditPeriod: UInt8 = 22
 }
 
 /// Where a thread of a host is.
@@ -71,9 +77,9 @@ struct Thread {
   var vm: Int32
   /// Index among the VM's vCPUs; -1 for the backend.
   var vcpu: Int32
-  var next: Int32 = -1
   /// The next that spins for the same lock.
   var nextSpinner: Int32 = -1
+  /// The processor; -1 for none.
   var core: Int32 = -1
   var state = ThreadState.blocked
   var activity = Activity.none
@@ -86,6 +92,10 @@ struct Thread {
   var generation: UInt32 = 0
   /// The part of a nanosecond, in `FineTime` units, by which the thread is ahead of the integer clock.
   var fraction: Int64 = 0
+  /// Time that a unit of work takes; more than 1 while siblings of the core are busy.
+  var stretch = 1.0
+  /// Whether a burst runs.
+  var isBursting = false
   /// Start of the running burst in `FineTime` since the beginning.
   var begun: Int64 = 0
   /// Work left of the current burst at `begun`.
@@ -198,6 +208,9 @@ struct VMState {
   /// Longest burst of a job while others wait, in units of `FineTime`.
   var turn: Int64 = .max
 
+  /// Whether the skew of the vCPUs is looked at again.
+  var isSkewWatched = false
+
   // Costs.
   var wake = LeafGroup()
   var kick = LeafGroup()
@@ -290,18 +303,6 @@ struct BackendItem {
   var next: Int32 = -1
   var job: Int32 = -1
   var isSent = false
-}
-
-/// A host's cores and the queue of threads that wait for one.
-struct HostState {
-  var firstCore: Int32
-  var cores: Int32
-  var idleCores: Int32
-  var queueHead: Int32 = -1
-  var queueTail: Int32 = -1
-  var queueLength: Int32 = 0
-  var sliceGeneration: UInt32 = 0
-  var isSliceScheduled = false
 }
 
 /// A pool of plain values behind a pointer that doubles when it is full; a free list threads through the values.

@@ -213,7 +213,7 @@ extension Simulation {
 
   /// Books a job that has run to its end and passes it on. Returns whether the vCPU must ring the backend.
   mutating func complete(job: Int, vm: Int) -> Bool {
-    book(job: job, upTo: jobs[job].total)
+    book(job: job, upTo: jobs[job].total, stretch: 1)
     switch vms[vm].shape {
     case .requests:
       if vms[vm].backend >= 0 && vms[vm].packetsSent > 0 { return send(job: job, vm: vm) }
@@ -260,8 +260,9 @@ extension Simulation {
   /// Books a job's costs up to `executed` units of its work. Its parts are spread evenly over it: at any cut each leaf
   /// holds the floor of its share, so that cuts are exact and add up to the whole.
   ///
+  /// - Parameter stretch: time that a unit of the work since the last booking has taken.
   /// - Complexity: O(leaves of the VM).
-  mutating func book(job: Int, upTo executed: Int64) {
+  mutating func book(job: Int, upTo executed: Int64, stretch: Double) {
     let booked = jobs[job].booked
     let total = jobs[job].total
     guard executed > booked else { return }
@@ -278,8 +279,8 @@ extension Simulation {
       let firstLeaf = components[component].firstLeaf
       for leaf in firstLeaf..<firstLeaf + components[component].leafCount {
         let amount = jobAmounts[base + leaf - vms[vm].firstBulkLeaf]
-        ledger.time[leaf] +=
-          isWhole ? amount : Self.share(amount, executed, of: total) - Self.share(amount, booked, of: total)
+        let part = isWhole ? amount : Self.share(amount, executed, of: total) - Self.share(amount, booked, of: total)
+        ledger.time[leaf] += stretch == 1 ? part : Int64(Double(part) * stretch)
         ledger.count[leaf] += ended * ledger.draws[leaf].count
       }
     }

@@ -1,10 +1,11 @@
 import EventKernel
 import Quantities
+import Virtualization
 
-/// The host's scheduler: cores, a first-in-first-out queue of waiting threads, time slices.
+/// Threads on processors: waking, blocking, slices, bursts. What runs next is a matter of the scheduler.
 ///
-/// A woken thread takes an idle core or waits at the end of the queue. While threads wait, the one that has held a core
-/// longest gives it up when its slice ends.
+/// All processors of a host take from the same queues, as if balancing cost nothing. A thread that is preempted leaves its
+/// processor by an event of its own, never in the middle of another thread's activity.
 extension Simulation {
   // MARK: State
 
@@ -22,36 +23,155 @@ extension Simulation {
 
   /// Makes a blocked thread runnable.
   mutating func wake(thread index: Int) {
-    let host = Int(threads[index].host)
     enter(.waiting, thread: index)
-    if hosts[host].idleCores > 0 {
-      place(thread: index, onCoreOf: host)
+    if threads[index].vcpu >= 0, bandwidths[Int(threads[index].vm)].isThrottled {
+      shares[index].isThrottled = true
+      return
+    }
+    start(thread: index)
+  }
+
+  /// Lets a waiting thread that is in no queue compete for processors.
+  mutating func start(thread index: Int) {
+    join(thread: index)
+    let host = Int(threads[index].host)
+    if let processor = idleProcessor(for: index), hosts[host].collecting < 0 {
+      place(thread: index, on: processor)
     } else {
       enqueue(thread: index)
-      scheduleSliceEnd(host: host)
+      watchSkew(of: index)
+      preempt(for: index)
+      boundSlices(host: host)
     }
   }
 
-  /// Takes a running thread off its core until it is woken.
-  mutating func block(thread index: Int) {
-    enter(.blocked, thread: index)
-    release(thread: index)
+  /// Takes a waiting or running thread out of the competition; it counts as waiting.
+  mutating func suspend(thread index: Int) {
+    if threads[index].state == .running {
+      cut(thread: index)
+      enter(.waiting, thread: index)
+      let processor = vacate(thread: index)
+      leave(thread: index)
+      fill(processor)
+    } else if shares[index].heap >= 0 {
+      dequeue(thread: index)
+      leave(thread: index)
+    }
   }
 
-  // MARK: Cores
+  /// Takes a running thread off its processor until it is woken.
+  mutating func block(thread index: Int) {
+    enter(.blocked, thread: index)
+    let processor = vacate(thread: index)
+    leave(thread: index)
+    fill(processor)
+  }
 
-  private mutating func place(thread index: Int, onCoreOf host: Int) {
-    var core = Int(hosts[host].firstCore)
-    while cores[core] >= 0 { core += 1 }
-    cores[core] = Int32(index)
-    hosts[host].idleCores -= 1
-    threads[index].core = Int32(core)
+  // MARK: Processors
+
+  /// An idle processor that the thread may use, on an idle core if there is one.
+  ///
+  /// - Complexity: O(processors of the host).
+  func idleProcessor(for index: Int) -> Int? {
+    let host = Int(threads[index].host)
+    guard hosts[host].idle > 0 else { return nil }
+    let queue = Int(shares[index].queue)
+    let isFree = hosts[host].queues == 1
+    let isCoreScheduled = hosts[host].scheduler == .core
+    var second: Int?
+    let first = Int(hosts[host].firstProcessor)
+    for processor in first..<first + Int(hosts[host].processors) {
+      guard processors[processor].thread < 0, isFree || allows(queue: queue, processor: processor) else { continue }
+      if !hosts[host].isShared { return processor }
+      let isIdle = isCoreIdle(processor)
+      // Core scheduling runs vCPUs of a VM in pairs; all others spread over idle cores.
+      if isCoreScheduled ? !isIdle && !isForeign(processor, to: index) : isIdle { return processor }
+      if second == nil, !isCoreScheduled || isIdle { second = processor }
+    }
+    return second
+  }
+
+  private func isCoreIdle(_ processor: Int) -> Bool {
+    let first = Int(processors[processor].firstSibling)
+    for sibling in first..<first + Int(processors[processor].siblings) where processors[sibling].thread >= 0 {
+      return false
+    }
+    return true
+  }
+
+  mutating func place(thread index: Int, on processor: Int) {
+    let host = Int(threads[index].host)
+    advanceClock(host: host)
+    hosts[host].runningThreads += 1
+    hosts[host].idle -= 1
+    processors[processor].thread = Int32(index)
+    threads[index].core = Int32(processor)
     threads[index].sliceStart = now
+    shares[index].charged = now
     enter(.running, thread: index)
+    if hosts[host].isShared { stretch(coreOf: processor) }
+    if threads[index].vcpu >= 0, bandwidths[Int(threads[index].vm)].quota > 0 {
+      changeRunning(vm: Int(threads[index].vm), by: 1)
+    }
+    if hosts[host].waiting > 0 { boundSlice(processor) }
     resume(thread: index)
   }
 
-  /// Goes on with what a thread was doing when it lost its core, or lets it choose.
+  /// Takes a thread off its processor, which stays idle, and charges it.
+  @discardableResult
+  private mutating func vacate(thread index: Int) -> Int {
+    let host = Int(threads[index].host)
+    let processor = Int(threads[index].core)
+    charge(thread: index)
+    advanceClock(host: host)
+    hosts[host].runningThreads -= 1
+    hosts[host].idle += 1
+    processors[processor].thread = -1
+    threads[index].core = -1
+    cancelSlice(processor)
+    if hosts[host].isShared { stretch(coreOf: processor) }
+    if threads[index].vcpu >= 0, bandwidths[Int(threads[index].vm)].quota > 0 {
+      changeRunning(vm: Int(threads[index].vm), by: -1)
+    }
+    return processor
+  }
+
+  /// Gives an idle processor to the thread that comes next.
+  mutating func fill(_ processor: Int) {
+    let host = Int(processors[processor].host)
+    guard hosts[host].waiting > 0, !startCollected(host: host), processors[processor].thread < 0 else { return }
+    let next = hosts[host].scheduler == .core ? bestOnCore(for: processor) : best(for: processor)
+    guard next >= 0 else { return }
+    if mustCollect(for: next) { return }
+    if hosts[host].scheduler == .strictCoscheduling, threads[next].vcpu >= 0 {
+      // There is a processor for each sibling that waits.
+      hosts[host].collecting = threads[next].vm
+      _ = startCollected(host: host)
+      fillIdle(host: host)
+      return
+    }
+    dequeue(thread: next)
+    if hosts[host].scheduler == .credit2 { giveCredit2(host: host, next: next) }
+    place(thread: next, on: processor)
+    if hosts[host].scheduler == .core { fillCore(of: processor) }
+  }
+
+  /// Fills the siblings that may now run threads of the same owner.
+  private mutating func fillCore(of processor: Int) {
+    let first = Int(processors[processor].firstSibling)
+    for sibling in first..<first + Int(processors[processor].siblings) where processors[sibling].thread < 0 {
+      fill(sibling)
+    }
+  }
+
+  private mutating func fillIdle(host: Int) {
+    let first = Int(hosts[host].firstProcessor)
+    for processor in first..<first + Int(hosts[host].processors) where processors[processor].thread < 0 {
+      fill(processor)
+    }
+  }
+
+  /// Goes on with what a thread was doing when it lost its processor, or lets it choose.
   private mutating func resume(thread index: Int) {
     switch threads[index].activity {
     case .none, .woken: decide(thread: index)
@@ -62,72 +182,134 @@ extension Simulation {
     }
   }
 
-  private mutating func release(thread index: Int) {
-    let host = Int(threads[index].host)
-    cores[Int(threads[index].core)] = -1
-    threads[index].core = -1
-    hosts[host].idleCores += 1
-    let next = Int(hosts[host].queueHead)
-    guard next >= 0 else { return }
-    hosts[host].queueHead = threads[next].next
-    if hosts[host].queueHead < 0 { hosts[host].queueTail = -1 }
-    threads[next].next = -1
-    hosts[host].queueLength -= 1
-    if hosts[host].queueLength == 0 { cancelSliceEnd(host: host) }
-    place(thread: next, onCoreOf: host)
-  }
-
-  private mutating func enqueue(thread index: Int) {
-    let host = Int(threads[index].host)
-    threads[index].next = -1
-    if hosts[host].queueTail >= 0 {
-      threads[Int(hosts[host].queueTail)].next = Int32(index)
-    } else {
-      hosts[host].queueHead = Int32(index)
+  /// Siblings slow each other down: running bursts go on at the speed that the number of busy threads leaves them.
+  private mutating func stretch(coreOf processor: Int) {
+    let first = Int(processors[processor].firstSibling)
+    let siblings = first..<first + Int(processors[processor].siblings)
+    var busy = 0
+    for sibling in siblings where processors[sibling].thread >= 0 { busy += 1 }
+    let stretch = stretches[Int(processors[processor].host) * Self.longestCore + busy]
+    for sibling in siblings where processors[sibling].thread >= 0 {
+      let thread = Int(processors[sibling].thread)
+      guard threads[thread].stretch != stretch else { continue }
+      if threads[thread].isBursting {
+        cut(thread: thread)
+        threads[thread].stretch = stretch
+        beginBurst(thread: thread)
+      } else {
+        threads[thread].stretch = stretch
+      }
     }
-    hosts[host].queueTail = Int32(index)
-    hosts[host].queueLength += 1
   }
 
   // MARK: Time slices
 
-  private mutating func scheduleSliceEnd(host: Int) {
-    guard !hosts[host].isSliceScheduled, let oldest = oldestRunning(host: host) else { return }
-    hosts[host].isSliceScheduled = true
-    hosts[host].sliceGeneration &+= 1
+  /// Bounds the slices of all running threads, because one waits.
+  private mutating func boundSlices(host: Int) {
+    guard hosts[host].armed < hosts[host].processors - hosts[host].idle else { return }
+    let first = Int(hosts[host].firstProcessor)
+    for processor in first..<first + Int(hosts[host].processors) where processors[processor].thread >= 0 {
+      boundSlice(processor)
+    }
+  }
+
+  private mutating func boundSlice(_ processor: Int) {
+    guard !processors[processor].isSliceScheduled else { return }
+    let thread = Int(processors[processor].thread)
+    if threads[thread].sliceStart < now {
+      // Not bounded so far: what has run is charged, and the slice begins with the competition.
+      let start = threads[thread].sliceStart
+      let length = slice(of: thread)
+      charge(thread: thread)
+      scheduleSlice(processor, at: max(now, start + length))
+    } else {
+      scheduleSlice(processor, at: now + slice(of: thread))
+    }
+  }
+
+  private mutating func scheduleSlice(_ processor: Int, at time: Int64) {
+    cancelSlice(processor)
+    processors[processor].isSliceScheduled = true
+    hosts[Int(processors[processor].host)].armed += 1
     events.insert(
       Event(
-        time: max(now, threads[oldest].sliceStart + Self.timeSlice), kind: EventKind.sliceEnd, handle: UInt32(host),
-        generation: hosts[host].sliceGeneration))
+        time: time, kind: EventKind.sliceEnd, handle: UInt32(processor),
+        generation: processors[processor].sliceGeneration))
   }
 
-  private mutating func cancelSliceEnd(host: Int) {
-    if hosts[host].isSliceScheduled { events.noteStale() }
-    hosts[host].isSliceScheduled = false
-    hosts[host].sliceGeneration &+= 1
+  private mutating func cancelSlice(_ processor: Int) {
+    processors[processor].sliceGeneration &+= 1
+    guard processors[processor].isSliceScheduled else { return }
+    events.noteStale()
+    processors[processor].isSliceScheduled = false
+    hosts[Int(processors[processor].host)].armed -= 1
   }
 
-  /// - Complexity: O(cores of the host).
-  private func oldestRunning(host: Int) -> Int? {
-    var oldest: Int?
-    let first = Int(hosts[host].firstCore)
-    for core in first..<first + Int(hosts[host].cores) where cores[core] >= 0 {
-      let thread = Int(cores[core])
-      if oldest.map({ threads[thread].sliceStart < threads[$0].sliceStart }) ?? true { oldest = thread }
+  /// Lets a woken thread take the processor of one that should run after it, by an event at this instant.
+  ///
+  /// - Complexity: O(processors of the host).
+  private mutating func preempt(for index: Int) {
+    let host = Int(threads[index].host)
+    let scheduler = hosts[host].scheduler
+    if scheduler == .roundRobin || scheduler == .core || scheduler == .strictCoscheduling { return }
+    if hosts[host].isFair, shares[index].virtualTime > clock(of: host) { return }
+    let queue = Int(shares[index].queue)
+    var victim = -1
+    let first = Int(hosts[host].firstProcessor)
+    for processor in first..<first + Int(hosts[host].processors) {
+      let other = Int(processors[processor].thread)
+      guard other >= 0, allows(queue: queue, processor: processor) else { continue }
+      if victim < 0 || urgency(of: other) > urgency(of: Int(processors[victim].thread)) { victim = processor }
     }
-    return oldest
+    guard victim >= 0 else { return }
+    let other = Int(processors[victim].thread)
+    guard urgency(of: other) > urgency(of: index) else { return }
+    let isLimited = scheduler == .credit || scheduler == .credit2
+    scheduleSlice(victim, at: isLimited ? max(now, threads[other].sliceStart + Self.rateLimit) : now)
   }
 
-  mutating func endSlice(host: Int) {
-    hosts[host].isSliceScheduled = false
-    guard hosts[host].queueLength > 0, let thread = oldestRunning(host: host) else { return }
-    if now >= threads[thread].sliceStart + Self.timeSlice {
-      cut(thread: thread)
-      enter(.waiting, thread: thread)
-      enqueue(thread: thread)
-      release(thread: thread)
+  /// By what threads are told apart when one is to make way: the larger, the later it should run.
+  private func urgency(of index: Int) -> Double {
+    let running = threads[index].state == .running ? Double(now - shares[index].charged) : 0
+    switch hosts[Int(threads[index].host)].scheduler {
+    case .credit: return shares[index].isBoosted ? 0 : shares[index].credit - running >= 0 ? 1 : 2
+    case .credit2: return shares[index].virtualTime + running / shares[index].weight
+    default: return shares[index].deadline
     }
-    if hosts[host].queueLength > 0 { scheduleSliceEnd(host: host) }
+  }
+
+  /// The slice of a processor ends: its thread goes back to the queue if others wait.
+  mutating func endSlice(processor: Int) {
+    processors[processor].isSliceScheduled = false
+    let host = Int(processors[processor].host)
+    hosts[host].armed -= 1
+    let thread = Int(processors[processor].thread)
+    guard thread >= 0, hosts[host].waiting > 0 else { return }
+    switch hosts[host].scheduler {
+    case .strictCoscheduling where threads[thread].vcpu >= 0:
+      let vm = Int(threads[thread].vm)
+      for sibling in Int(vms[vm].firstThread)..<Int(vms[vm].firstThread) + Int(vms[vm].vcpus)
+      where threads[sibling].state == .running { putBack(thread: sibling) }
+      fillIdle(host: host)
+    case .core:
+      let first = Int(processors[processor].firstSibling)
+      for sibling in first..<first + Int(processors[processor].siblings) where processors[sibling].thread >= 0 {
+        putBack(thread: Int(processors[sibling].thread))
+      }
+      fill(processor)
+      fillCore(of: processor)
+    default:
+      putBack(thread: thread)
+      fill(processor)
+    }
+  }
+
+  private mutating func putBack(thread index: Int) {
+    cut(thread: index)
+    enter(.waiting, thread: index)
+    vacate(thread: index)
+    enqueue(thread: index)
+    watchSkew(of: index)
   }
 
   // MARK: Bursts
@@ -136,40 +318,55 @@ extension Simulation {
   mutating func beginBurst(thread index: Int) {
     threads[index].begun = now * FineTime.unitsPerNanosecond + threads[index].fraction
     threads[index].generation &+= 1
+    threads[index].isBursting = true
     // A spinning vCPU is told when to stop.
     guard threads[index].activity != .spin else { return }
-    let end = threads[index].begun + threads[index].remaining
+    let end = threads[index].begun + span(of: threads[index].remaining, thread: index)
     events.insert(
       Event(
         time: end >> 16, kind: EventKind.burstEnd, handle: UInt32(index), generation: threads[index].generation))
   }
 
+  /// Time that some work takes at the thread's present speed.
+  private func span(of work: Int64, thread index: Int) -> Int64 {
+    threads[index].stretch == 1 ? work : Int64(Double(work) * threads[index].stretch)
+  }
+
   /// Work done of the running burst, in units of `FineTime`.
   func elapsed(of index: Int) -> Int64 {
-    min(threads[index].remaining, max(0, now * FineTime.unitsPerNanosecond - threads[index].begun))
+    let time = max(0, now * FineTime.unitsPerNanosecond - threads[index].begun)
+    let work = threads[index].stretch == 1 ? time : Int64(Double(time) / threads[index].stretch)
+    return min(threads[index].remaining, work)
   }
 
   /// Stops the running burst before its end; what is left stays in `remaining`.
   mutating func cut(thread index: Int) {
     let done = elapsed(of: index)
-    threads[index].fraction = max(0, threads[index].begun + done - now * FineTime.unitsPerNanosecond)
+    threads[index].fraction = max(
+      0, threads[index].begun + span(of: done, thread: index) - now * FineTime.unitsPerNanosecond)
     threads[index].remaining -= done
     threads[index].generation &+= 1
+    threads[index].isBursting = false
     if threads[index].activity != .spin { events.noteStale() }
     if threads[index].activity.isJob { jobs[Int(threads[index].current)].executed += done }
+    if threads[index].stretch != 1 { bookCurrent(thread: index, elapsed: 0) }
   }
 
   /// The running burst ended in time.
   mutating func endBurst(_ index: Int) {
     let done = threads[index].remaining
-    threads[index].fraction = (threads[index].begun + done) & (FineTime.unitsPerNanosecond - 1)
+    threads[index].fraction =
+      (threads[index].begun + span(of: done, thread: index)) & (FineTime.unitsPerNanosecond - 1)
     threads[index].remaining = 0
+    threads[index].isBursting = false
     switch threads[index].activity {
     case .job:
       jobs[Int(threads[index].current)].executed += done
+      if threads[index].stretch != 1 { bookCurrent(thread: index, elapsed: 0) }
       endJobBurst(thread: index)
     case .hold:
       jobs[Int(threads[index].current)].executed += done
+      if threads[index].stretch != 1 { bookCurrent(thread: index, elapsed: 0) }
       endHold(thread: index)
     case .none, .woken: break
     default: endGroup(thread: index)
@@ -239,7 +436,7 @@ extension Simulation {
       let amount = groupAmounts[index * groupStride + offset]
       let before = min(amount, max(0, booked - start))
       let after = min(amount, max(0, upTo - start))
-      ledger.time[Int(group.first) + offset] += after - before
+      ledger.time[Int(group.first) + offset] += span(of: after - before, thread: index)
       start += amount
     }
     threads[index].groupBooked = upTo

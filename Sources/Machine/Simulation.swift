@@ -23,8 +23,19 @@ struct Simulation: ~Copyable {
   var threads: Pool<Thread>
   var vms: Pool<VMState>
   var hosts: Pool<HostState>
-  /// The thread on each core of all hosts; -1 when idle.
-  var cores: Pool<Int32>
+  /// Hardware threads of all hosts.
+  var processors: Pool<Processor>
+  /// What schedulers keep, by thread.
+  var shares: Pool<SchedulingShare>
+  /// Two heaps for each queue: threads that are due, and threads that are ahead.
+  var heaps: Pool<ThreadHeap>
+  /// Processors of the host that a queue's threads may use, and where each queue's begin.
+  var pinning: Pool<Bool>
+  var pinningStart: Pool<Int>
+  /// Caps by VM.
+  var bandwidths: Pool<Bandwidth>
+  /// Slowdown by host and number of busy threads of a core.
+  var stretches: Pool<Double>
   var jobs = Pool<Job>(capacity: 256)
   var freeJob: Int32 = -1
   var items = Pool<BackendItem>(capacity: 256)
@@ -64,11 +75,6 @@ struct Simulation: ~Copyable {
   /// Whether the warm-up is over.
   var isMeasuring = false
 
-  /// Slice of the host's scheduler in nanoseconds.
-  ///
-  /// Assumption: the base slice of Linux's fair scheduler on eight or more CPUs (0.75 ms × (1 + log2 8)).
-  static let timeSlice: Int64 = 3_000_000
-
   /// A guest under processor sharing takes turns of this share of a mean request, at least one microsecond.
   static let turnShare = 1.0 / 16
 
@@ -82,7 +88,13 @@ struct Simulation: ~Copyable {
     threads = Pool(capacity: model.vms.reduce(0) { $0 + $1.vcpus + 1 })
     vms = Pool(capacity: model.vms.count)
     hosts = Pool(capacity: model.hosts.count)
-    cores = Pool(capacity: model.hosts.reduce(0) { $0 + $1.cores })
+    processors = Pool(capacity: model.hosts.reduce(0) { $0 + $1.cores })
+    shares = Pool(capacity: model.vms.reduce(0) { $0 + $1.vcpus + 1 })
+    heaps = Pool(capacity: 2 * model.hosts.count)
+    pinning = Pool(capacity: 64)
+    pinningStart = Pool(capacity: 4)
+    bandwidths = Pool(capacity: model.vms.count)
+    stretches = Pool(capacity: model.hosts.count * Self.longestCore)
     components = Pool(capacity: 64)
     carried = Pool(capacity: 64)
     wireFree = Pool(capacity: model.nicCount)
@@ -99,15 +111,11 @@ struct Simulation: ~Copyable {
     jobAmounts = .allocate(capacity: 1)
     jobCounts = .allocate(capacity: 1)
     groupAmounts = .allocate(capacity: 1)
-    for host in model.hosts {
-      let first = cores.count
-      for _ in 0..<host.cores { _ = cores.append(-1) }
-      _ = hosts.append(
-        HostState(firstCore: Int32(first), cores: Int32(host.cores), idleCores: Int32(host.cores)))
-    }
+    for host in model.hosts.indices { addHost(host) }
     for _ in 0..<model.nicCount { _ = wireFree.append(0) }
     for index in model.vms.indices { addVM(index) }
     addServices()
+    addShares()
     for index in 0..<vms.count { jobStride = max(jobStride, vms[index].bulkLeafCount, vms[index].componentCount) }
     groupAmounts.deallocate()
     groupAmounts = .allocate(capacity: max(1, threads.count * groupStride))
@@ -119,7 +127,14 @@ struct Simulation: ~Copyable {
     threads.deallocate()
     vms.deallocate()
     hosts.deallocate()
-    cores.deallocate()
+    processors.deallocate()
+    for heap in heaps.indices { heaps[heap].base.deallocate() }
+    shares.deallocate()
+    heaps.deallocate()
+    pinning.deallocate()
+    pinningStart.deallocate()
+    bandwidths.deallocate()
+    stretches.deallocate()
     jobs.deallocate()
     items.deallocate()
     components.deallocate()
@@ -146,6 +161,7 @@ struct Simulation: ~Copyable {
   mutating func run(isCancelled: () -> Bool) throws {
     for vm in 0..<vms.count { start(vm) }
     startServices()
+    startSchedulers()
     try run(until: model.warmup.nanoseconds, isCancelled: isCancelled)
     now = model.warmup.nanoseconds
     beginWindow()
@@ -175,11 +191,19 @@ struct Simulation: ~Copyable {
       case EventKind.servicePeriod: beginPeriod(service: index)
       case EventKind.pageArrival: endPageWait(thread: index)
       case EventKind.sliceEnd:
-        if hosts[index].sliceGeneration & Event.generationMask == event.generation {
-          endSlice(host: index)
+        if processors[index].sliceGeneration & Event.generationMask == event.generation {
+          endSlice(processor: index)
         } else {
           events.noteDropped()
         }
+      case EventKind.bandwidth:
+        if bandwidths[index].generation & Event.generationMask == event.generation {
+          changeBandwidth(vm: index)
+        } else {
+          events.noteDropped()
+        }
+      case EventKind.skew: checkSkew(vm: index)
+      case EventKind.creditPeriod: giveCredit(host: index)
       default: break
       }
     }
@@ -188,13 +212,16 @@ struct Simulation: ~Copyable {
   /// Drops the events whose bursts and slices were cut.
   private func compactEvents() {
     let threads = threads.base
-    let hosts = hosts.base
+    let processors = processors.base
+    let bandwidths = bandwidths.base
     events.compact { event in
       switch event.kind {
       case EventKind.burstEnd:
         threads[Int(event.handle)].generation & Event.generationMask != event.generation
       case EventKind.sliceEnd:
-        hosts[Int(event.handle)].sliceGeneration & Event.generationMask != event.generation
+        processors[Int(event.handle)].sliceGeneration & Event.generationMask != event.generation
+      case EventKind.bandwidth:
+        bandwidths[Int(event.handle)].generation & Event.generationMask != event.generation
       default: false
       }
     }
@@ -227,17 +254,17 @@ struct Simulation: ~Copyable {
       bookCurrent(thread: index, elapsed: elapsed(of: index))
     }
     for job in 0..<jobs.count where jobs[job].isAlive && jobs[job].executed > jobs[job].booked {
-      book(job: job, upTo: jobs[job].executed)
+      book(job: job, upTo: jobs[job].executed, stretch: 1)
     }
   }
 
   /// Books the current activity of a thread, whose burst has run for `elapsed` units beyond `remaining`'s last update.
-  private mutating func bookCurrent(thread index: Int, elapsed: Int64) {
+  mutating func bookCurrent(thread index: Int, elapsed: Int64) {
     switch threads[index].activity {
     case .job, .hold:
       guard threads[index].current >= 0 else { return }
       let job = Int(threads[index].current)
-      book(job: job, upTo: jobs[job].executed + elapsed)
+      book(job: job, upTo: jobs[job].executed + elapsed, stretch: threads[index].stretch)
     case .none, .woken: break
     default:
       bookGroup(thread: index, upTo: threads[index].groupTotal - threads[index].remaining + elapsed)

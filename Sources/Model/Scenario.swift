@@ -107,6 +107,10 @@ public struct HostGroup: Sendable {
   public let memory: ByteCount
   /// Size of the pages that back guests.
   public let page: ByteCount
+  /// Slice and threshold of the scheduler, where the scenario says.
+  public var slice: TimeSpan?
+  /// How far a vCPU may be ahead of its slowest sibling, where the scenario says.
+  public var skew: TimeSpan?
   /// What the host may do to promise more memory than it has.
   public var overcommit = Overcommit()
   /// Share of guests' memory that transparent huge pages back.
@@ -154,6 +158,10 @@ public struct HostGroup: Sendable {
     public let coresPerSocket: Int
     /// Clock frequency.
     public let frequency: Frequency
+    /// Hardware threads of a core.
+    public var threadsPerCore = 1
+    /// What a core does with all its threads busy, in units of what it does with one.
+    public var smtThroughput = HostProcessors.usualSMTThroughput
     /// Cores of a host.
     public var cores: Int { sockets * coresPerSocket }
 
@@ -239,6 +247,8 @@ public struct VMGroup: Sendable {
   public let workload: String
   /// The host or host group that the VMs must run on, if the scenario says.
   public let host: String?
+  /// Weight, cap and pinning.
+  public var share = ProcessorShare()
   /// What only fleets use.
   public let fleet: FleetVMOptions
   /// Where the group stands.

@@ -129,12 +129,32 @@ struct ModelAssembly {
         let name = group.count == 1 ? group.name : "\(group.name)-\(number)"
         hosts.append(
           Host(
-            name: name, cores: group.cpu.cores, design: design,
+            name: name, processors: processors(of: group, design), design: design,
             scannedPages: group.overcommit.scannedPages?.perSecond ?? 0))
         slots.append(Slot(group: index, firstNIC: nicCount, freeMemory: free, capacity: free))
         nicCount += group.nics.count
       }
     }
+  }
+
+  private func processors(of group: HostGroup, _ design: CompiledDesign) -> HostProcessors {
+    var processors = HostProcessors(cores: group.cpu.cores)
+    processors.threadsPerCore = group.cpu.threadsPerCore
+    processors.smtThroughput = group.cpu.smtThroughput
+    processors.scheduler = SchedulerKind(rawValue: design.choice.axes[.scheduler]) ?? .fair
+    processors.slice = group.slice?.nanoseconds
+    if let skew = group.skew { processors.skew = skew.nanoseconds }
+    return processors
+  }
+
+  /// The VM's share of its host; a limit in Hz is a cap at the host's frequency.
+  private func share(of group: VMGroup, on host: HostGroup) -> ProcessorShare {
+    var share = group.share
+    share.weight = group.fleet.weight
+    if let limit = group.fleet.limit, share.cap == nil {
+      share.cap = Double(limit.hertz) / Double(host.cpu.frequency.hertz)
+    }
+    return share
   }
 
   private mutating func compile(_ group: HostGroup) -> CompiledDesign? {
@@ -284,6 +304,15 @@ struct ModelAssembly {
         group.location,
         "vm '\(name)' has \(group.vcpus) vCPUs, but host '\(hosts[slot].name)' has only \(hosts[slot].cores) cores")
     }
+    if let wrong = group.share.pinned?.first(where: { $0 >= hosts[slot].cores }) {
+      fault(
+        group.location,
+        "vm '\(name)' is pinned to processor \(wrong), but host '\(hosts[slot].name)' has only 0 to "
+          + "\(hosts[slot].cores - 1)")
+    }
+    if group.fleet.reservation != nil {
+      fault(group.location, "vm '\(name)' has a reservation; reservations are simulated in fleets only")
+    }
     let nic = group.nic.flatMap { wanted in hostGroup.nics.firstIndex { $0.name == wanted } }
     if let wanted = group.nic, nic == nil {
       fault(group.location, unknown("nic", wanted, among: hostGroup.nics.map(\.name)) + " on host '\(hostGroup.name)'")
@@ -301,7 +330,8 @@ struct ModelAssembly {
     slots[slot].members.append((vms.count, index))
     vms.append(
       VirtualMachine(
-        name: name, host: slot, vcpus: group.vcpus, workload: workload, guest: guest,
+        name: name, host: slot, vcpus: group.vcpus, share: share(of: group, on: hostGroup), workload: workload,
+        guest: guest,
         bandwidth: nic.map { hostGroup.nics[$0].bandwidth }, nic: nic.map { slots[slot].firstNIC + $0 }, load: load,
         stream: streamNames.name(for: name)))
     return true

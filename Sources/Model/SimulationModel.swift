@@ -5,8 +5,10 @@ import Virtualization
 public struct Host: Sendable {
   /// The name.
   public let name: String
-  /// Cores, all alike.
-  public let cores: Int
+  /// Hardware threads: what the scheduler has to give.
+  public var cores: Int { processors.threads }
+  /// Cores, their threads and how they are scheduled.
+  public let processors: HostProcessors
   /// The compiled design that the host runs.
   public let design: CompiledDesign
   /// Pages a second that the host compares to merge equal ones; 0 for none.
@@ -21,6 +23,8 @@ public struct VirtualMachine: Sendable {
   public let host: Int
   /// vCPUs.
   public let vcpus: Int
+  /// Weight, cap and pinning.
+  public internal(set) var share = ProcessorShare()
   /// Index of its workload.
   public let workload: Int
   /// The guest system.

@@ -1,7 +1,7 @@
 /// The independent choices of which a hypervisor design is made.
 public enum DesignAxis: UInt8, CaseIterable, Sendable, Hashable, CustomStringConvertible {
   case cpu, paging, interrupts, network, disk, structure, guestPageTableIsolation, hostPageTableIsolation
-  case dirtyLogging, mitigations
+  case dirtyLogging, mitigations, scheduler
 
   /// The name used in YAML, CSV and text.
   public var name: String {
@@ -16,6 +16,7 @@ public enum DesignAxis: UInt8, CaseIterable, Sendable, Hashable, CustomStringCon
     case .hostPageTableIsolation: "host_page_table_isolation"
     case .dirtyLogging: "dirty_logging"
     case .mitigations: "mitigations"
+    case .scheduler: "scheduler"
     }
   }
 
@@ -31,6 +32,7 @@ public enum DesignAxis: UInt8, CaseIterable, Sendable, Hashable, CustomStringCon
       ["bare", "container", "container_in_vm", "host_kernel", "hosted", "privileged_domain", "hypervisor_kernel"]
     case .guestPageTableIsolation, .hostPageTableIsolation, .mitigations: ["off", "on"]
     case .dirtyLogging: ["none", "write_protect", "log_buffer"]
+    case .scheduler: SchedulerKind.allCases.map(\.rawValue)
     }
   }
 
@@ -39,9 +41,13 @@ public enum DesignAxis: UInt8, CaseIterable, Sendable, Hashable, CustomStringCon
     switch self {
     case .dirtyLogging: "none"
     case .mitigations: "off"
+    case .scheduler: SchedulerKind.fair.rawValue
     default: nil
     }
   }
+
+  /// Whether a scenario may choose any value under every design, whatever the design's own is.
+  public var isFree: Bool { self == .scheduler }
 
   /// The axis of that name, or nil.
   public init?(name: String) {

@@ -98,8 +98,8 @@ import Testing
     ("cpu: {cores: 1, frequency: 0 Hz}", "5:30: error: expected a frequency above 0, found '0 Hz'"),
     ("cpu: {sockets: 65, cores: 1, frequency: 1 Hz}", "5:18: error: expected an integer from 1 to 64, found '65'"),
     (
-      "cpu: {cores: 1, threads_per_core: 2, frequency: 1 Hz}",
-      "5:37: error: SMT siblings are not simulated by this version; expected 1"
+      "cpu: {cores: 1, threads_per_core: 9, frequency: 1 Hz}",
+      "5:37: error: expected an integer from 1 to 8, found '9'"
     ),
     ("cpu: {cores: 1}", "5:8: error: missing key 'frequency' in a cpu; expected a frequency above 0"),
   ])

@@ -63,9 +63,10 @@ struct FluidEngineTests {
 
   @Test("Max-min shares: small demands are met, the rest is equal")
   func shares() {
-    #expect(HostSharing.maxMin(demands: [3, 0.5, 2], capacity: 4) == [1.75, 0.5, 1.75])
-    #expect(HostSharing.maxMin(demands: [1, 1], capacity: 4) == [1, 1])
-    #expect(HostSharing.maxMin(demands: [], capacity: 4).isEmpty)
+    #expect(HostSharing.maxMin(demands: [3, 0.5, 2], weights: [1, 1, 1], capacity: 4) == [1.75, 0.5, 1.75])
+    #expect(HostSharing.maxMin(demands: [1, 1], weights: [1, 1], capacity: 4) == [1, 1])
+    #expect(HostSharing.maxMin(demands: [3, 3, 0.5], weights: [1, 2, 1], capacity: 3.5) == [1, 2, 0.5])
+    #expect(HostSharing.maxMin(demands: [], weights: [], capacity: 4).isEmpty)
   }
 
   @Test("A wake-up at the start of a busy period delays everybody in it: M/G/1 with set-up")

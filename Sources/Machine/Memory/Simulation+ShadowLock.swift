@@ -175,7 +175,9 @@ extension Simulation {
     let isRunning = threads[index].state == .running
     var spun = threads[index].groupTotal - threads[index].remaining
     if isRunning {
-      spun += max(0, instant - threads[index].begun)
+      let time = max(0, instant - threads[index].begun)
+      // Siblings of the core may slow the spinning down.
+      spun += threads[index].stretch == 1 ? time : Int64(Double(time) / threads[index].stretch)
       threads[index].fraction = max(instant, threads[index].begun) - now * FineTime.unitsPerNanosecond
     }
     bookGroup(thread: index, upTo: spun)

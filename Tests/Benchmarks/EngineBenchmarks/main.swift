@@ -37,3 +37,33 @@ let median = rates[2]
 print("private operations a second of one core: \(Int(median / 1e6)) million (limit \(Int(limit / 1e6)) million)")
 print("events of one run: \(events)")
 if median < limit { exit(1) }
+
+// Scheduling decisions: sixteen always-busy VMs on four processors with slices of 10 us, so that each processor makes
+// 100,000 a second of simulated time.
+let decisionLimit = 5e6
+for scheduler in SchedulerKind.allCases where scheduler != .credit2 && scheduler != .strictCoscheduling {
+  let text = """
+    scenario: decisions
+    duration: 10 s
+    hosts:
+      - {name: node, cpu: {cores: 4, frequency: 2.5 GHz}, memory: {size: 64 GiB}, scheduling: {slice: 10 us},
+         design: {name: bare-metal, scheduler: \(scheduler.rawValue)}, profile: cascade-lake-pvm-paper}
+    vms:
+      - {name: vm, count: 16, vcpus: 1, memory: {size: 1 GiB}, guest: bare, workload: work}
+    workloads:
+      work: {batch: {work: 1000 s}}
+    """
+  let overcommitted = try SimulationModel(
+    scenario: ScenarioReader.read(bytes: Array(text.utf8), file: "decisions").scenario,
+    library: LibraryLoader.load(folder: library))
+  var decisionRates: [Double] = []
+  for replication in 1...3 {
+    let start = threadSeconds()
+    _ = try ExitEngine.run(model: overcommitted, replication: replication)
+    decisionRates.append(4e6 / (threadSeconds() - start))
+  }
+  let rate = decisionRates.sorted()[1]
+  print(
+    "scheduling decisions a second of one core, \(scheduler.rawValue): \(Int(rate / 1e5)) hundred thousand (limit 50)")
+  if rate < decisionLimit { exit(1) }
+}

@@ -1,0 +1,65 @@
+import Model
+import Virtualization
+
+/// Building processors, queues and shares.
+extension Simulation {
+  /// More than the hardware threads of any core.
+  static let longestCore = 9
+
+  mutating func addHost(_ index: Int) {
+    let description = model.hosts[index].processors
+    let first = processors.count
+    for processor in 0..<description.threads {
+      let sibling = first + processor / description.threadsPerCore * description.threadsPerCore
+      _ = processors.append(
+        Processor(
+          host: Int32(index), firstSibling: Int32(sibling), siblings: Int32(description.threadsPerCore)))
+    }
+    for busy in 0..<Self.longestCore { _ = stretches.append(description.stretch(busy: busy)) }
+    let scheduler = description.scheduler
+    _ = hosts.append(
+      HostState(
+        firstProcessor: Int32(first), processors: Int32(description.threads), idle: Int32(description.threads),
+        scheduler: scheduler, isShared: description.threadsPerCore > 1,
+        slice: description.slice ?? Self.usualSlice(of: scheduler), skew: description.skew))
+  }
+
+  /// Gives every thread its weight, cap and queue; called when all threads are there.
+  mutating func addShares() {
+    for _ in threads.indices { _ = shares.append(SchedulingShare()) }
+    for vm in model.vms {
+      var bandwidth = Bandwidth()
+      if let cap = vm.share.cap, cap < Double(vm.vcpus) {
+        bandwidth.period = vm.share.period
+        bandwidth.quota = max(1, Int64((cap * Double(bandwidth.period)).rounded()))
+        bandwidth.left = bandwidth.quota
+      }
+      _ = bandwidths.append(bandwidth)
+    }
+    for host in model.hosts.indices {
+      hosts[host].firstQueue = Int32(pinningStart.count)
+      var queues: [[Int]?: Int32] = [:]
+      for thread in threads.indices where Int(threads[thread].host) == host {
+        let share = model.vms[Int(threads[thread].vm)].share
+        let pinned = threads[thread].isService ? nil : share.pinned.map { Set($0).sorted() }
+        if queues[pinned] == nil { queues[pinned] = addQueue(pinned, host: host) }
+        shares[thread].queue = queues[pinned]!
+        shares[thread].weight = threads[thread].isService ? 1 : share.weight
+      }
+      hosts[host].queues = Int32(queues.count)
+    }
+  }
+
+  private mutating func addQueue(_ pinned: [Int]?, host: Int) -> Int32 {
+    let start = pinning.count
+    for processor in 0..<Int(hosts[host].processors) {
+      _ = pinning.append(pinned.map { $0.contains(processor) } ?? true)
+    }
+    for _ in 0..<2 { _ = heaps.append(ThreadHeap(base: .allocate(capacity: threads.count))) }
+    return Int32(pinningStart.append(start))
+  }
+
+  mutating func startSchedulers() {
+    for host in hosts.indices where hosts[host].scheduler == .credit { giveCredit(host: host) }
+  }
+}

@@ -1,0 +1,70 @@
+import Quantities
+import Virtualization
+
+/// The processors of a host as its scheduler sees them: hardware threads, numbered core by core.
+public struct HostProcessors: Sendable, Hashable {
+  /// Cores of all sockets.
+  public var cores: Int
+  /// Hardware threads of a core.
+  public var threadsPerCore = 1
+  /// What a core does with all its threads busy, in units of what it does with one.
+  public var smtThroughput = 1.0
+  /// How threads are scheduled.
+  public var scheduler = SchedulerKind.fair
+  /// Longest time on a processor while others wait, in nanoseconds; nil for the scheduler's own.
+  public var slice: Int64?
+  /// How far a vCPU may be ahead of its slowest sibling under co-scheduling, in nanoseconds.
+  public var skew = HostProcessors.usualSkew
+
+  /// Hardware threads.
+  public var threads: Int { cores * threadsPerCore }
+
+  /// Slowdown of a thread on a core of which so many threads are busy: throughput grows evenly from the first to the last.
+  public func stretch(busy: Int) -> Double {
+    guard busy > 1, threadsPerCore > 1 else { return 1 }
+    return Double(busy) / throughput(busy: Double(busy))
+  }
+
+  /// What a core does with so many threads busy.
+  private func throughput(busy: Double) -> Double {
+    1 + (smtThroughput - 1) * (busy - 1) / Double(threadsPerCore - 1)
+  }
+
+  /// Work that the host does in its time when all threads are busy, in cores.
+  public var capacity: Double { Double(cores) * (threadsPerCore > 1 ? smtThroughput : 1) }
+
+  /// Busy threads that do the work of `demand` unshared cores, when threads spread over idle cores first.
+  ///
+  /// Exact where the number of busy threads does not vary.
+  public func busyThreads(demand: Double) -> Double {
+    let count = Double(cores)
+    guard threadsPerCore > 1, demand > count else { return min(demand, count) }
+    let gained = (smtThroughput - 1) / Double(threadsPerCore - 1)
+    return min(Double(threads), count + (demand - count) / max(gained, 1e-9))
+  }
+
+  /// Slice of the fair scheduler in nanoseconds: Linux's base slice on eight or more CPUs (0.75 ms × (1 + log2 8)).
+  public static let usualSlice: Int64 = 3_000_000
+  /// Assumed, 1 to 5 ms: the threshold of ESXi's relaxed co-scheduling.
+  public static let usualSkew: Int64 = 3_000_000
+  /// Assumed, 1.1 to 1.35: what two busy siblings do together.
+  public static let usualSMTThroughput = 1.25
+
+  /// Creates the processors of a host.
+  public init(cores: Int) { self.cores = cores }
+}
+
+/// What a VM may use of its host's processors.
+public struct ProcessorShare: Sendable, Hashable {
+  /// Weight of each of the VM's threads against others'.
+  public var weight = 1.0
+  /// Processors that the VM's vCPUs may use together; nil for as many as they are.
+  public var cap: Double?
+  /// Period in which the cap holds, in nanoseconds. Linux's default for bandwidth control is 100 ms.
+  public var period: Int64 = 100_000_000
+  /// Numbers of the hardware threads that the VM's threads may run on; nil for all.
+  public var pinned: [Int]?
+
+  /// No limits, weight 1.
+  public init() {}
+}
