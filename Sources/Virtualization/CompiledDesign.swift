@@ -67,7 +67,23 @@ public struct CompiledDesign: Sendable {
     self.choice = choice
     self.profile = profile
     self.costs = costs
-    warnings = compiler.warnings
+    warnings = Self.architectureWarnings(of: choice.design, profile) + compiler.warnings
+  }
+
+  /// Backends of ARM machines; all others but `none` are of x86.
+  private static let ofARM = ["arm", "xen-arm"]
+
+  /// A remark where a design of one architecture is priced by a machine of another.
+  private static func architectureWarnings(of design: HypervisorDesign, _ profile: CostProfile) -> [String] {
+    guard profile.backend != "none" else { return [] }
+    let runsOnARM = design.backends.contains { ofARM.contains($0) }
+    let runsOnX86 = design.backends.contains { $0 != "none" && !ofARM.contains($0) }
+    let isARM = ofARM.contains(profile.backend)
+    guard isARM ? runsOnX86 && !runsOnARM : runsOnARM && !runsOnX86 else { return [] }
+    return [
+      "design '\(design.name)' runs on \(isARM ? "x86" : "ARM"), but profile '\(profile.name)' is of "
+        + "\(isARM ? "an ARM" : "an x86") machine: its prices stand in for those of another architecture"
+    ]
   }
 
   private static func index(_ operation: GuestOperation, _ target: TargetState) -> Int {

@@ -108,6 +108,23 @@ struct AllDesignsTests {
     #expect(abs(count(shadow, .cpuid) - count(nested, .cpuid)) <= 1)
   }
 
+  @Test("A design of ARM priced by an x86 machine, and the reverse, are remarked on")
+  func architectures() throws {
+    func warnings(_ design: String, _ profile: String) throws -> [String] {
+      try Support.model(try Self.mixed(["hosts.node.profile=\(profile)"]), design: design).warnings
+        .filter { $0.contains("architecture") }
+    }
+    #expect(
+      try warnings("kvm-arm", "cascade-lake-pvm-paper") == [
+        "design 'kvm-arm' runs on ARM, but profile 'cascade-lake-pvm-paper' is of an x86 machine: its prices stand in for "
+          + "those of another architecture"
+      ])
+    #expect(try warnings("kvm-virtio", "ampere-altra").count == 1)
+    for design in ["kvm-arm", "bare-metal", "container"] {
+      #expect(try warnings(design, "ampere-altra") == [], "\(design)")
+    }
+  }
+
   // MARK: What designs cannot do
 
   static func faults(_ edits: [String], design: String) -> [String] {
