@@ -67,7 +67,7 @@ extension DocumentReader {
     guard operation.hasExtent, case .mapping = node.content else { return read(node, expectation) }
     let known =
       switch operation {
-      case .mmap: [key, "pages", "touched", "huge", "new_tables", "siblings"]
+      case .mmap: [key, "pages", "touched", "huge", "file", "new_tables", "siblings"]
       case .mprotect: [key, "pages", "siblings"]
       case .copyOnWrite: [key, "pages", "by_parent"]
       case .exec: [key, "vfork"]
@@ -94,12 +94,17 @@ extension DocumentReader {
         if isHuge, let pages, !pages.isMultiple(of: 512), let place = entry.value["pages"]?.location {
           error(at: place, "expected a multiple of 512 pages, which make pages of 2 MiB, found '\(pages)'")
         }
+        let isFile = entry.value["file"].flatMap { read($0, .flag) } ?? false
+        if isFile, isHuge, let place = entry.value["file"]?.location {
+          error(at: place, "a mapping is of a file or of huge pages, not both")
+        }
         let newTables = entry.value["new_tables"].flatMap { read($0, .integer(in: 0...4)) }
         let siblings = entry.value["siblings"].flatMap { read($0, .integer(in: 0...1023)) }
         let extent = MemoryExtent(
           pages: pages ?? (isHuge ? 512 : max(1, touched ?? 1)), touched: touched, isHuge: isHuge,
           newTables: newTables ?? 0, siblings: siblings ?? 0,
           isVfork: entry.value["vfork"].flatMap { read($0, .flag) } ?? false,
+          isFile: isFile,
           byParent: entry.value["by_parent"].flatMap { read($0, .flag) } ?? false)
         if let other = result[operation], other != extent {
           error(at: entry.keyLocation, "'\(operation)' has another extent elsewhere in the workload; expected one")

@@ -36,6 +36,8 @@ import Virtualization
     case "exec" where parameters == "fork;binary=glibc_static": return "{exec: 1}"
     case "exec" where parameters == "vfork;binary=glibc_static": return "{exec: {count: 1, vfork: true}}"
     case "cow_both": return "{copy_on_write: {count: 1, pages: \(pages), by_parent: true}}"
+    // The smaller window's mapping begins where its tables do, which shortens its flush.
+    case "file_read" where pages > 33: return "{mmap: {count: 1, pages: \(pages), file: true, new_tables: 3}}"
     case "cow_child": return "{copy_on_write: {count: 1, pages: \(pages)}}"
     case "mprotect": return "{mprotect: {count: 1, pages: \(pages)}}"
     case "brk_touch_shrink": return "{mmap: {count: 1, pages: \(pages)}}"

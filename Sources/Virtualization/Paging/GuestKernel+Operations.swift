@@ -185,10 +185,12 @@ extension GuestKernel {
 
   // MARK: Mappings
 
-  /// Adds an anonymous area to the running process and returns its index.
-  mutating func map(firstPage: Int64, pages: Int, isHuge: Bool = false) -> Int {
+  /// Adds an anonymous area, or one of a file in the page cache, to the running process and returns its index.
+  mutating func map(firstPage: Int64, pages: Int, isHuge: Bool = false, file: Frame? = nil) -> Int {
     processes[current].areas.append(
-      MappedArea(firstPage: firstPage, pages: pages, isFile: false, isHuge: isHuge))
+      MappedArea(
+        firstPage: firstPage, pages: pages, isFile: file != nil, isWritable: file == nil, isHuge: isHuge,
+        file: file ?? -1))
     return processes[current].areas.count - 1
   }
 

@@ -6,6 +6,8 @@ public struct MemoryExtent: Sendable, Hashable {
   public var touched: Int
   /// The mapping is made of pages of 2 MiB.
   public var isHuge: Bool
+  /// The mapping is of a file in the page cache.
+  public var isFile: Bool
   /// Levels of tables that come and go with a mapping.
   public var newTables: Int
   /// The process is made by vfork.
@@ -18,9 +20,11 @@ public struct MemoryExtent: Sendable, Hashable {
   /// Creates an extent.
   public init(
     pages: Int, touched: Int? = nil, isHuge: Bool = false, newTables: Int = 0, siblings: Int = 0, isVfork: Bool = false,
+    isFile: Bool = false,
     byParent: Bool = false
   ) {
     self.isVfork = isVfork
+    self.isFile = isFile
     self.byParent = byParent
     self.pages = pages
     self.touched = touched ?? pages
@@ -123,6 +127,8 @@ extension GuestOperation {
     case .exec: extent?.isVfork == true ? .vforkExec : .forkExec
     case .mmap where extent?.isHuge == true:
       .mapHuge(regions: max(1, (extent?.pages ?? 0) / TableGeometry.fanout))
+    case .mmap where extent?.isFile == true:
+      .mapFile(pages: extent?.pages ?? 1, touched: extent?.touched ?? 1, newTables: extent?.newTables ?? 0)
     case .mmap: .map(pages: extent?.pages ?? 1, touched: extent?.touched ?? 1, newTables: extent?.newTables ?? 0)
     case .mprotect: .protect(pages: extent?.pages ?? 1)
     case .copyOnWrite: .copyOnWrite(pages: extent?.pages ?? 1, byParent: extent?.byParent ?? false)

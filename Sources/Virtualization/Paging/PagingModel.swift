@@ -11,7 +11,9 @@ public enum MemoryOperation: Sendable, Hashable {
   /// mmap of anonymous pages, of which the first `touched` are written, and munmap.
   /// Of the tables that it needs, `newTables` levels come and go with it; those above are kept by a neighbour.
   case map(pages: Int, touched: Int, newTables: Int = 0)
-  /// The same in pages of 2 MiB.
+  /// The same of a file in the page cache, whose pages are read.
+  case mapFile(pages: Int, touched: Int, newTables: Int = 0)
+  /// An anonymous mapping in pages of 2 MiB.
   case mapHuge(regions: Int)
   /// mprotect of so many resident pages, once to read-only and back: two operations.
   case protect(pages: Int)
@@ -26,7 +28,9 @@ public enum MemoryOperation: Sendable, Hashable {
   /// Pages of 4 KiB that the operation works on.
   var pages: Int {
     switch self {
-    case .fork(let pages), .map(let pages, _, _), .protect(let pages), .copyOnWrite(let pages, _): pages
+    case .fork(let pages), .map(let pages, _, _), .mapFile(let pages, _, _), .protect(let pages),
+      .copyOnWrite(let pages, _):
+      pages
     case .mapHuge(let regions): regions * TableGeometry.fanout
     default: 1
     }
@@ -93,6 +97,8 @@ private struct Runner {
   var operationsPerRound = 1
   var others: [Int] = []
   var next = 0
+  /// The file of a mapping.
+  var mapped: Frame = -1
 
   /// Where mappings of operations begin: half a terabyte below the end of user space, where nothing else is mapped and
   /// tables of all levels below the root come and go with them.
@@ -119,6 +125,9 @@ private struct Runner {
       operationsPerRound = 2
     case .copyOnWrite(let pages, _): makeResident(pages, &kernel)
     case .map(let pages, _, let newTables): keepTables(pages, newTables, &kernel)
+    case .mapFile(let pages, _, let newTables):
+      mapped = kernel.cacheFile(pages: pages)
+      keepTables(pages, newTables, &kernel)
     case .pageFault: _ = kernel.map(firstPage: Self.mappings, pages: Self.arena)
     case .processSwitch(let count):
       others = (1..<max(2, count)).map { _ in kernel.start(image, files: files) }
@@ -182,6 +191,11 @@ private struct Runner {
       kernel.own[.systemCall] += 2
       _ = kernel.map(firstPage: Self.mappings, pages: pages)
       for page in 0..<Int64(min(pages, touched)) { kernel.access(Self.mappings + page, isWrite: true) }
+      kernel.inKernel { $0.unmapLast(siblings: siblings) }
+    case .mapFile(let pages, let touched, _):
+      kernel.own[.systemCall] += 2
+      _ = kernel.map(firstPage: Self.mappings, pages: pages, file: mapped)
+      for page in 0..<Int64(min(pages, touched)) { kernel.access(Self.mappings + page, isWrite: false) }
       kernel.inKernel { $0.unmapLast(siblings: siblings) }
     case .mapHuge(let regions):
       _ = kernel.map(firstPage: Self.mappings, pages: regions * TableGeometry.fanout, isHuge: true)
