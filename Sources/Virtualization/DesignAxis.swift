@@ -25,7 +25,7 @@ public enum DesignAxis: UInt8, CaseIterable, Sendable, Hashable, CustomStringCon
     switch self {
     case .cpu: ["native", "hardware_assisted", "deprivileged", "translated", "kernel_translated"]
     case .paging: ["native", "nested", "shadow", "hybrid", "direct_paravirtual", "software"]
-    case .interrupts: ["native", "emulated", "posted"]
+    case .interrupts: ["native", "emulated", "accelerated", "posted"]
     case .network: ["native", "bridge", "emulated", "vhost", "xen_ring", "vmbus", "vmxnet3", "passthrough"]
     case .disk: ["native", "emulated", "virtio", "xen_ring", "vmbus", "pvscsi", "passthrough"]
     case .structure:
