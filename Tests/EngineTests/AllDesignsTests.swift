@@ -28,6 +28,13 @@ struct AllDesignsTests {
         abs(mean - expected) <= tolerance * abs(expected) + 1e-12,
         "\(design): \(metric.name) is \(mean) at exit and \(expected) at fluid fidelity")
     }
+    // Counts scatter with the arrivals, shares of all exits hardly do.
+    let (simulated, expected) = (EngineAgreementTests.byReason(runs[0]), EngineAgreementTests.byReason(fluid))
+    let (all, expectedAll) = (simulated.values.reduce(0, +), expected.values.reduce(0, +))
+    for (reason, count) in simulated where count > 0.01 * all {
+      let (share, other) = (count / all, expected[reason, default: 0] / expectedAll)
+      #expect(abs(share - other) <= 0.02 * other + 0.002, "\(design): \(reason) \(share) of exits against \(other)")
+    }
   }
 
   // MARK: Expected orderings

@@ -45,7 +45,7 @@ struct EngineAgreementTests {
     }
   }
 
-  private static func byReason(_ result: RunResult) -> [String: Double] {
+  static func byReason(_ result: RunResult) -> [String: Double] {
     result.exits.reduce(into: [:]) { $0["\($1.operation)/\($1.step)", default: 0] += Double($1.exits) }
   }
 }
