@@ -23,6 +23,27 @@ public enum FluidEngine {
   /// The expectation of one VM. How many pages a round of dirty logging finds, and how much new code a translator meets, depends on the work done,
   /// and that on what it costs: a fixed point.
   private static func expectation(of vm: VirtualMachine, in model: SimulationModel, wire: Double) -> VMExpectation {
+    guard let phase = vm.logged, let phases = vm.phases else { return steady(vm, in: model, wire: wire) }
+    let plain = steady(phases.plain, in: model, wire: wire)
+    let logged = steady(phases.logged, in: model, wire: wire)
+    let window = Double(model.warmup.nanoseconds)..<Double(model.duration.nanoseconds)
+    var result = plain.mixed(with: logged, weight: phase.share(of: window))
+    let faults = phase.faults(in: window, logged: logged.utilization, plain: plain.utilization)
+    let parallel: Double
+    switch model.workloads[vm.workload].shape {
+    case .requests, .idle: parallel = Double(vm.vcpus)
+    case .batch(let batch): parallel = Double(min(batch.threads, vm.vcpus))
+    case .program: parallel = 1
+    }
+    for (count, load) in [(faults.splits, phase.load), (faults.joins, vm.load)] {
+      result.addOnce(
+        .hiddenFault, load.design.cost(of: .hiddenFault)?.synchronous ?? [], count: count,
+        seconds: model.window.seconds, parallel: parallel)
+    }
+    return result
+  }
+
+  private static func steady(_ vm: VirtualMachine, in model: SimulationModel, wire: Double) -> VMExpectation {
     func make(_ utilization: Double) -> VMExpectation {
       switch model.workloads[vm.workload].shape {
       case .requests, .idle: .requests(vm, in: model, wire: wire, utilization: utilization)

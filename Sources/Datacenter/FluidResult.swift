@@ -22,6 +22,7 @@ struct FluidResult {
       exits += own
       rows.append(vmRow(vm, exits: own))
     }
+    if model.vms.contains(where: { $0.logged != nil }) { exits = RunResult.joining(exits) }
     return RunResult(
       model: model, replication: replication, fidelity: .fluid, exits: exits,
       vms: rows, workloads: model.workloads.indices.map { workloadRow($0) }, events: 0)

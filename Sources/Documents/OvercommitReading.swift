@@ -64,14 +64,18 @@ extension Expectation where Value == DirtyLogging {
     Expectation("a mapping with interval, dirty_pages and writable_set") { reader, node in
       guard
         let fields = reader.fields(
-          of: node, in: "a dirty logging", known: ["interval", "dirty_pages", "writable_set"])
+          of: node, in: "a dirty logging", known: ["interval", "dirty_pages", "writable_set", "start", "stop"])
       else { return nil }
       let interval = reader.required("interval", in: fields, .positiveTime)
       let writes = reader.required("dirty_pages", in: fields, .rate)
       let set = reader.required("writable_set", in: fields, .positiveSize)
+      let start = reader.optional("start", in: fields, .time)
+      let after = Expectation<TimeSpan>.time.accepting("a time after start") { $0 > start ?? .zero }
+      let stop = reader.optional("stop", in: fields, after)
       guard let interval, let writes, let set else { return nil }
       return DirtyLogging(
-        interval: Double(interval.nanoseconds), writesPerSecond: writes.perSecond, writableSet: set.bytes)
+        interval: Double(interval.nanoseconds), writesPerSecond: writes.perSecond, writableSet: set.bytes,
+        start: Double(start?.nanoseconds ?? 0), stop: stop.map { Double($0.nanoseconds) } ?? .infinity)
     }
   }
 }

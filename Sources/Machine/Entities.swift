@@ -152,6 +152,8 @@ struct BulkComponent {
     case perRunning(period: Int64)
     /// Pages that the job is the first to write to in its round of dirty logging.
     case dirtyPages
+    /// Large mappings that the job splits, or puts together again.
+    case regions
     /// Fillings of the processor's log by the pages that the job has dirtied.
     case fullLogs
     /// Instructions that the job is the first to reach and a translator translates.
@@ -227,6 +229,10 @@ struct VMState {
   var bulkLeafCount = 0
   /// The guest's own share of native work: what virtualization does not replace and ticks do not take.
   var guestShare = 1.0
+  /// Components of the time without dirty logging, which come first; and what replaces the above while it is on.
+  var plainComponents = 0
+  var loggedShare = 1.0
+  var loggedIteration: Int64 = 0
   /// Native work of one iteration of a program in units of `FineTime`.
   var iteration: Int64 = 0
 

@@ -37,7 +37,7 @@ extension Simulation {
   mutating func submit(vm: Int) {
     let native = min(samplers[vm].sample(using: &serviceStreams[vm]), endlessWork)
     let job = makeJob(
-      vm: vm, native: native, guest: FineTime.units(nanoseconds: native * vms[vm].guestShare), iterations: 1)
+      vm: vm, native: native, guest: FineTime.units(nanoseconds: native * guestShare(of: vm)), iterations: 1)
     if vms[vm].backend >= 0 && vms[vm].packetsReceived > 0 {
       receive(job: job, vm: vm)
     } else {
@@ -63,10 +63,10 @@ extension Simulation {
     if vms[vm].shape == .program {
       let cost = max(1, iterationCost(vm: vm))
       amount = min(left, max(1, Self.chunk * FineTime.unitsPerNanosecond / cost))
-      job = makeJob(vm: vm, native: 0, guest: vms[vm].iteration * amount, iterations: amount)
+      job = makeJob(vm: vm, native: 0, guest: iteration(of: vm) * amount, iterations: amount)
     } else {
       amount = min(left, Self.chunk)
-      let guest = FineTime.units(nanoseconds: Double(amount) * vms[vm].guestShare)
+      let guest = FineTime.units(nanoseconds: Double(amount) * guestShare(of: vm))
       job = makeJob(vm: vm, native: Double(amount), guest: guest, iterations: 0)
     }
     jobs[Int(job)].amount = amount
@@ -76,9 +76,8 @@ extension Simulation {
 
   /// Expected vCPU time of one iteration of a program, in units of `FineTime`.
   private func iterationCost(vm: Int) -> Int64 {
-    var cost = vms[vm].iteration
-    let first = vms[vm].firstComponent
-    for component in first..<first + vms[vm].componentCount {
+    var cost = iteration(of: vm)
+    for component in activeComponents(of: vm) {
       if case .perRequest(let whole, _) = components[component].count { cost += whole * components[component].stall }
     }
     return cost
@@ -98,9 +97,9 @@ extension Simulation {
     var total = guest
     // CPU time by which dirtied pages and new code are counted.
     let work = native > 0 ? native : Double(guest) / Double(FineTime.unitsPerNanosecond)
-    let first = vms[vm].firstComponent
-    let end = first + vms[vm].componentCount
-    for component in first..<end {
+    let active = activeComponents(of: vm)
+    clearIdleComponents(of: vm, job: job, active: active)
+    for component in active {
       var operations: Int64 = 0
       switch components[component].count {
       case .perRequest(let whole, let fraction):
@@ -116,13 +115,15 @@ extension Simulation {
         operations = carry(codeStates[vm].advance(nanoseconds: work), component: component)
       case .dirtyPages:
         operations = carry(dirtyRounds[vm].advance(to: now, nanoseconds: work), component: component)
+      case .regions:
+        operations = carry(windows[vm].advance(to: now, nanoseconds: work), component: component)
       case .fullLogs:
         operations = carry(dirtyRounds[vm].fullLogs, component: component)
       case .perRunning: continue
       }
       total += charge(component: component, operations: operations, job: job, vm: vm)
     }
-    total += chargeTicks(from: first, to: end, job: job, vm: vm, busy: total)
+    total += chargeTicks(from: active.lowerBound, to: active.upperBound, job: job, vm: vm, busy: total)
     jobs[job] = Job()
     jobs[job].vm = Int32(vm)
     jobs[job].isAlive = true

@@ -8,7 +8,8 @@ import Virtualization
 /// differences: the guest's own work is what remains of the vCPUs' time on cores.
 extension Simulation {
   func makeResult() -> RunResult {
-    let exits = exitRows()
+    var exits = exitRows()
+    if model.vms.contains(where: { $0.logged != nil }) { exits = RunResult.joining(exits) }
     var stall = [Int64](repeating: 0, count: vms.count)
     var backend = [Int64](repeating: 0, count: vms.count)
     var exitCounts = [Int64](repeating: 0, count: vms.count)

@@ -36,7 +36,9 @@ extension Simulation {
     _ = countStreams.append(stream(Purpose.counts))
     _ = costStreams.append(stream(Purpose.costs))
     _ = arrivalCarry.append(0)
-    _ = dirtyRounds.append(DirtyRound(logging: vm.load.logging, exitsPerCPUSecond: vm.load.exitsPerCPUSecond))
+    let logged = vm.logged?.load ?? vm.load
+    _ = dirtyRounds.append(DirtyRound(logging: logged.logging, exitsPerCPUSecond: logged.exitsPerCPUSecond))
+    _ = windows.append(LoggingWindow(vm.logged))
     _ = codeStates.append(CodeState(translation: vm.load.codeTranslation))
     _ = vms.append(state)
   }
@@ -115,14 +117,26 @@ extension Simulation {
 
   private mutating func addBulkComponents(of index: Int, to state: inout VMState) {
     let vm = model.vms[index]
-    let design = vm.design
-    let workload = model.workloads[vm.workload]
     state.firstComponent = components.count
     state.firstBulkLeaf = ledger.leaves.count
+    (state.guestShare, state.iteration) = addComponents(of: index, load: vm.load, to: &state)
+    state.plainComponents = state.componentCount
+    if let phase = vm.logged {
+      (state.loggedShare, state.loggedIteration) = addComponents(of: index, load: phase.load, to: &state)
+    }
+  }
+
+  /// Adds the components of a phase. Returns the guest's own share of native work in it, and of a program's iteration.
+  private mutating func addComponents(
+    of index: Int, load: OperationLoad, to state: inout VMState
+  ) -> (share: Double, iteration: Int64) {
+    let vm = model.vms[index]
+    let design = load.design
+    let workload = model.workloads[vm.workload]
 
     func add(_ entry: OperationLoad.Entry, _ count: BulkComponent.Count, native: Double = 0) {
       // Waits for the lock and kicks of siblings are events of their own.
-      if vm.load.lock != nil, entry.operation == .lockWait || entry.operation == .remoteFlush { return }
+      if load.lock != nil, entry.operation == .lockWait || entry.operation == .remoteFlush { return }
       guard let cost = design.cost(of: entry.operation) else { return }
       let group = open(entry.operation, of: index, charges: cost.synchronous)
       guard group.count > 0 || native > 0 else { return }
@@ -135,50 +149,49 @@ extension Simulation {
       _ = carried.append(0)
     }
 
-    for entry in vm.load.perRequest {
+    for entry in load.perRequest {
       let whole = entry.rate.rounded(.down)
       add(entry, .perRequest(whole: Int64(whole), fraction: entry.rate - whole))
     }
-    for entry in vm.load.perCPUSecond {
+    for entry in load.perCPUSecond {
       add(entry, .perNativeNanosecond(entry.rate * 1e-9))
     }
-    if vm.load.logging != nil {
+    if load.logging != nil {
       add(OperationLoad.Entry(operation: .dirtyPage, rate: 0), .dirtyPages)
       add(OperationLoad.Entry(operation: .dirtyLogFull, rate: 0), .fullLogs)
     }
-    if vm.load.codeTranslation != nil {
+    if load.codeTranslation != nil {
       add(OperationLoad.Entry(operation: .codeTranslation, rate: 0), .newCode)
     }
-    for entry in vm.load.perRunningSecond {
+    for entry in load.perRunningSecond {
       let native = design.cost(of: entry.operation)?.nativeMean ?? 0
       add(entry, .perRunning(period: FineTime.units(nanoseconds: 1e9 / entry.rate)), native: native)
     }
+    if vm.logged != nil { add(OperationLoad.Entry(operation: .hiddenFault, rate: 0), .regions) }
+    addExtraWalks(of: index, load: load)
     state.componentCount = components.count - state.firstComponent
     state.bulkLeafCount = ledger.leaves.count - state.firstBulkLeaf
-    addExtraWalks(of: index, to: &state)
-    state.guestShare = vm.load.guestShare(of: workload)
+    var iteration: Int64 = 0
     if case .program(let program) = workload.shape {
-      let kept = vm.load.perRequest.reduce(0) { $0 + $1.rate * (design.cost(of: $1.operation)?.nativeMean ?? 0) }
-      state.iteration = FineTime.units(nanoseconds: Double(program.compute.nanoseconds) + kept)
+      let kept = load.perRequest.reduce(0) { $0 + $1.rate * (design.cost(of: $1.operation)?.nativeMean ?? 0) }
+      iteration = FineTime.units(nanoseconds: Double(program.compute.nanoseconds) + kept)
     }
+    return (load.guestShare(of: workload), iteration)
   }
 
   /// Under a smaller effective page the design has more TLB misses than the bare host; the native walks of the
   /// additional ones are virtualization's.
-  private mutating func addExtraWalks(of index: Int, to state: inout VMState) {
-    let vm = model.vms[index]
-    let design = vm.design
-    guard let misses = vm.load.perCPUSecond.first(where: { $0.operation == .tlbMiss })?.rate,
-      misses > vm.load.bareHostTLBMisses, let walk = design.cost(of: .tlbMiss)
+  private mutating func addExtraWalks(of index: Int, load: OperationLoad) {
+    let design = load.design
+    guard let misses = load.perCPUSecond.first(where: { $0.operation == .tlbMiss })?.rate,
+      misses > load.bareHostTLBMisses, let walk = design.cost(of: .tlbMiss)
     else { return }
     let group = open(.tlbMiss, of: index, charges: walk.native)
     _ = components.append(
       BulkComponent(
-        operation: .tlbMiss, count: .perNativeNanosecond((misses - vm.load.bareHostTLBMisses) * 1e-9),
+        operation: .tlbMiss, count: .perNativeNanosecond((misses - load.bareHostTLBMisses) * 1e-9),
         firstLeaf: Int(group.first), leafCount: Int(group.count), native: 0, stall: group.mean))
     _ = carried.append(0)
-    state.componentCount += 1
-    state.bulkLeafCount += Int(group.count)
   }
 
   /// Starts the arrivals, clients, threads or wake-ups of a VM.

@@ -65,6 +65,8 @@ struct Simulation: ~Copyable {
   var dirtyRounds: Pool<DirtyRound>
   /// Translated code by VM.
   var codeStates: Pool<CodeState>
+  /// Windows of dirty logging by VM.
+  var windows: Pool<LoggingWindow>
   /// Locks of shadow tables.
   var locks = Pool<LockState>(capacity: 1)
   /// Latencies by workload.
@@ -105,6 +107,7 @@ struct Simulation: ~Copyable {
     samplers = Pool(capacity: model.vms.count)
     arrivalCarry = Pool(capacity: model.vms.count)
     dirtyRounds = Pool(capacity: model.vms.count)
+    windows = Pool(capacity: model.vms.count)
     codeStates = Pool(capacity: model.vms.count)
     latencies = Pool(capacity: model.workloads.count)
     for workload in model.workloads { _ = latencies.append(LatencyRecord(objective: workload.objective)) }
@@ -149,6 +152,7 @@ struct Simulation: ~Copyable {
     dirtyRounds.deallocate()
     codeStates.deallocate()
     locks.deallocate()
+    windows.deallocate()
     latencies.deallocate()
     jobAmounts.deallocate()
     jobCounts.deallocate()

@@ -305,6 +305,7 @@ public struct RunResult: Sendable {
     var rows: [String: ProvenanceRow] = [:]
     let designs =
       model.fleet.map { $0.loads.compactMap { $0?.design } } ?? model.hosts.map(\.design) + model.vms.map(\.design)
+      + model.vms.compactMap { $0.logged?.load.design }
     for design in designs {
       for operation in GuestOperation.allCases {
         for target in TargetState.allCases {

@@ -90,6 +90,7 @@ struct ModelAssembly {
     let hostGroup: Int
   }
   private var loads: [LoadKey: OperationLoad] = [:]
+  private var phases: [LoadKey: LoggedPhase] = [:]
   private var streamNames = StreamNames()
 
   init(scenario: Scenario, library: Library, overrides: ModelOverrides) {
@@ -281,16 +282,18 @@ struct ModelAssembly {
     let before = faults.count
     checkCapabilities(of: design.choice, for: group)
     let key = LoadKey(vmGroup: index, hostGroup: slots[slot].group)
-    let load =
-      loads[key]
-      ?? OperationLoad(
+    let backing = PageMix(page: hostGroup.page.bytes, hugeShare: hostGroup.hugePageShare)
+    func makeLoad(_ logging: DirtyLogging?) -> OperationLoad {
+      OperationLoad(
         workload: scenario.workloads[workload], guest: guest,
         memory: PageLayout(
-          guest: PageMix(page: group.page.bytes, hugeShare: group.hugePageShare),
-          host: PageMix(page: hostGroup.page.bytes, hugeShare: hostGroup.hugePageShare),
+          guest: PageMix(page: group.page.bytes, hugeShare: group.hugePageShare), host: backing,
           guestLevels: group.pageTableLevels, hostLevels: hostGroup.pageTableLevels, size: group.memory.bytes,
           shadowPages: group.shadowPages),
-        vcpus: group.vcpus, design: design, logging: group.dirtyLogging)
+        vcpus: group.vcpus, design: design, logging: logging)
+    }
+    let window = group.dirtyLogging.flatMap { $0.isAlwaysOn ? nil : $0 }
+    let load = loads[key] ?? makeLoad(window == nil ? group.dirtyLogging : nil)
     // Shadow tables are the host's memory.
     let overhead = design.choice.design.memory.perVM + load.shadowTables
     let needed = group.memory.bytes + overhead
@@ -323,6 +326,11 @@ struct ModelAssembly {
     guard faults.count == before else { return false }
     if loads[key] == nil {
       guard check(load, of: scenario.workloads[workload], group: group) else { return false }
+      if let window {
+        let logged = makeLoad(window)
+        guard check(logged, of: scenario.workloads[workload], group: group) else { return false }
+        phases[key] = LoggedPhase(load: logged, logging: window, host: backing)
+      }
       loads[key] = load
     }
     slots[slot].freeMemory -= needed
@@ -333,7 +341,7 @@ struct ModelAssembly {
         name: name, host: slot, vcpus: group.vcpus, share: share(of: group, on: hostGroup), workload: workload,
         guest: guest,
         bandwidth: nic.map { hostGroup.nics[$0].bandwidth }, nic: nic.map { slots[slot].firstNIC + $0 }, load: load,
-        stream: streamNames.name(for: name)))
+        logged: phases[key], stream: streamNames.name(for: name)))
     return true
   }
 
@@ -411,13 +419,21 @@ struct ModelAssembly {
     }
     let guestFaults = SwapModel.faultRatio(memory, resident: resident)
     let hostFaults = max(0, SwapModel.faultRatio(memory, resident: hostResident) - guestFaults)
-    let design = vms[vm].load.design.swapping(
-      hostLatency: host.overcommit.swapLatency.map { Double($0.nanoseconds) },
-      guestLatency: group.balloon.map { Double($0.latency.nanoseconds) }, scenario: scenario.name)
-    let load = vms[vm].load.swapping(
-      hostFaults: hostFaults, guestFaults: guestFaults,
-      references: vms[vm].load.translation?.references ?? memory.referencesPerSecond, design: design)
+    func priced(_ design: CompiledDesign) -> CompiledDesign {
+      design.swapping(
+        hostLatency: host.overcommit.swapLatency.map { Double($0.nanoseconds) },
+        guestLatency: group.balloon.map { Double($0.latency.nanoseconds) }, scenario: scenario.name)
+    }
+    func swapping(_ load: OperationLoad, _ design: CompiledDesign) -> OperationLoad {
+      load.swapping(
+        hostFaults: hostFaults, guestFaults: guestFaults,
+        references: load.translation?.references ?? memory.referencesPerSecond, design: design)
+    }
+    let load = swapping(vms[vm].load, priced(vms[vm].load.design))
     if check(load, of: workload, group: group) { vms[vm].load = load }
+    guard let phase = vms[vm].logged else { return }
+    let logged = swapping(phase.load, priced(phase.load.design))
+    if check(logged, of: workload, group: group) { vms[vm].logged?.load = logged }
   }
 
   /// Whether the design can serve every operation of a load, and the load fits into its own service time.

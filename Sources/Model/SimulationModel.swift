@@ -35,6 +35,8 @@ public struct VirtualMachine: Sendable {
   public let nic: Int?
   /// How often its operations happen.
   public internal(set) var load: OperationLoad
+  /// The part of the run with dirty logging; nil where it is off or always on.
+  public internal(set) var logged: LoggedPhase?
   /// The host's design with the prices that hold for this VM.
   public var design: CompiledDesign { load.design }
   /// Names the VM's random streams. It follows from the VM's name, so that other VMs, wherever they stand in the

@@ -13,6 +13,12 @@ public struct DirtyLogging: Sendable, Hashable {
   public let writesPerSecond: Double
   /// Pages of 4 KiB that the guest writes to.
   public let pages: Double
+  /// When it begins, in nanoseconds of simulated time.
+  public let start: Double
+  /// When it ends; infinite for the end of the run.
+  public let stop: Double
+  /// Whether it is on from the beginning to the end.
+  public var isAlwaysOn: Bool { start <= 0 && stop == .infinity }
 
   /// Entries of a page-modification log.
   ///
@@ -20,7 +26,11 @@ public struct DirtyLogging: Sendable, Hashable {
   public static let logEntries = 512.0
 
   /// Creates the logging of a writable set. `interval` > 0 in nanoseconds, `writableSet` > 0 in bytes.
-  public init(interval: Double, writesPerSecond: Double, writableSet: Int64) {
+  public init(
+    interval: Double, writesPerSecond: Double, writableSet: Int64, start: Double = 0, stop: Double = .infinity
+  ) {
+    self.start = start
+    self.stop = stop
     self.interval = interval
     self.writesPerSecond = writesPerSecond
     pages = max(1, (Double(writableSet) / 4096).rounded(.up))
@@ -28,7 +38,12 @@ public struct DirtyLogging: Sendable, Hashable {
 
   /// Pages that `seconds` of CPU time dirty when `dirty` pages are dirty already.
   public func newlyDirty(in seconds: Double, after dirty: Double) -> Double {
-    (pages - dirty) * (1 - PortableMath.exp(-writesPerSecond * seconds / pages))
+    Self.newlyWritten(of: pages, after: dirty, writes: writesPerSecond * seconds)
+  }
+
+  /// Of `count` places, of which `done` are written to, those that so many writes meet for the first time.
+  public static func newlyWritten(of count: Double, after done: Double, writes: Double) -> Double {
+    (count - done) * (1 - PortableMath.exp(-writes / count))
   }
 
   /// Exits of a full log per second when `dirty` pages a second become dirty and `exits` other exits a second drain it.

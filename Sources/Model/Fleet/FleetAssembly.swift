@@ -169,6 +169,12 @@ extension ModelAssembly {
         (group.fleet.hypervisors.isEmpty || group.fleet.hypervisors.contains(design.choice.design.name))
         && (group.host == nil || group.host == hostGroup.name)
       if isAllowed { checkCapabilities(of: design.choice, for: group) }
+      if let logging = group.dirtyLogging, !logging.isAlwaysOn {
+        fault(
+          group.location,
+          "vm group '\(group.name)' is logged for a part of the run, which fleets do not simulate; expected dirty_logging "
+            + "without start and stop")
+      }
       let load = OperationLoad(
         workload: scenario.workloads[workload], guest: guest,
         memory: PageLayout(
