@@ -77,7 +77,7 @@ public enum ResultTables {
   public static let vms = TableSchema(
     name: "vms",
     columns: identity + [
-      Column(name: "host", type: .text, unit: nil, meaning: "host"),
+      Column(name: "host", type: .text, unit: nil, meaning: "host, the last one in fleets; empty if it never ran"),
       Column(name: "vm", type: .text, unit: nil, meaning: "VM"),
       Column(name: "workload", type: .text, unit: nil, meaning: "workload"),
       Column(name: "vcpus", type: .integer, unit: "vCPUs", meaning: "vCPUs"),
@@ -180,8 +180,8 @@ public enum ResultTables {
         + fleetCells(ofHost: index, in: result) + [.integer(host.shadowTables)]
     }
     let vms: [[CellValue]] = result.vms.enumerated().map { index, vm in
-      own(vm.host) + [
-        .text(result.hosts[vm.host].name), .text(vm.name), .text(result.workloads[vm.workload].name),
+      (vm.host < 0 ? all : own(vm.host)) + [
+        .text(vm.host < 0 ? "" : result.hosts[vm.host].name), .text(vm.name), .text(result.workloads[vm.workload].name),
         .integer(Int64(vm.vcpus)), seconds(vm.guest), seconds(vm.stall), seconds(vm.steal), seconds(vm.halted),
         seconds(vm.backend), .integer(vm.completed), .integer(vm.exits),
       ] + fleetCells(ofVM: index, in: result) + [.integer(vm.shadowTables)]

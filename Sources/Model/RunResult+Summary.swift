@@ -7,6 +7,7 @@ public enum SummaryMetric: String, CaseIterable, Sendable {
   case guestCPU, virtualizationCPU, virtualizationOverhead, overheadAssumed, exitsPerRequest, steal, utilization
   case slaViolation
   case energy, migrations, migrationDegradation, overloadTime, unserved, hostShutdowns, endedVMs
+  case waitedVMs, waitingTime, unplacedVMs
 
   /// The name in tables.
   public var name: String {
@@ -32,6 +33,9 @@ public enum SummaryMetric: String, CaseIterable, Sendable {
     case .unserved: "unserved"
     case .hostShutdowns: "host_shutdowns"
     case .endedVMs: "ended_vms"
+    case .waitedVMs: "waited_vms"
+    case .waitingTime: "waiting_time"
+    case .unplacedVMs: "unplaced_vms"
     }
   }
 
@@ -43,7 +47,8 @@ public enum SummaryMetric: String, CaseIterable, Sendable {
       "seconds"
     case .virtualizationOverhead, .overheadAssumed, .utilization, .slaViolation: "ratio"
     case .migrationDegradation, .overloadTime, .unserved: "ratio"
-    case .exitsPerRequest, .migrations, .hostShutdowns, .endedVMs: "count"
+    case .exitsPerRequest, .migrations, .hostShutdowns, .endedVMs, .waitedVMs, .unplacedVMs: "count"
+    case .waitingTime: "seconds"
     case .energy: "kWh"
     }
   }

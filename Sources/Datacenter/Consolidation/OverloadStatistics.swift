@@ -53,6 +53,64 @@ enum OverloadStatistics {
     return (sumY - slope * sumX) / Double(count) + slope * position
   }
 
+  /// The value that local regression predicts at `position` from values at 1, 2, ... count, the last being the latest.
+  ///
+  /// Weights are tricube, `(1 − u³)³` with `u` the distance to the latest value over the greatest one; the robust form
+  /// repeats the fit with bisquare weights `(1 − (ε/6s)²)²` of its residuals `ε`, `s` being the median of their magnitudes.
+  /// [W. S. Cleveland, Robust locally weighted regression and smoothing scatterplots, JASA 74, 1979]
+  static func localRegression(
+    _ values: UnsafePointer<Double>, count: Int, to position: Double, isRobust: Bool
+  ) -> Double {
+    withUnsafeTemporaryAllocation(of: Double.self, capacity: 2 * count) { buffer in
+      let weights = buffer.baseAddress!
+      let residuals = weights + count
+      for index in 0..<count {
+        let distance = Double(count - 1 - index) / Double(max(1, count - 1))
+        let near = 1 - distance * distance * distance
+        weights[index] = near * near * near
+      }
+      var line = weightedLine(values, weights, count: count)
+      if isRobust {
+        for index in 0..<count { residuals[index] = abs(values[index] - line.base - line.slope * Double(index + 1)) }
+        let scale = 6 * median(residuals, count: count)
+        // A line through more than half of the values leaves no scale; the others are outliers, the fit stands.
+        if scale > 1e-12 {
+          for index in 0..<count {
+            let error = abs(values[index] - line.base - line.slope * Double(index + 1)) / scale
+            weights[index] *= error < 1 ? (1 - error * error) * (1 - error * error) : 0
+          }
+          line = weightedLine(values, weights, count: count)
+        }
+      }
+      return line.base + line.slope * position
+    }
+  }
+
+  private static func weightedLine(
+    _ values: UnsafePointer<Double>, _ weights: UnsafePointer<Double>, count: Int
+  ) -> (base: Double, slope: Double) {
+    var sum = 0.0
+    var meanX = 0.0
+    var meanY = 0.0
+    for index in 0..<count {
+      sum += weights[index]
+      meanX += weights[index] * Double(index + 1)
+      meanY += weights[index] * values[index]
+    }
+    guard sum > 0 else { return (values[count - 1], 0) }
+    meanX /= sum
+    meanY /= sum
+    var xx = 0.0
+    var xy = 0.0
+    for index in 0..<count {
+      let x = Double(index + 1) - meanX
+      xx += weights[index] * x * x
+      xy += weights[index] * x * (values[index] - meanY)
+    }
+    let slope = xx > 0 ? xy / xx : 0
+    return (meanY - slope * meanX, slope)
+  }
+
   /// The median of values that are sorted in place.
   static func median(_ values: UnsafeMutablePointer<Double>, count: Int) -> Double {
     sort(values, count: count)

@@ -54,6 +54,28 @@ struct FleetCost {
   }
 }
 
+extension FleetCost {
+  /// What updates read.
+  var rates: FleetState.Cost {
+    FleetState.Cost(
+      vcpu: vcpu, backend: backend, perPercent: perPercent, cap: cap, weight: weight, reservation: reservation)
+  }
+}
+
+/// Demand that VMs follow: side by side by sample, or, where VMs have life times, each at its own place in its series.
+struct FleetDemand {
+  let set: TraceSet
+  /// Nil where VMs have life times.
+  let matrix: DemandMatrix?
+  var interval: Int64 { return self.set.interval.nanoseconds }
+
+  init(_ set: TraceSet) {
+    self.set = set
+    let lives = (0..<set.count).contains { set.entities[$0].start > 0 || set.entities[$0].end != TraceSet.forever }
+    matrix = lives ? nil : DemandMatrix(set)
+  }
+}
+
 /// Demand of all series at each sample: a row for each sample, so that one moment of many VMs lies together.
 final class DemandMatrix {
   let interval: Int64

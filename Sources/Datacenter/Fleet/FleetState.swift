@@ -39,9 +39,34 @@ struct FleetState {
     var settled: Int64 = 0
     var active = 0.0
     var short = 0.0
+    /// MHz that its VMs would take without other VMs, its own ones alone.
+    var wanted = 0.0
     var isShort = false
+    var mode = Mode.awake
+    /// Migrations of its VMs away from it, and of others to it.
+    var outgoing: Int32 = 0
+    var incoming: Int32 = 0
     /// Bit `i` tells that a VM follows demand set `i`.
     var demandSets: UInt64 = 0
+  }
+
+  /// Whether a host can run VMs.
+  enum Mode: UInt8 { case awake, fallingAsleep, asleep, waking }
+
+  /// Where a VM is in a trace of its own life time.
+  struct Cursor {
+    var samples: UnsafePointer<Float>?
+    var count: Int32 = 0
+    /// Sample of the set's clock that is the VM's first.
+    var firstRow: Int32 = 0
+    /// Whether it asks for its last sample after its end; else it begins anew.
+    var ends = false
+
+    /// The demand in percent, so many samples after the first.
+    func value(at sample: Int) -> Float {
+      guard let samples, count > 0 else { return 0 }
+      return ends ? samples[min(max(0, sample), Int(count) - 1)] : samples[max(0, sample) % Int(count)]
+    }
   }
 
   /// The scalars of `FleetCost` that updates read.
@@ -59,6 +84,8 @@ struct FleetState {
   /// Points of the power curves, `segments` + 1 for each host class, and whether the class has one.
   let watts: [UnsafeMutablePointer<Double>?]
   let segments: [Int]
+  /// Watts of sleeping hosts by host class.
+  let sleepWatts: [Double]
 
   /// Settles a host's accounts up to `now`: rates have been constant since the last time.
   func settle(_ host: UnsafeMutablePointer<Host>, at now: Int64) {
@@ -80,15 +107,38 @@ struct FleetState {
 
   /// Takes up the demand of a set at a new sample and shares the host anew.
   func update(_ host: UnsafeMutablePointer<Host>, set: Int32, row: UnsafePointer<Float>) {
+    refresh(host) { slot, cost in
+      if slot.pointee.demandSet == set {
+        slot.pointee.demand = Double(row[Int(slot.pointee.series)]) * cost.pointee.perPercent
+      }
+    }
+  }
+
+  /// The same for a set whose VMs have life times.
+  func update(_ host: UnsafeMutablePointer<Host>, set: Int32, cursors: UnsafePointer<Cursor>, row: Int) {
+    refresh(host) { slot, cost in
+      if slot.pointee.demandSet == set {
+        let cursor = cursors + Int(slot.pointee.vm)
+        slot.pointee.demand =
+          Double(cursor.pointee.value(at: row - Int(cursor.pointee.firstRow))) * cost.pointee.perPercent
+      }
+    }
+  }
+
+  /// Shares the host anew with the demand as it is.
+  func share(_ host: UnsafeMutablePointer<Host>) { refresh(host) { _, _ in } }
+
+  @inline(__always)
+  private func refresh(
+    _ host: UnsafeMutablePointer<Host>, demand: (UnsafeMutablePointer<Slot>, UnsafeMutablePointer<Cost>) -> Void
+  ) {
     let slots = host.pointee.slots
     let count = Int(host.pointee.count)
     var wanted = 0.0
     for index in 0..<count {
       let slot = slots + index
       let cost = costs + Int(slot.pointee.cost)
-      if slot.pointee.demandSet == set {
-        slot.pointee.demand = Double(row[Int(slot.pointee.series)]) * cost.pointee.perPercent
-      }
+      demand(slot, cost)
       let vcpu = min(slot.pointee.demand * cost.pointee.vcpu, cost.pointee.cap)
       let rate = vcpu / cost.pointee.vcpu
       slot.pointee.rate = rate
@@ -97,13 +147,14 @@ struct FleetState {
     finishSharing(host, wanted: wanted)
   }
 
-  /// Shares the host anew with the demand as it is.
-  func share(_ host: UnsafeMutablePointer<Host>) {
-    // No slot has this set, so that no row is read.
-    update(host, set: -2, row: UnsafePointer(bitPattern: 8)!)
+  /// MHz that a VM would take of a host at some cost, for MHz of work asked for.
+  func wanted(_ demand: Double, at cost: Cost) -> Double {
+    let vcpu = min(demand * cost.vcpu, cost.cap)
+    return vcpu + vcpu / cost.vcpu * cost.backend
   }
 
   private func finishSharing(_ host: UnsafeMutablePointer<Host>, wanted: Double) {
+    host.pointee.wanted = wanted
     if wanted > host.pointee.total {
       host.pointee.isShort = true
       shareScarce(host)
@@ -117,9 +168,16 @@ struct FleetState {
 
   /// Watts of a host at its load; 0 without a curve.
   func power(of host: UnsafeMutablePointer<Host>) -> Double {
-    guard let points = watts[Int(host.pointee.group)] else { return 0 }
-    return PowerCurve.power(
-      at: host.pointee.used / host.pointee.total, points: points, segments: segments[Int(host.pointee.group)])
+    let group = Int(host.pointee.group)
+    guard let points = watts[group] else { return 0 }
+    switch host.pointee.mode {
+    case .awake:
+      return PowerCurve.power(
+        at: host.pointee.used / host.pointee.total, points: points, segments: segments[group])
+    case .fallingAsleep: return points[0]
+    case .asleep: return sleepWatts[group]
+    case .waking: return points[segments[group]]
+    }
   }
 
   /// Weighted max-min sharing: reservations first, then all shares grow in proportion to their weights until a VM has what
@@ -186,5 +244,18 @@ struct FleetState {
     host.pointee.slots[Int(host.pointee.count)] = slot
     host.pointee.count += 1
     if slot.demandSet >= 0 { host.pointee.demandSets |= 1 << UInt64(slot.demandSet & 63) }
+  }
+
+  /// Where a VM is on its host.
+  func slot(of vm: Int, on host: UnsafeMutablePointer<Host>) -> Int? {
+    for index in 0..<Int(host.pointee.count) where host.pointee.slots[index].vm == Int32(vm) { return index }
+    return nil
+  }
+
+  /// Takes a VM off a host; the others keep their order.
+  func remove(_ index: Int, from host: UnsafeMutablePointer<Host>) {
+    let slots = host.pointee.slots
+    for next in index + 1..<max(index + 1, Int(host.pointee.count)) { slots[next - 1] = slots[next] }
+    host.pointee.count -= 1
   }
 }

@@ -41,34 +41,61 @@ struct PreCopy {
   static let throttleLimit = 0.99
   static let throttleTrigger = 0.5
 
+  /// Where a migration is: at the beginning of a round.
+  struct Progress {
+    /// Bytes that the round sends.
+    var left: Double
+    /// Bytes that the guest wrote since the round began, pages written again counted again.
+    var written = 0.0
+    /// Bytes of the rounds that are over.
+    var sent = 0.0
+    var rounds = 1
+    var throttle = 0.0
+    var outcome = FleetReport.Outcome.completed
+  }
+
+  /// Whether the round that begins is the last, for which the VM stops.
+  func stops(_ progress: inout Progress, bandwidth: Double) -> Bool {
+    let isShort = progress.left / bandwidth <= policy.downtimeTarget.seconds
+    guard isShort || progress.rounds > policy.roundLimit else { return false }
+    progress.outcome = isShort ? .completed : .capped
+    return true
+  }
+
+  /// Ends a round that sent `sent` bytes: what was written meanwhile is sent by the next.
+  func endRound(_ progress: inout Progress, sent: Double) {
+    let next =
+      countsDistinct || writable <= 0
+      ? min(writable, progress.written) : writable * (1 - PortableMath.exp(-progress.written / writable))
+    if policy.autoConverges, next > Self.throttleTrigger * sent {
+      progress.throttle =
+        progress.throttle == 0 ? Self.throttleStart : min(Self.throttleLimit, progress.throttle + Self.throttleStep)
+    }
+    progress.sent += sent
+    progress.left = next
+    progress.written = 0
+    progress.rounds += 1
+  }
+
   /// Runs the rounds.
   ///
   /// - Complexity: O(rounds).
   func run() -> Result {
+    var progress = Progress(left: memory)
     var result = Result()
-    var left = memory
-    while true {
-      result.rounds += 1
-      let time = left / bandwidth
-      if time <= policy.downtimeTarget.seconds || result.rounds > policy.roundLimit {
-        // Stopped: what is left is sent while nothing changes.
-        result.outcome = time <= policy.downtimeTarget.seconds ? .completed : .capped
-        result.downtime = time + policy.switchoverTime.seconds
-        result.duration += result.downtime
-        result.bytes += left
-        return result
-      }
+    while !stops(&progress, bandwidth: bandwidth) {
+      let time = progress.left / bandwidth
       result.duration += time
-      result.bytes += left
-      let dirtied = dirtyRate * (1 - result.throttle) * time
-      let next =
-        countsDistinct || writable <= 0
-        ? min(writable, dirtied) : writable * (1 - PortableMath.exp(-dirtied / writable))
-      if policy.autoConverges, next > Self.throttleTrigger * left {
-        result.throttle =
-          result.throttle == 0 ? Self.throttleStart : min(Self.throttleLimit, result.throttle + Self.throttleStep)
-      }
-      left = next
+      progress.written = dirtyRate * (1 - progress.throttle) * time
+      endRound(&progress, sent: progress.left)
     }
+    // Stopped: what is left is sent while nothing changes.
+    result.downtime = progress.left / bandwidth + policy.switchoverTime.seconds
+    result.duration += result.downtime
+    result.bytes = progress.sent + progress.left
+    result.rounds = progress.rounds
+    result.throttle = progress.throttle
+    result.outcome = progress.outcome
+    return result
   }
 }

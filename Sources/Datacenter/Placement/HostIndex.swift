@@ -220,4 +220,15 @@ final class HostIndex {
 
   /// The key of a host.
   func key(of host: Int) -> Double { nodes[host].key }
+
+  /// Where hosts must be looked for to find the least increase of power by a share `added` of utilization, the keys being
+  /// utilizations: the increase is linear between the points where the host, or host and VM, cross one of the power
+  /// curve's points, so that its least value lies at the first or last host of such a piece.
+  func edges(added: Double, segments: Int, _ visit: (_ from: Double, _ to: Double) -> Void) {
+    for point in 0...segments {
+      let edge = Double(point) / Double(segments)
+      if edge >= 0 { visit(edge, edge) }
+      if edge - added >= 0 { visit(edge - added, edge - added) }
+    }
+  }
 }

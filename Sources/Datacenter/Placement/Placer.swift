@@ -23,8 +23,11 @@ struct Placer {
   /// Round robin goes on behind the last host taken.
   private var next = 0.0
   /// Hosts of VM groups that share one, and of those that keep apart.
-  private var shared: [Int: Int] = [:]
-  private var apart: [Int: Set<Int>] = [:]
+  private var shared: [Int: (host: Int, count: Int)] = [:]
+  private var apart: [Int: [Int: Int]] = [:]
+  /// Hosts that sleep, or fall asleep or wake, in indices of their own: they come last.
+  private let resting: [HostIndex]
+  private var isResting: [Bool]
 
   init(model: FleetModel, seed: UInt64, replication: Int) {
     self.model = model
@@ -39,12 +42,18 @@ struct Placer {
         memory: Double(group.memory) * model.policies.placement.memoryAllocationRatio,
         cpu: group.capacity * model.policies.placement.cpuAllocationRatio)
     }
+    resting = model.policies.consolidation == nil ? [] : model.hostClasses.map { _ in HostIndex(capacity: count) }
+    isResting = [Bool](repeating: false, count: count)
     for host in 0..<count { insert(host) }
   }
 
+  private func index(of host: Int) -> HostIndex {
+    (isResting[host] ? resting : indices)[Int(model.hostClass[host])]
+  }
+
   private func insert(_ host: Int) {
-    indices[Int(model.hostClass[host])].insert(
-      host, key: key(of: host), memory: rooms[host].memory, cpu: rooms[host].cpu)
+    index(of: host).insert(
+      host, key: isResting[host] ? Double(host) : key(of: host), memory: rooms[host].memory, cpu: rooms[host].cpu)
   }
 
   /// By what the rule orders hosts.
@@ -71,29 +80,84 @@ struct Placer {
   mutating func place(_ vm: FleetModel.VMClass, extraMemory: (Int) -> Double) -> Int? {
     let requirement = vm.requirement
     var chosen: Int?
-    if let group = requirement.affinity, let host = shared[group] {
+    if let group = requirement.affinity, let host = shared[group]?.host {
       chosen = fits(vm, on: host, extraMemory) ? host : nil
     } else if policy.rule == .random {
-      chosen = anyHost(for: vm, extraMemory)
+      chosen = anyHost(for: vm, extraMemory) ?? restingHost(for: vm, extraMemory)
     } else {
-      chosen = bestHost(for: vm, extraMemory)
+      chosen = bestHost(for: vm, extraMemory) ?? restingHost(for: vm, extraMemory)
     }
     guard let chosen else { return nil }
-    let number = Int(model.hostClass[chosen])
-    indices[number].remove(chosen)
-    let promised = promise(vm, on: model.hostClasses[number])
-    rooms[chosen].memory -= Double(vm.memory) + extraMemory(number)
-    rooms[chosen].cpu -= promised
-    rooms[chosen].promised += promised
-    insert(chosen)
+    take(vm, on: chosen, extraMemory: extraMemory)
     next = Double(chosen) + 1
-    if let group = requirement.affinity { shared[group] = chosen }
-    if let group = requirement.antiAffinity { apart[group, default: []].insert(chosen) }
     return chosen
   }
 
+  /// Promises a VM room on a host, whether or not the rule would choose it.
+  mutating func take(_ vm: FleetModel.VMClass, on host: Int, extraMemory: (Int) -> Double) {
+    change(host, for: vm, extraMemory, sign: 1)
+  }
+
+  /// Takes back what a VM was promised on a host.
+  mutating func release(_ vm: FleetModel.VMClass, from host: Int, extraMemory: (Int) -> Double) {
+    change(host, for: vm, extraMemory, sign: -1)
+  }
+
+  private mutating func change(
+    _ host: Int, for vm: FleetModel.VMClass, _ extraMemory: (Int) -> Double, sign: Double
+  ) {
+    let number = Int(model.hostClass[host])
+    index(of: host).remove(host)
+    let promised = sign * promise(vm, on: model.hostClasses[number])
+    rooms[host].memory -= sign * (Double(vm.memory) + extraMemory(number))
+    rooms[host].cpu -= promised
+    rooms[host].promised += promised
+    insert(host)
+    let step = Int(sign)
+    if let group = vm.requirement.affinity {
+      let count = (shared[group]?.count ?? 0) + step
+      shared[group] = count > 0 ? (host, count) : nil
+    }
+    if let group = vm.requirement.antiAffinity {
+      let count = (apart[group]?[host] ?? 0) + step
+      apart[group, default: [:]][host] = count > 0 ? count : nil
+    }
+  }
+
+  /// Moves a host between those that can run VMs and those that rest.
+  mutating func rest(_ host: Int, _ rests: Bool) {
+    guard isResting[host] != rests else { return }
+    index(of: host).remove(host)
+    isResting[host] = rests
+    insert(host)
+  }
+
+  /// The first resting host that could take a VM.
+  private func restingHost(for vm: FleetModel.VMClass, _ extraMemory: (Int) -> Double) -> Int? {
+    var best: Int?
+    for number in resting.indices {
+      let group = model.hostClasses[number]
+      guard group.cores >= vm.vcpus, admits(number, vm.requirement) else { continue }
+      let host = resting[number].first(
+        memory: Double(vm.memory) + extraMemory(number), cpu: promise(vm, on: group),
+        accepted: { admits(host: $0, vm.requirement) })
+      if let host { best = min(best ?? host, host) }
+    }
+    return best
+  }
+
+  /// Whether a VM could ever run here: some host can take it while empty.
+  func canEverTake(_ vm: FleetModel.VMClass, extraMemory: (Int) -> Double) -> Bool {
+    model.hostClasses.indices.contains { number in
+      let group = model.hostClasses[number]
+      return group.cores >= vm.vcpus && admits(number, vm.requirement)
+        && Double(group.memory) * policy.memoryAllocationRatio >= Double(vm.memory) + extraMemory(number)
+        && group.capacity * policy.cpuAllocationRatio >= promise(vm, on: group)
+    }
+  }
+
   /// Whether hosts of a class pass the filters.
-  private func admits(_ number: Int, _ requirement: FleetModel.Requirement) -> Bool {
+  func admits(_ number: Int, _ requirement: FleetModel.Requirement) -> Bool {
     let group = model.hostClasses[number]
     if let wanted = requirement.hostClass, wanted != number { return false }
     if let host = requirement.host, Int(model.hostClass[host]) != number { return false }
@@ -101,16 +165,18 @@ struct Placer {
     return requirement.capabilities.isSubset(of: group.capabilities)
   }
 
-  private func admits(host: Int, _ requirement: FleetModel.Requirement) -> Bool {
+  /// Whether a host itself passes the filters that its class does not decide.
+  func admits(host: Int, _ requirement: FleetModel.Requirement) -> Bool {
     if let wanted = requirement.host, wanted != host { return false }
-    if let group = requirement.antiAffinity, apart[group]?.contains(host) == true { return false }
+    if let group = requirement.antiAffinity, apart[group]?[host] != nil { return false }
     return true
   }
 
   private func fits(_ vm: FleetModel.VMClass, on host: Int, _ extraMemory: (Int) -> Double) -> Bool {
     let number = Int(model.hostClass[host])
     let group = model.hostClasses[number]
-    return group.cores >= vm.vcpus && admits(number, vm.requirement) && admits(host: host, vm.requirement)
+    return !isResting[host] && group.cores >= vm.vcpus && admits(number, vm.requirement)
+      && admits(host: host, vm.requirement)
       && rooms[host].memory >= Double(vm.memory) + extraMemory(number) && rooms[host].cpu >= promise(vm, on: group)
   }
 
@@ -125,7 +191,7 @@ struct Placer {
       let only = vm.requirement.host
       let others = vm.requirement.antiAffinity.flatMap { apart[$0] }
       let acceptsAll = only == nil && others == nil
-      func accepted(_ host: Int) -> Bool { (only ?? host) == host && others?.contains(host) != true }
+      func accepted(_ host: Int) -> Bool { (only ?? host) == host && others?[host] == nil }
       // Ranks are such that the least is the best.
       func consider(_ host: Int?, _ rank: (Int) -> Double) {
         guard let host else { return }
@@ -155,20 +221,14 @@ struct Placer {
       case .filterAndWeigh:
         consider(last()) { -index.key(of: $0) }
       case .powerAware:
-        let added = cpu / group.capacity
         func increase(_ host: Int) -> Double {
           guard let power = group.power else { return 0 }
           let now = rooms[host].promised / group.capacity
-          return power.power(at: now + added) - power.power(at: now)
+          return power.power(at: now + cpu / group.capacity) - power.power(at: now)
         }
-        // The increase is linear in the utilization between the points where it, or it and the VM, cross a point of the
-        // curve: its least value lies at the first or last host of a piece.
-        let segments = Double((group.power?.watts.count ?? 2) - 1)
-        for point in 0...Int(segments) {
-          for edge in [Double(point) / segments, Double(point) / segments - added] where edge >= 0 && edge <= 1 {
-            consider(first(from: edge), increase)
-            consider(last(to: edge), increase)
-          }
+        index.edges(added: cpu / group.capacity, segments: (group.power?.watts.count ?? 2) - 1) { from, to in
+          consider(first(from: from), increase)
+          consider(last(to: to), increase)
         }
       }
     }

@@ -122,11 +122,13 @@ extension ModelAssembly {
             + "\(selection.parts)")
         return nil
       }
-      let late = series.count { demand.entities[$0].start > 0 }
+      // The default engine lets VMs come and go as their trace says.
+      let isCompatible = scenario.policies?.semantics == .cloudSimCompatible
+      let late = !isCompatible ? 0 : series.count { demand.entities[$0].start > 0 }
       if late > 0 {
         warn(
-          "\(late) of \(series.count) VMs of trace '\(selection.name)' begin later than the first; all of them begin at 0 "
-            + "in this version, each with its own first sample")
+          "\(late) of \(series.count) VMs of trace '\(selection.name)' begin later than the first; in the policy set "
+            + "cloudsim-compatible all of them begin at 0, each with its own first sample")
       }
       return GroupDemand(source: builder.source(of: .series(demand), key: "trace \(selection.name)"), series: series)
     }

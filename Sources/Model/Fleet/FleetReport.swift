@@ -106,7 +106,23 @@ public struct FleetReport: Sendable {
   public var averageViolation = 0.0
   /// How often a host fell out of use.
   public var shutdowns = 0
-  /// VMs that were ended because they asked for nothing.
+  /// MHz × seconds of work asked for and done.
+  public var asked = 0.0
+  /// See `asked`.
+  public var done = 0.0
+  /// VMs that run now, and the most at a time.
+  public var runningVMs = 0
+  /// See `runningVMs`.
+  public var mostRunning = 0
+  /// VMs that had to wait for a host, the seconds that they waited together, and the most at a time.
+  public var waitedVMs = 0
+  /// See `waitedVMs`.
+  public var waitingTime = 0.0
+  /// See `waitedVMs`.
+  public var mostWaiting = 0
+  /// VMs that still waited at the end.
+  public var unplacedVMs = 0
+  /// VMs that ended: when their trace says, or, in CloudSim's semantics, because they asked for nothing.
   public var endedVMs = 0
   /// Events that the engine processed.
   public var events: Int64 = 0

@@ -116,6 +116,11 @@ extension RunResult {
     add(.unserved, report.overallViolation)
     add(.hostShutdowns, Double(report.shutdowns))
     if report.endedVMs > 0 { add(.endedVMs, Double(report.endedVMs)) }
+    if report.waitedVMs > 0 {
+      add(.waitedVMs, Double(report.waitedVMs))
+      add(.waitingTime, report.waitingTime)
+      add(.unplacedVMs, Double(report.unplacedVMs))
+    }
     return rows
   }
 }
