@@ -4,7 +4,7 @@ import Virtualization
 /// Designs as tables of their axes, at most 80 columns wide.
 enum DesignTable {
   /// Axes that tell designs apart; the others (isolation, mitigations, dirty logging) are much the same for all.
-  private static let axes: [[DesignAxis]] = [[.cpu, .paging, .interrupts], [.network, .disk, .structure]]
+  private static let axes: [[DesignAxis]] = [[.cpu, .paging], [.interrupts, .structure], [.network, .disk]]
 
   /// A row per design, sorted by name, then what else can be said of each.
   static func text(of designs: [HypervisorDesign]) -> String {

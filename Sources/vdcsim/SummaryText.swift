@@ -73,6 +73,7 @@ enum SummaryText {
     guard let value else { return "-" }
     let scale = (0..<digits).reduce(1.0) { product, _ in product * 10 }
     let scaled = Int64((abs(value) * scale).rounded())
+    guard digits > 0 else { return (value < 0 ? "-" : "") + "\(scaled)" }
     let fraction = String(scaled % Int64(scale))
     let padding = String(repeating: "0", count: digits - fraction.count)
     return (value < 0 ? "-" : "") + "\(scaled / Int64(scale)).\(padding)\(fraction)"

@@ -29,11 +29,13 @@ struct PathTests {
       ("kvm-virtio", "off", 0.06), ("kvm-virtio", "on", 0.22), ("kvm-shadow", "off", 0.06), ("kvm-shadow", "on", 2.09),
     ])
   func getpid(design: String, isolation: String, microseconds: Double) throws {
-    // Not a validation (the prices come from the same table), but a check that the paths put them together rightly:
-    // the guest's own ticks (0.04 % of the time) are the only difference.
+    // Without shadow paging the prices come from the same table, and the guest's own ticks (0.04 % of the time) are the
+    // only difference. Under it the two changes of CR3, each a read and a write that exit, have the price of light exits:
+    // 3 % was set for that sum of four.
+    let tolerance = design == "kvm-shadow" && isolation == "on" ? 0.03 : 0.002
     let (time, exits) = try loop("syscall: 1", design: design, axes: [.guestPageTableIsolation: isolation])
-    #expect(abs(time - microseconds * 1000) < 0.002 * microseconds * 1000)
-    #expect(abs(exits - (design == "kvm-shadow" && isolation == "on" ? 2 : 0)) < 1e-6)
+    #expect(abs(time - microseconds * 1000) < tolerance * microseconds * 1000)
+    #expect(abs(exits - (design == "kvm-shadow" && isolation == "on" ? 4 : 0)) < 1e-6)
   }
 
   /// Synchronous exits per operation that a real guest caused under the real kvm_amd (counted, see the guest document).
