@@ -24,8 +24,7 @@ enum DesignReader {
         of: root, in: "the design",
         known: [
           "design", "base", "title", "description", "backends", "axes", "memory", "translation_cache", "capabilities",
-          "default_place",
-          "paths",
+          "nested_exits", "default_place", "paths",
         ],
         ignoring: "x-")
     else { return nil }
@@ -40,6 +39,7 @@ enum DesignReader {
     let axes = readAxes(fields, base: base, &reader)
     let memory = reader.optional("memory", in: fields, .memoryOverhead) ?? base?.memory
     let cache = reader.optional("translation_cache", in: fields, .translationCache) ?? base?.translationCache
+    let nested = reader.optional("nested_exits", in: fields, .nestedExits)
     let isBareHost = name == Library.bareHostDesign
     // After a fault any place will do, so that the fault is told only once.
     let place = fields["default_place"].map { reader.read($0, .place) ?? .guest } ?? (isBareHost ? .guest : nil)
@@ -57,6 +57,7 @@ enum DesignReader {
       allowed: axes.allowed, paths: paths, memory: memory ?? HypervisorDesign.MemoryOverhead(),
       translationCache: cache)
     design.capabilities = capabilities
+    design.nestedExits = nested ?? base?.nestedExits
     return design
   }
 

@@ -102,10 +102,11 @@ extension DocumentReader {
 
   fileprivate mutating func pathItem(mapping node: DocumentNode, _ context: PathContext) -> OperationPath.Item? {
     let isNative = node["native"] != nil
-    let known = isNative ? ["native", "when", "target"] : ["step", "place", "count", "when", "target"]
+    let known = isNative ? ["native", "when", "target"] : ["step", "place", "count", "when", "target", "reflected"]
     guard let fields = fields(of: node, in: "an item of a path", known: known) else { return nil }
     let conditions = optional("when", in: fields, .conditions) ?? [:]
     let target = optional("target", in: fields, .target)
+    let isReflected = isNative ? true : optional("reflected", in: fields, .flag) ?? true
     let element: OperationPath.Element
     if isNative {
       _ = required("native", in: fields, .word("value", among: ["true"]))
@@ -121,7 +122,7 @@ extension DocumentReader {
     }
     return OperationPath.Item(
       element: element, conditions: conditions, target: target, isAtUsualPlace: !isNative && fields["place"] == nil,
-      location: node.location)
+      isReflected: isReflected, location: node.location)
   }
 }
 

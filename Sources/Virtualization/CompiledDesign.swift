@@ -131,7 +131,7 @@ struct PathCompiler {
   private mutating func roled(
     _ item: OperationPath.Item, isNative: Bool, operation: GuestOperation
   ) -> [OperationCost.PathStep] {
-    let charges = charges(of: item, operation: operation)
+    let charges = reflected(charges(of: item, operation: operation), item: item, operation: operation)
     return (charges + mitigations(of: charges, item: item, operation: operation)).map { charge in
       let role: StepRole = isNative ? .native : charge.place.isAsynchronous ? .asynchronous : .synchronous
       return OperationCost.PathStep(charge: charge, role: role)
@@ -150,6 +150,37 @@ struct PathCompiler {
     for charge in charges where charge.exits > 0 {
       result += price(
         Self.mitigationStep, place: charge.place, count: charge.exits, item: item, operation: operation)
+    }
+    return result
+  }
+
+  /// The exits among some charges as a hypervisor in a VM handles them.
+  private mutating func reflected(
+    _ charges: [StepCharge], item: OperationPath.Item, operation: GuestOperation
+  ) -> [StepCharge] {
+    guard let nested = choice.design.nestedExits, choice.axes[.nesting] != "none", item.isReflected,
+      case .step(let name, let place, _) = item.element, charges.contains(where: { $0.exits > 0 })
+    else { return charges }
+    let exits = charges.reduce(0) { $0 + $1.exits }
+    let reason = catalogue[name]?.reason
+    let traps = choice.axes[.nesting] == "vmcs_trapped"
+    let counts = (
+      accesses: traps ? nested.accesses.count(reason: reason, place: place) : 0,
+      own: nested.own.count(reason: reason, place: place)
+    )
+    var result = price(
+      NestedExits.roundTrip, place: .hypervisor, count: exits, item: item, operation: operation)
+    let hardware = ["vm_exit", "vm_entry"].reduce(0) {
+      $0 + (profile.price(of: $1, backends: choice.design.backends)?.nanoseconds ?? 0)
+    }
+    // The hypervisor's own work on the exit, without the switches of the hardware.
+    result += charges.map { $0.handled(withoutSwitch: hardware) }
+    if counts.accesses > 0 {
+      result += price(
+        NestedExits.access, place: .hypervisor, count: exits * counts.accesses, item: item, operation: operation)
+    }
+    if counts.own > 0 {
+      result += price(NestedExits.own, place: .hypervisor, count: exits * counts.own, item: item, operation: operation)
     }
     return result
   }

@@ -1,7 +1,7 @@
 /// The independent choices of which a hypervisor design is made.
 public enum DesignAxis: UInt8, CaseIterable, Sendable, Hashable, CustomStringConvertible {
   case cpu, paging, interrupts, network, disk, structure, guestPageTableIsolation, hostPageTableIsolation
-  case dirtyLogging, mitigations, scheduler
+  case dirtyLogging, mitigations, scheduler, nesting, nestedTables
 
   /// The name used in YAML, CSV and text.
   public var name: String {
@@ -17,6 +17,8 @@ public enum DesignAxis: UInt8, CaseIterable, Sendable, Hashable, CustomStringCon
     case .dirtyLogging: "dirty_logging"
     case .mitigations: "mitigations"
     case .scheduler: "scheduler"
+    case .nesting: "nesting"
+    case .nestedTables: "nested_tables"
     }
   }
 
@@ -33,13 +35,15 @@ public enum DesignAxis: UInt8, CaseIterable, Sendable, Hashable, CustomStringCon
     case .guestPageTableIsolation, .hostPageTableIsolation, .mitigations: ["off", "on"]
     case .dirtyLogging: ["none", "write_protect", "log_buffer"]
     case .scheduler: SchedulerKind.allCases.map(\.rawValue)
+    case .nesting: ["none", "vmcs_shadowing", "vmcs_trapped"]
+    case .nestedTables: ["none", "trapped", "free"]
     }
   }
 
   /// The value of an axis that a design need not state; nil for one that it must.
   public var usualValue: String? {
     switch self {
-    case .dirtyLogging: "none"
+    case .dirtyLogging, .nesting, .nestedTables: "none"
     case .mitigations: "off"
     case .scheduler: SchedulerKind.fair.rawValue
     default: nil

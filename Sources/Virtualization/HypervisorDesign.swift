@@ -21,6 +21,9 @@ public struct HypervisorDesign: Sendable {
   /// The cache of a translator; nil for a design that translates nothing, or keeps everything that it has translated.
   public let translationCache: TranslationCache?
 
+  /// What an exit costs when the hypervisor itself runs in a VM; nil for a hypervisor that does not.
+  public var nestedExits: NestedExits?
+
   /// Memory kept from guests.
   public struct MemoryOverhead: Sendable, Hashable {
     /// Bytes of each host.
@@ -98,15 +101,18 @@ public struct OperationPath: Sendable, Hashable {
     public let target: TargetState?
     /// Whether the item names no place of its own: a design that inherits it has its own usual place.
     public let isAtUsualPlace: Bool
+    /// Whether an exit goes to a hypervisor that runs in a VM, where there is one; else the one below ends it.
+    public let isReflected: Bool
     /// Where the item stands in its document.
     public let location: SourceLocation
 
     /// Creates an item.
     public init(
       element: Element, conditions: [DesignAxis: String] = [:], target: TargetState? = nil,
-      isAtUsualPlace: Bool = false, location: SourceLocation
+      isAtUsualPlace: Bool = false, isReflected: Bool = true, location: SourceLocation
     ) {
       self.isAtUsualPlace = isAtUsualPlace
+      self.isReflected = isReflected
       self.element = element
       self.conditions = conditions
       self.target = target
@@ -118,7 +124,7 @@ public struct OperationPath: Sendable, Hashable {
       guard isAtUsualPlace, case .step(let name, _, let count) = element else { return self }
       return Item(
         element: .step(name: name, place: place, count: count), conditions: conditions, target: target,
-        isAtUsualPlace: true, location: location)
+        isAtUsualPlace: true, isReflected: isReflected, location: location)
     }
 
     /// Whether the item applies under the axis values and to a target in the given state.
