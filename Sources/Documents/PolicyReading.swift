@@ -45,14 +45,15 @@ extension Expectation where Value == FleetPolicies {
 extension DocumentReader {
   /// What the default set does not simulate yet: asked for, it must not be passed over in silence.
   fileprivate mutating func checkDefault(_ policies: FleetPolicies, at fields: Fields) {
-    var keys = ["migration", "power_aware"]
-    if policies.consolidation != nil { keys.append("consolidation") }
-    for key in keys {
-      guard let node = fields[key] else { continue }
+    if let node = fields["power_aware"] {
       error(
         at: node.location,
-        "'\(key)' is not simulated under the default policies by this version; expected it with set: "
+        "'power_aware' is not simulated under the default policies by this version; expected it with set: "
           + "cloudsim-compatible")
+    }
+    if policies.consolidation == nil, let node = fields["migration"] {
+      error(
+        at: node.location, "'migration' says how VMs are moved; expected 'consolidation' beside it, which moves them")
     }
   }
 
@@ -166,6 +167,7 @@ extension Expectation where Value == ConsolidationField {
       }
       if let value = reader.optional("interval", in: fields, .positiveTime) { policy.interval = value }
       if let value = reader.optional("evacuate", in: fields, .truth) { policy.evacuates = value }
+      if let value = reader.optional("sleep", in: fields, .truth) { policy.sleeps = value }
       return ConsolidationField(policy: policy)
     }
   }

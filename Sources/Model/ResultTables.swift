@@ -64,7 +64,7 @@ public enum ResultTables {
         Column(name: "active_seconds", type: .real, unit: "seconds", meaning: "time with VMs, in fleets"),
         Column(
           name: "asleep_seconds", type: .real, unit: "seconds",
-          meaning: "time asleep, in fleets: 0, no sleep state is simulated"),
+          meaning: "time asleep, in fleets"),
         Column(
           name: "short_seconds", type: .real, unit: "seconds",
           meaning: "time in which it gave less than was asked for, in fleets"),

@@ -7,6 +7,7 @@ public enum SummaryMetric: String, CaseIterable, Sendable {
   case guestCPU, virtualizationCPU, virtualizationOverhead, overheadAssumed, exitsPerRequest, steal, utilization
   case slaViolation
   case energy, migrations, migrationDegradation, overloadTime, unserved, hostShutdowns, endedVMs
+  case migrationDowntime, hostWakeups, asleepTime, transitionTime
   case waitedVMs, waitingTime, unplacedVMs
 
   /// The name in tables.
@@ -33,6 +34,10 @@ public enum SummaryMetric: String, CaseIterable, Sendable {
     case .unserved: "unserved"
     case .hostShutdowns: "host_shutdowns"
     case .endedVMs: "ended_vms"
+    case .migrationDowntime: "migration_downtime"
+    case .hostWakeups: "host_wakeups"
+    case .asleepTime: "hosts_asleep"
+    case .transitionTime: "hosts_in_transition"
     case .waitedVMs: "waited_vms"
     case .waitingTime: "waiting_time"
     case .unplacedVMs: "unplaced_vms"
@@ -47,8 +52,8 @@ public enum SummaryMetric: String, CaseIterable, Sendable {
       "seconds"
     case .virtualizationOverhead, .overheadAssumed, .utilization, .slaViolation: "ratio"
     case .migrationDegradation, .overloadTime, .unserved: "ratio"
-    case .exitsPerRequest, .migrations, .hostShutdowns, .endedVMs, .waitedVMs, .unplacedVMs: "count"
-    case .waitingTime: "seconds"
+    case .exitsPerRequest, .migrations, .hostShutdowns, .endedVMs, .waitedVMs, .unplacedVMs, .hostWakeups: "count"
+    case .waitingTime, .migrationDowntime, .asleepTime, .transitionTime: "seconds"
     case .energy: "kWh"
     }
   }

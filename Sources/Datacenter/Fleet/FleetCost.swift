@@ -20,8 +20,9 @@ struct FleetCost {
   var weight = 1.0
   var reservation = 0.0
 
-  /// The cost of a class of VMs on a class of hosts.
-  init(vm: Int, host: Int, fleet: FleetModel, model: SimulationModel) {
+  /// The cost of a class of VMs on a class of hosts, while a VM runs there or, with the hypervisor noting what it writes,
+  /// while it is copied away.
+  init(vm: Int, host: Int, fleet: FleetModel, model: SimulationModel, isMigrating: Bool = false) {
     let vmClass = fleet.vmClasses[vm]
     let hostClass = fleet.hostClasses[host]
     let speed = vmClass.speed > 0 ? vmClass.speed : hostClass.coreSpeed
@@ -30,7 +31,8 @@ struct FleetCost {
     weight = vmClass.weight
     reservation = vmClass.reservation
     let index = vm * fleet.hostClasses.count + host
-    guard fleet.loads.indices.contains(index), let load = fleet.loads[index] else { return }
+    let loads = isMigrating && !fleet.migratingLoads.isEmpty ? fleet.migratingLoads : fleet.loads
+    guard loads.indices.contains(index), let load = loads[index] else { return }
     let workload = model.workloads[vmClass.workload]
     let design = load.design
     var expectation = VMExpectation()

@@ -22,7 +22,7 @@ final class FleetSimulation {
   let kept: [[Double]]
   var now: Int64 = 0
   /// Whether the event that ends this instant is pending.
-  private var endsInstant = false
+  var endsInstant = false
   private var notes = false
   /// VMs in the order in which they begin, and how many have begun.
   private var arrivals: [Int32] = []
@@ -30,12 +30,39 @@ final class FleetSimulation {
   /// VMs that wait for room, and classes that have found none since room was last freed.
   private var waiting: [Int32] = []
   private var blocked: Set<Int32> = []
-  private var isRoomFreed = false
+  var isRoomFreed = false
   /// Places of VMs in traces with life times.
   let cursors: UnsafeMutablePointer<FleetState.Cursor>
 
+  var hasWaiting: Bool { !waiting.isEmpty }
+
+  // What only consolidation needs; empty without it.
+  let moves: Moves
+  /// Bytes a second by which predictions look ahead: what a migration gets that is alone.
+  let nominalRate: Double
+  /// Demand of VMs at the last looks, rings of `OverloadStatistics.historyLength`, and how many were noted.
+  var histories: [Float]
+  var historyCounts: [Int32]
+  var plans: [HostPlan]
+  /// Hosts that a round may choose from, and those that are empty, by class.
+  let targets: [HostIndex]
+  let spares: [HostIndex]
+  var isSpare: [Bool]
+  var emptied: [Int32] = []
+  var chosen: [(vm: Int32, target: Int32)] = []
+  /// The first host of each class.
+  let representatives: [Int]
+  var modeSince: [Int64]
+  /// VMs that wait for their host to wake up.
+  var arriving: [(vm: Int32, host: Int32)] = []
+  var expected: [Int32]
+  var random: RandomStream
+  private var looks = false
+  /// Energy once more, from all powers at all events: for debug builds.
+  private var integrated = 0.0
+
   /// Kinds of events.
-  enum Kind: UInt8 { case sample, ownSample, arrival, departure, instant }
+  enum Kind: UInt8 { case sample, ownSample, arrival, departure, instant, round, look, slept, woke }
 
   init(model: SimulationModel, fleet: FleetModel, replication: Int) {
     self.model = model
@@ -46,16 +73,44 @@ final class FleetSimulation {
     demands = fleet.demands.map {
       FleetDemand($0.resolved(duration: model.duration, seed: model.seed, replication: replication))
     }
-    costs = fleet.vmClasses.indices.flatMap { vm in
-      fleet.hostClasses.indices.map { FleetCost(vm: vm, host: $0, fleet: fleet, model: model) }
+    let policies = fleet.policies
+    let consolidates = policies.consolidation != nil
+    // First all as they run, then all as they run while they are copied away.
+    costs = (consolidates ? [false, true] : [false]).flatMap { isMigrating in
+      fleet.vmClasses.indices.flatMap { vm in
+        fleet.hostClasses.indices.map {
+          FleetCost(vm: vm, host: $0, fleet: fleet, model: model, isMigrating: isMigrating)
+        }
+      }
     }
+    let vmCount = fleet.vmClass.count
+    let share = policies.migration.bandwidthShare
+    moves = Moves(
+      capacities: consolidates ? fleet.hostClass.map { fleet.hostClasses[Int($0)].bandwidth * share } : [],
+      vmCount: consolidates ? vmCount : 0, limit: policies.migration.bandwidthLimit)
+    nominalRate = min(
+      policies.migration.bandwidthLimit, share * (fleet.hostClasses.map(\.bandwidth).filter { $0 > 0 }.min() ?? 1))
+    histories = [Float](repeating: 0, count: consolidates ? vmCount * OverloadStatistics.historyLength : 0)
+    historyCounts = [Int32](repeating: 0, count: consolidates ? vmCount : 0)
+    plans = [HostPlan](repeating: HostPlan(), count: consolidates ? hostCount : 0)
+    targets = consolidates ? fleet.hostClasses.map { _ in HostIndex(capacity: hostCount) } : []
+    spares = consolidates ? fleet.hostClasses.map { _ in HostIndex(capacity: hostCount) } : []
+    isSpare = [Bool](repeating: false, count: hostCount)
+    expected = [Int32](repeating: 0, count: hostCount)
+    modeSince = [Int64](repeating: 0, count: hostCount)
+    representatives = fleet.hostClasses.indices.map { number in
+      fleet.hostClass.firstIndex(of: Int32(number)) ?? 0
+    }
+    random = RandomStream(
+      seed: model.seed, replication: UInt32(replication), entity: 0, purpose: FleetStreams.selection)
     placer = Placer(model: fleet, seed: model.seed, replication: replication)
     kept = fleet.vmClasses.indices.map { _ in
       fleet.hostClasses.map { Double(model.hosts[$0.representative].design.choice.design.memory.perVM) }
     }
     cursors = .allocate(capacity: max(1, demands.contains { $0.matrix == nil } ? fleet.vmClass.count : 0))
     state = FleetState(
-      hosts: .allocate(capacity: hostCount), costs: .allocate(capacity: max(1, costs.count)),
+      hosts: .allocate(capacity: hostCount),
+      costs: .allocate(capacity: max(1, costs.count + (consolidates ? vmCount : 0))),
       watts: fleet.hostClasses.map { group in
         group.power.map { curve in
           let points = UnsafeMutablePointer<Double>.allocate(capacity: curve.watts.count)
@@ -89,18 +144,26 @@ final class FleetSimulation {
   /// - Complexity: O(samples × VMs on hosts that follow the sampled set + arrivals × log hosts).
   func run(isCancelled: () -> Bool) throws -> FleetReport {
     try begin()
-    for host in 0..<fleet.hostClass.count { state.share(state.hosts + host) }
+    for host in 0..<fleet.hostClass.count {
+      state.share(state.hosts + host)
+      updateSpare(host)
+    }
+    if let policy = fleet.policies.consolidation { plan(.look, at: policy.interval.nanoseconds, handle: 0) }
     for set in demands.indices { plan(.sample, at: 0, handle: set) }
     let end = model.duration.nanoseconds
     while let event = events.popFirst(notAfter: end - 1) {
+      assert(integratesPower(to: event.time))
       now = event.time
       if event.kind != Kind.ownSample.rawValue, isCancelled() { throw RunInterrupted() }
       report.events += 1
       handle(event)
-      assert(isConsistent)
+      assert(event.kind == Kind.ownSample.rawValue || isConsistent)
     }
+    assert(integratesPower(to: end))
     now = end
-    return finish()
+    let report = finish()
+    assert(abs(report.energy - integrated) <= 1e-9 * integrated + 1e-6, "energy is lost or made")
+    return report
   }
 
   private func handle(_ event: Event) {
@@ -114,9 +177,22 @@ final class FleetSimulation {
     case .ownSample: ownSample(handle)
     case .arrival: arrive()
     case .departure: depart(handle)
+    case .round: endRound(handle, generation: event.generation)
+    case .look:
+      looks = true
+      endInstant()
+      if let policy = fleet.policies.consolidation {
+        plan(.look, at: now + policy.interval.nanoseconds, handle: 0)
+      }
+    case .slept: slept(handle)
+    case .woke: woke(handle)
     case .instant, nil:
       endsInstant = false
       placeWaiting()
+      if looks { consolidate() }
+      looks = false
+      shareBandwidth()
+      sleepEmptied()
       if notes { note() }
       notes = false
     }
@@ -127,7 +203,7 @@ final class FleetSimulation {
   }
 
   /// Lets the instant end with what depends on all of its changes.
-  private func endInstant() {
+  func endInstant() {
     guard !endsInstant else { return }
     endsInstant = true
     plan(.instant, at: now, handle: 0)
@@ -229,7 +305,28 @@ extension FleetSimulation {
       report.waitedVMs += 1
       report.waitingTime += Double(now - life.start) * 1e-9
     }
-    let cost = number * fleet.hostClasses.count + Int(fleet.hostClass[host])
+    if state.hosts[host].mode == .awake {
+      admit(vm, on: host)
+    } else {
+      expected[host] += 1
+      arriving.append((Int32(vm), Int32(host)))
+      updateSpare(host)
+      wake(host)
+    }
+    return true
+  }
+
+  /// Index of what a VM costs on a host.
+  func accountIndex(vm: Int, host: Int, isMigrating: Bool) -> Int {
+    let index = Int(fleet.vmClass[vm]) * fleet.hostClasses.count + Int(fleet.hostClass[host])
+    return isMigrating ? index + costs.count / 2 : index
+  }
+
+  /// Lets a VM begin to run.
+  func admit(_ vm: Int, on host: Int) {
+    let life = life(of: vm)
+    let group = fleet.vmClasses[Int(fleet.vmClass[vm])]
+    let cost = accountIndex(vm: vm, host: host, isMigrating: false)
     var slot = FleetState.Slot(
       vm: Int32(vm), cost: Int32(cost), series: max(0, fleet.vmSeries[vm]), demandSet: Int32(group.demand))
     slot.demand = group.constantDemand * 100 * costs[cost].perPercent
@@ -239,14 +336,12 @@ extension FleetSimulation {
       if life.end != TraceSet.forever { plan(.departure, at: now + (life.end - life.start), handle: vm) }
     }
     let place = state.hosts + host
-    state.settle(place, at: now)
-    state.append(slot, to: place)
-    if now > 0 { state.share(place) }
+    if now > 0 { change(host) { state.append(slot, to: place) } } else { state.append(slot, to: place) }
     report.initialHosts[vm] = Int32(host)
     report.vmHost[vm] = Int32(host)
     report.runningVMs += 1
     report.mostRunning = max(report.mostRunning, report.runningVMs)
-    return true
+    updateSpare(host)
   }
 
   /// Begins a VM's own way through its series. Returns its first sample.
@@ -278,25 +373,17 @@ extension FleetSimulation {
     let asked = percent * state.costs[Int(slot.pointee.cost)].perPercent
     report.vmUpdates += 1
     guard asked != slot.pointee.demand else { return }
-    state.settle(host, at: now)
-    slot.pointee.demand = asked
-    state.share(host)
+    change(Int(report.vmHost[vm])) { slot.pointee.demand = asked }
   }
 
   private func depart(_ vm: Int) {
     let number = Int(report.vmHost[vm])
-    let host = state.hosts + number
-    guard let index = state.slot(of: vm, on: host) else { return }
-    state.settle(host, at: now)
-    account(host.pointee.slots[index], of: number)
-    state.remove(index, from: host)
-    state.share(host)
-    let group = Int(fleet.vmClass[vm])
-    placer.release(fleet.vmClasses[group], from: number, extraMemory: { self.kept[group][$0] })
+    guard takeOff(vm, from: number) != nil else { return }
+    cancelMove(of: vm)
+    release(vm, from: number)
     report.runningVMs -= 1
     report.endedVMs += 1
-    isRoomFreed = true
-    if !waiting.isEmpty { endInstant() }
+    updateSpare(number)
   }
 }
 
@@ -312,12 +399,14 @@ extension FleetSimulation {
     for index in 0..<fleet.hostClass.count {
       let host = state.hosts + index
       guard host.pointee.demandSets & bit != 0 else { continue }
+      settleMoves(of: index)
       state.settle(host, at: now)
       if let row {
         state.update(host, set: Int32(set), row: row)
       } else {
         state.update(host, set: Int32(set), cursors: cursors, row: number)
       }
+      updateWriting(of: index)
       report.vmUpdates += Int64(host.pointee.count)
     }
   }
@@ -344,6 +433,7 @@ extension FleetSimulation {
     for index in 0..<fleet.hostClass.count {
       let host = state.hosts + index
       state.settle(host, at: now)
+      bookMode(of: index)
       for slot in 0..<Int(host.pointee.count) { account(host.pointee.slots[slot], of: index) }
       report.hostEnergy[index] = host.pointee.energy
       report.hostActive[index] = host.pointee.active
@@ -359,6 +449,7 @@ extension FleetSimulation {
     report.unplacedVMs = waiting.count
     report.shortTime = active > 0 ? short / active : 0
     report.overallViolation = report.asked > 0 ? max(0, report.asked - report.done) / report.asked : 0
+    report.degradation = report.asked > 0 ? report.lostMoving / report.asked : 0
     report.ticks = ticks
     return report
   }
@@ -366,7 +457,8 @@ extension FleetSimulation {
   /// Books what a VM did on a host since it came there.
   func account(_ own: FleetState.Slot, of host: Int) {
     let speed = fleet.hostClasses[Int(fleet.hostClass[host])].coreSpeed
-    let cost = costs[Int(own.cost)]
+    let index = Int(own.cost)
+    let cost = costs[index < costs.count ? index : Int(moves[index - costs.count].account)]
     let vm = Int(own.vm)
     let seconds = own.done / speed
     report.vmRequested[vm] += own.asked / speed
@@ -378,6 +470,14 @@ extension FleetSimulation {
     for place in cost.places.indices { report.hostVirtualization[place][host] += seconds * cost.places[place] }
     report.asked += own.asked
     report.done += own.done
+  }
+
+  /// Adds up what all hosts draw until the next event, apart from their own accounts.
+  private func integratesPower(to time: Int64) -> Bool {
+    guard time > now else { return true }
+    let power = (0..<fleet.hostClass.count).reduce(0.0) { $0 + state.power(of: state.hosts + $1) }
+    integrated += power * Double(time - now) * 1e-9
+    return true
   }
 
   /// Whether every host gives as much CPU as its VMs get, has promised no memory that it lacks, and runs VMs that are
@@ -398,6 +498,17 @@ extension FleetSimulation {
         let group = Int(fleet.vmClass[Int(slot.vm)])
         memory += Double(fleet.vmClasses[group].memory) + kept[group][number]
         guard report.vmHost[Int(slot.vm)] == Int32(index) else { return false }
+      }
+      if fleet.policies.consolidation != nil {
+        moves.forEach(to: index) {
+          let group = Int(fleet.vmClass[Int(moves[$0].vm)])
+          memory += Double(fleet.vmClasses[group].memory) + kept[group][number]
+        }
+        for entry in arriving where entry.host == Int32(index) {
+          let group = Int(fleet.vmClass[Int(entry.vm)])
+          memory += Double(fleet.vmClasses[group].memory) + kept[group][number]
+        }
+        guard host.pointee.mode == .awake || host.pointee.count == 0 else { return false }
       }
       running += Int(host.pointee.count)
       let size = Double(fleet.hostClasses[number].memory) * fleet.policies.placement.memoryAllocationRatio

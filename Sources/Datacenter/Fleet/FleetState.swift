@@ -21,6 +21,13 @@ struct FleetState {
     var stolen = 0.0
     /// MHz that the vCPUs wanted and did not get.
     var missing = 0.0
+
+    /// Begins accounts anew, those so far being booked.
+    mutating func clearAccounts() {
+      asked = 0
+      done = 0
+      stolen = 0
+    }
   }
 
   /// A host.

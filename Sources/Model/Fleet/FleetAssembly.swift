@@ -24,6 +24,12 @@ extension ModelAssembly {
     let policies = scenario.policies ?? FleetPolicies()
     let hostClasses = makeHostClasses(policies)
     checkMigration(policies)
+    if policies.semantics == .standard, policies.consolidation != nil {
+      for group in scenario.hosts where group.nics.isEmpty {
+        fault(
+          group.location, "host '\(group.name)' has no nics; expected one, over which policy 'consolidation' moves VMs")
+      }
+    }
     var builder = VMClassBuilder()
     for (index, group) in scenario.vms.enumerated() {
       guard let workload = scenario.workloads.firstIndex(where: { $0.name == group.workload }) else {
@@ -42,7 +48,9 @@ extension ModelAssembly {
       }
       let requirement = makeRequirement(group, hostClasses: hostClasses, in: &builder)
       builder.add(group, workload: workload, guest: guest, demand: demand, requirement: requirement)
-      if policies.semantics == .standard { addLoads(of: index, workload: workload, guest: guest, to: &builder) }
+      if policies.semantics == .standard {
+        addLoads(of: index, workload: workload, guest: guest, policies, to: &builder)
+      }
     }
     let intervals = Set(builder.demands.map(\.interval))
     if policies.semantics == .cloudSimCompatible, intervals.count > 1 {
@@ -51,7 +59,7 @@ extension ModelAssembly {
     guard faults.isEmpty else { return nil }
     return FleetModel(
       hostClasses: hostClasses, vmClasses: builder.classes, series: builder.series, demands: builder.demands,
-      policies: policies, loads: builder.loads, guests: builder.guests)
+      policies: policies, loads: builder.loads, migratingLoads: builder.migratingLoads, guests: builder.guests)
   }
 
   private mutating func makeHostClasses(_ policies: FleetPolicies) -> [FleetModel.HostClass] {
@@ -160,7 +168,7 @@ extension ModelAssembly {
   }
 
   private mutating func addLoads(
-    of index: Int, workload: Int, guest: GuestSystem, to builder: inout VMClassBuilder
+    of index: Int, workload: Int, guest: GuestSystem, _ policies: FleetPolicies, to builder: inout VMClassBuilder
   ) {
     let group = scenario.vms[index]
     var first = 0
@@ -177,16 +185,39 @@ extension ModelAssembly {
           "vm group '\(group.name)' is logged for a part of the run, which fleets do not simulate; expected dirty_logging "
             + "without start and stop")
       }
-      let load = OperationLoad(
-        workload: scenario.workloads[workload], guest: guest,
-        memory: PageLayout(
-          guest: PageMix(page: group.page.bytes, hugeShare: group.hugePageShare),
-          host: PageMix(page: hostGroup.page.bytes, hugeShare: hostGroup.hugePageShare),
-          guestLevels: group.pageTableLevels, hostLevels: hostGroup.pageTableLevels, size: group.memory.bytes),
-        vcpus: group.vcpus, design: design, logging: group.dirtyLogging)
+      let layout = PageLayout(
+        guest: PageMix(page: group.page.bytes, hugeShare: group.hugePageShare),
+        host: PageMix(page: hostGroup.page.bytes, hugeShare: hostGroup.hugePageShare),
+        guestLevels: group.pageTableLevels, hostLevels: hostGroup.pageTableLevels, size: group.memory.bytes)
+      func makeLoad(_ logging: DirtyLogging?) -> OperationLoad {
+        OperationLoad(
+          workload: scenario.workloads[workload], guest: guest, memory: layout, vcpus: group.vcpus, design: design,
+          logging: logging)
+      }
+      let load = makeLoad(group.dirtyLogging)
+      if policies.consolidation != nil, policies.migration.mechanism == .preCopy, policies.migration.dirtyRate > 0,
+        design.choice.axes[.dirtyLogging] != "none"
+      {
+        let logging = migrationLogging(of: group, from: hostGroup, policies.migration)
+        builder.migratingLoads.append(makeLoad(group.dirtyLogging ?? logging))
+      } else if policies.consolidation != nil {
+        builder.migratingLoads.append(load)
+      }
       builder.loads.append(check(load, of: scenario.workloads[workload], group: group) ? load : nil)
       first += hostGroup.count
     }
+  }
+}
+
+extension ModelAssembly {
+  /// What the hypervisor notes while a VM is copied, in rounds as long as the first one.
+  private func migrationLogging(of group: VMGroup, from host: HostGroup, _ policy: MigrationPolicy) -> DirtyLogging {
+    let wire = host.nics.map { Double($0.bandwidth.bitsPerSecond) / 8 }.max() ?? 0
+    let rate = max(1, min(policy.bandwidthLimit, wire * policy.bandwidthShare))
+    return DirtyLogging(
+      interval: Double(group.memory.bytes) / rate * 1e9,
+      writesPerSecond: policy.dirtyRate / 4096 / Double(group.vcpus),
+      writableSet: Int64(max(1, Double(group.memory.bytes) * policy.writableShare)))
   }
 }
 
@@ -197,6 +228,7 @@ struct VMClassBuilder {
   private(set) var demands: [DemandSource] = []
   private(set) var guests: [GuestSystem] = []
   var loads: [OperationLoad?] = []
+  var migratingLoads: [OperationLoad?] = []
   private var sources: [String: Int] = [:]
   private var groups: [String: Int] = [:]
 

@@ -140,6 +140,8 @@ public struct FleetModel: Sendable {
   public let policies: FleetPolicies
   /// What VM class `i` does on host class `j`, at `i × host classes + j`; empty where no cost is charged.
   public let loads: [OperationLoad?]
+  /// The same while the hypervisor notes which pages VMs write, to copy them away; empty where it never does.
+  public let migratingLoads: [OperationLoad?]
   /// Guest system of each VM class.
   public let guests: [GuestSystem]
 
@@ -148,7 +150,7 @@ public struct FleetModel: Sendable {
   /// - Parameter series: the series of each VM in the order of the classes.
   public init(
     hostClasses: [HostClass], vmClasses: [VMClass], series: [Int32], demands: [DemandSource], policies: FleetPolicies,
-    loads: [OperationLoad?] = [], guests: [GuestSystem] = []
+    loads: [OperationLoad?] = [], migratingLoads: [OperationLoad?] = [], guests: [GuestSystem] = []
   ) {
     self.hostClasses = hostClasses
     self.vmClasses = vmClasses
@@ -156,6 +158,7 @@ public struct FleetModel: Sendable {
     self.policies = policies
     self.loads = loads
     self.guests = guests
+    self.migratingLoads = migratingLoads
     var classes: [Int32] = []
     var numbers: [Int32] = []
     if policies.alternatesHosts {

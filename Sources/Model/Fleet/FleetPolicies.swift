@@ -104,6 +104,8 @@ public struct ConsolidationPolicy: Sendable, Hashable {
   public var interval = TimeSpan.seconds(300)
   /// Whether hosts with little load are emptied.
   public var evacuates = true
+  /// Whether hosts without VMs fall asleep; else they draw what they draw idle.
+  public var sleeps = true
 
   /// THR 0.8 with MMT every 300 s.
   public init() {}

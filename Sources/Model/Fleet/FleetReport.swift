@@ -33,6 +33,8 @@ public struct FleetReport: Sendable {
     case completed = 1
     /// The rounds were used up: stopped and copied with a longer downtime.
     case capped = 2
+    /// The VM ended before.
+    case cancelled = 3
   }
 
   /// All migrations, as structure of arrays.
@@ -76,6 +78,9 @@ public struct FleetReport: Sendable {
       return self.vm.count - 1
     }
 
+    /// Records that copying begins later than planned, because the target had to wake up.
+    public mutating func begin(_ number: Int, at time: Double) { started[number] = time }
+
     /// Records the end.
     public mutating func finish(
       _ number: Int, source: Int? = nil, at time: Double, rounds: Int = 1, downtime: Double = 0, bytes: Double? = nil,
@@ -104,6 +109,14 @@ public struct FleetReport: Sendable {
   public var overallViolation = 0.0
   /// Mean share that was missing, over the VMs' intervals in which something was.
   public var averageViolation = 0.0
+  /// MHz × seconds that VMs asked for and did not get while they migrated.
+  public var lostMoving = 0.0
+  /// Seconds in which migrated VMs stood still, together.
+  public var downtime = 0.0
+  /// How often a host was woken up.
+  public var wakeups = 0
+  /// Seconds in which hosts fell asleep or woke up, together.
+  public var transitionTime = 0.0
   /// How often a host fell out of use.
   public var shutdowns = 0
   /// MHz × seconds of work asked for and done.

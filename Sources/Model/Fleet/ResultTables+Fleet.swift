@@ -26,7 +26,9 @@ extension ResultTables {
       Column(name: "rounds", type: .integer, meaning: "rounds of copying, the last among them"),
       Column(name: "sent_bytes", type: .real, unit: "bytes", meaning: "bytes sent"),
       Column(name: "downtime_seconds", type: .real, unit: "seconds", meaning: "time without a running VM"),
-      Column(name: "outcome", type: .text, meaning: "completed, capped (rounds used up) or under_way"),
+      Column(
+        name: "outcome", type: .text,
+        meaning: "completed, capped (rounds used up), cancelled (the VM ended) or under_way"),
     ])
 
   /// The tables that only fleets fill.
@@ -69,6 +71,7 @@ extension FleetReport.Outcome {
     case .underWay: "under_way"
     case .completed: "completed"
     case .capped: "capped"
+    case .cancelled: "cancelled"
     }
   }
 }

@@ -79,9 +79,11 @@ extension RunResult {
       throw ConservationError(description: "the hosts' energies add up to \(sum) J, not \(fleet.report.energy) J")
     }
     var moves = [Int32](repeating: 0, count: vms.count)
-    for (index, vm) in fleet.report.migrations.vm.enumerated() where fleet.report.migrations.outcome[index] != .underWay
-    {
-      moves[Int(vm)] += 1
+    for (index, vm) in fleet.report.migrations.vm.enumerated() {
+      switch fleet.report.migrations.outcome[index] {
+      case .completed, .capped: moves[Int(vm)] += 1
+      case .underWay, .cancelled: break
+      }
     }
     guard moves == fleet.report.vmMigrations else {
       throw ConservationError(description: "the migrations of some VMs do not add up")
@@ -116,6 +118,12 @@ extension RunResult {
     add(.unserved, report.overallViolation)
     add(.hostShutdowns, Double(report.shutdowns))
     if report.endedVMs > 0 { add(.endedVMs, Double(report.endedVMs)) }
+    if fleet.model.policies.semantics == .standard, fleet.model.policies.consolidation != nil {
+      add(.migrationDowntime, report.downtime)
+      add(.hostWakeups, Double(report.wakeups))
+      add(.asleepTime, report.hostAsleep.reduce(0, +))
+      add(.transitionTime, report.transitionTime)
+    }
     if report.waitedVMs > 0 {
       add(.waitedVMs, Double(report.waitedVMs))
       add(.waitingTime, report.waitingTime)

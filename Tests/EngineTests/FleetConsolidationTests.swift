@@ -1,0 +1,252 @@
+import Documents
+import EventKernel
+import Model
+import Quantities
+import Testing
+
+@testable import Datacenter
+
+/// Consolidation, migration and sleep under the default policies. Debug builds check at every event that hosts give no CPU
+/// and memory that they lack, that no VM is in two places, and that the energy is what all powers add up to.
+struct FleetConsolidationTests {
+  private func run(_ scenario: Scenario) throws -> RunResult {
+    let result = try FleetEngine.run(model: try Support.model(scenario, fidelity: .fluid), replication: 1)
+    try result.checkConservation()
+    return result
+  }
+
+  private static let curve = """
+    power:
+      linear: {watts: [100 W, 200 W], sleep: {power: 10 W, enter: 20 s, wake: 40 s}, source: test}
+    """
+
+  private func two(
+    migration: String, policy: String = "{overload: thr, threshold: 0.8}", frequency: String = "2000 MHz"
+  ) throws
+    -> Scenario
+  {
+    try Support.scenario(
+      """
+      scenario: two
+      duration: 1 h
+      hosts:
+        - {name: node, count: 2, cpu: {cores: 4, frequency: \(frequency)}, memory: {size: 16 GB}, nics: [{name: eth0, bandwidth: 1 Gbit/s}], power: linear, design: bare-metal, profile: cascade-lake-pvm-paper}
+      vms:
+        - {name: vm, count: 2, vcpus: 2, memory: {size: 4 GB}, workload: light}
+      workloads:
+        light: {utilization: 0.5}
+      policies:
+        placement: worst-fit
+        consolidation: \(policy)
+        migration: \(migration)
+      \(Self.curve)
+      """)
+  }
+
+  @Test("A host with little load is emptied, its VM copied at the rate given, and it sleeps: closed form")
+  func evacuation() throws {
+    let result = try run(try two(migration: "fixed-rate"))
+    let report = try #require(result.fleet).report
+    #expect(report.migrations.count == 1)
+    // 4 GB over half of 125 MB/s.
+    #expect(abs(report.migrations.started[0] - 300) < 1e-9)
+    #expect(abs(report.migrations.ended[0] - 364) < 1e-6)
+    #expect(report.vmHost[0] == report.vmHost[1])
+    let source = Int(report.migrations.source[0])
+    // A quarter of its CPU until 364 s, 20 s idle, then asleep.
+    let load = report.hostEnergy[source] - (364 * 125 + 20 * 100 + (3600 - 384) * 10)
+    #expect(abs(load) < 30, "\(load)")
+    #expect(abs(report.hostAsleep[source] - (3600 - 384)) < 1e-6)
+    #expect(abs(report.transitionTime - 20) < 1e-6)
+    #expect(report.vmMigrations.reduce(0, +) == 1)
+  }
+
+  @Test("Pre-copy in the engine is the pre-copy of the closed form, and its downtime counts")
+  func preCopy() throws {
+    let migration =
+      "{mechanism: pre-copy, dirty_rate: 4000/s, writable_share: 0.5, downtime_target: 100 ms, switchover_time: 30 ms}"
+    let scenario = try two(migration: migration)
+    let result = try run(scenario)
+    let report = try #require(result.fleet).report
+    let policy = try #require(scenario.policies).migration
+    // A half-busy VM writes at half of the rate; ticks and notes take a little.
+    let expected = PreCopy(
+      memory: 4e9, bandwidth: 62.5e6, dirtyRate: 4000 * 4096 * 0.5, writable: 2e9, policy: policy
+    ).run()
+    let duration = report.migrations.ended[0] - report.migrations.started[0]
+    #expect(abs(duration - expected.duration) < 0.002 * expected.duration)
+    #expect(Int(report.migrations.rounds[0]) == expected.rounds)
+    #expect(abs(report.migrations.bytes[0] - expected.bytes) < 0.002 * expected.bytes)
+    #expect(abs(report.migrations.downtime[0] - expected.downtime) < 0.05 * expected.downtime)
+    #expect(abs(report.downtime - report.migrations.downtime[0]) < 1e-9)
+    #expect(report.degradation > 0)
+    #expect(result.value(of: .migrationDowntime) == report.downtime)
+  }
+
+  @Test("Migrations share interfaces at both ends, max-min")
+  func sharing() {
+    let moves = Moves(capacities: [100, 100, 100, 30], vmCount: 4, limit: 80)
+    var rates = [Int: Double]()
+    func add(_ vm: Int32, _ source: Int32, _ target: Int32) {
+      let policy = MigrationPolicy()
+      let copy = PreCopy(memory: 1, bandwidth: 0, dirtyRate: 0, writable: 0, policy: policy)
+      let index = moves.add(
+        Moves.Move(
+          vm: vm, source: source, target: target, record: 0, cost: 0, account: 0,
+          progress: PreCopy.Progress(left: 1), copy: copy, left: 1, settled: 0))
+      moves[index].phase = .copying
+      moves.change(moves[index])
+    }
+    func share() {
+      moves.share { index, rate in
+        rates[index] = rate
+        moves[index].rate = rate
+        moves[index].isFresh = false
+      }
+    }
+    add(0, 0, 1)
+    share()
+    #expect(rates[0] == 80)
+    add(1, 0, 2)
+    add(2, 0, 3)
+    add(3, 2, 1)
+    share()
+    // 30 to the slow target, what is left of host 0 is halved, and host 1 has room for the rest of the other's.
+    #expect(rates == [2: 30, 0: 35, 1: 35, 3: 65])
+    moves.remove(2)
+    share()
+    #expect(rates[0] == 50 && rates[1] == 50 && rates[3] == 50)
+  }
+
+  @Test("Overloaded hosts are relieved, and a sleeping host is woken only when no other has room")
+  func relief() throws {
+    let scenario = try Support.scenario(
+      """
+      scenario: relief
+      duration: 4 h
+      hosts:
+        - {name: node, count: 3, cpu: {cores: 4, frequency: 2000 MHz}, memory: {size: 16 GB}, nics: [{name: eth0, bandwidth: 10 Gbit/s}], power: linear, design: bare-metal, profile: cascade-lake-pvm-paper}
+      vms:
+        - {name: vm, count: 4, vcpus: 2, memory: {size: 2 GB}, workload: wave}
+      workloads:
+        wave: {utilization: {series: 1, mean: 0.3, deviation: 0, profile: [0.2, 3, 3, 3, 3, 3, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2]}}
+      policies:
+        placement: worst-fit
+        consolidation: {overload: thr, threshold: 0.8}
+        migration: fixed-rate
+      \(Self.curve)
+      """)
+    let result = try run(scenario)
+    let report = try #require(result.fleet).report
+    // At night all four fit one host; by day two VMs are all that 80 % of a host allows... and then less than that.
+    #expect(report.shutdowns >= 2 && report.wakeups >= 1)
+    #expect(abs(report.transitionTime - Double(report.shutdowns * 20 + report.wakeups * 40)) < 1e-6)
+    #expect(report.migrations.count >= 3)
+    #expect(Set(report.vmHost).count >= 2)
+  }
+
+  @Test("Detectors and selections run on a fleet with a daily wave", arguments: ConsolidationPolicy.Overload.allCases)
+  func detectors(overload: ConsolidationPolicy.Overload) throws {
+    for selection in ConsolidationPolicy.Selection.allCases {
+      let result = try run(
+        try Support.shipped(
+          "consolidation-study",
+          edits: [
+            "duration=3 h", "policies.consolidation.selection=\(selection.rawValue)",
+          ] + (overload == .localRegression ? [] : Self.edits(overload))))
+      let report = try #require(result.fleet).report
+      #expect(report.migrations.count > 0)
+      #expect(report.hostAsleep.contains { $0 > 0 })
+    }
+  }
+
+  private static func edits(_ overload: ConsolidationPolicy.Overload) -> [String] {
+    switch overload {
+    case .threshold: []
+    default: ["policies.consolidation.overload=\(overload.rawValue)"]
+    }
+  }
+
+  @Test("Consolidation saves energy, and shadow paging makes the moved fleet dearer than nested paging")
+  func study() throws {
+    let moved = try run(try Support.shipped("consolidation-study", edits: ["duration=6 h"]))
+    let awake = try run(
+      try Support.shipped("consolidation-study", edits: ["duration=6 h", "policies.consolidation.sleep=false"]))
+    let energy = try #require(moved.value(of: .energy))
+    #expect(energy < 0.7 * (awake.value(of: .energy) ?? 0))
+    let shadow = try FleetEngine.run(
+      model: try Support.model(
+        try Support.shipped(
+          "consolidation-study", edits: ["duration=6 h", "hosts.0.design=kvm-shadow", "hosts.1.design=kvm-shadow"]),
+        fidelity: .fluid), replication: 1)
+    #expect((shadow.value(of: .virtualizationOverhead) ?? 0) > 2 * (moved.value(of: .virtualizationOverhead) ?? 1))
+  }
+
+  @Test("A design that cannot migrate is refused where it stands")
+  func passthrough() throws {
+    let scenario = try Support.shipped("consolidation-study", edits: ["hosts.1.design=kvm-passthrough"])
+    #expect {
+      try Support.model(scenario, fidelity: .fluid)
+    } throws: { "\($0)".contains("cannot migrate") }
+  }
+
+  @Test("Random fleets with arrivals, moves and sleep conserve CPU, memory and energy", arguments: 0..<12)
+  func random(seed: Int) throws {
+    var random = RandomStream(seed: UInt64(seed), replication: 1, entity: 0, purpose: 1)
+    func pick<Choice>(_ choices: [Choice]) -> Choice { choices[random.nextInteger(below: choices.count)] }
+    let mechanism = pick([
+      "fixed-rate",
+      "{mechanism: pre-copy, dirty_rate: 20000/s, writable_share: 0.3, auto_converge: true, switchover_time: 50 ms}",
+      "{mechanism: pre-copy, dirty_rate: 100000/s, round_limit: 5}",
+    ])
+    let scenario = try Support.scenario(
+      """
+      scenario: random
+      duration: 3 h
+      fidelity: fluid
+      hosts:
+        - {name: a, count: \(3 + random.nextInteger(below: 5)), cpu: {cores: 4, frequency: 2000 MHz}, memory: {size: 24 GiB}, nics: [{name: eth0, bandwidth: 1 Gbit/s}], power: linear, design: kvm-virtio, profile: cascade-lake-pvm-paper}
+        - {name: b, count: \(2 + random.nextInteger(below: 3)), cpu: {cores: 8, frequency: 2500 MHz}, memory: {size: 48 GiB}, nics: [{name: eth0, bandwidth: 10 Gbit/s}], power: linear, design: kvm-virtio, profile: cascade-lake-pvm-paper}
+      vms:
+        - {name: came, count: 30, vcpus: 2, memory: {size: 4 GiB}, trace: lives, workload: traced}
+        - {name: stays, count: 8, vcpus: 1, memory: {size: 2 GiB}, anti_affinity: apart, workload: noisy}
+        - {name: tied, count: 2, vcpus: 1, memory: {size: 1 GiB}, affinity: together, workload: noisy}
+      workloads:
+        traced: {utilization: trace}
+        noisy: {utilization: {series: 5, mean: 0.5, spread: 0.3, deviation: 0.3, correlation: 0.5}, per_cpu_second: {syscall: 10000}}
+      traces:
+        lives: {}
+      policies:
+        placement: {rule: \(pick(PlacementPolicy.Rule.allCases).rawValue), cpu_allocation_ratio: 2}
+        consolidation: {overload: \(pick(ConsolidationPolicy.Overload.allCases).rawValue), selection: \(pick(ConsolidationPolicy.Selection.allCases).rawValue), interval: 150 s}
+        migration: \(mechanism)
+      \(Self.curve)
+      """)
+    var builder = TraceSetBuilder(unit: .seconds(100))
+    for _ in 0..<30 {
+      let start = Int64(random.nextInteger(below: 90)) * 77_000_000_000
+      let samples = 1 + random.nextInteger(below: 60)
+      let number = Array("vm".utf8).withUnsafeBufferPointer {
+        builder.add(
+          name: $0, start: start, end: start + Int64(samples) * 100_000_000_000, vcpus: 2, capacity: 0, memory: 0)
+      }
+      builder.select(number)
+      for _ in 0..<samples { builder.append(Float(random.nextInteger(below: 101)), units: 1) }
+    }
+    let set = builder.finish(order: .given)
+    var library = try Support.library.get()
+    library.demands = ["lives": try #require(set?.evened())]
+    let model = try SimulationModel(scenario: scenario, library: library)
+    let first = try FleetEngine.run(model: model, replication: 1)
+    try first.checkConservation()
+    let report = try #require(first.fleet).report
+    #expect(report.endedVMs > 0)
+    for index in 0..<report.migrations.count where report.migrations.outcome[index] != .underWay {
+      #expect(report.migrations.ended[index] >= report.migrations.started[index])
+      #expect(report.migrations.source[index] != report.migrations.target[index])
+    }
+    // The same once more, to the last bit.
+    let second = try #require(try FleetEngine.run(model: model, replication: 1).fleet).report
+    #expect(second.energy == report.energy && second.vmHost == report.vmHost)
+  }
+}
