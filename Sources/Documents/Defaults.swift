@@ -33,6 +33,8 @@ public enum Defaults {
   public static let discipline = ServiceDiscipline.processorSharing
   /// `size` of packets.
   public static let packet = ByteCount(bytes: 1500)
+  /// `size` of block requests.
+  public static let block = ByteCount(bytes: 4 << 10)
   /// `compute` of a program.
   public static let compute = TimeSpan.zero
   /// `threads` of a batch.

@@ -23,6 +23,8 @@ public enum DocumentKind: String, CaseIterable, Sendable, Hashable {
   case power
   /// A scenario over a grid of values of its keys.
   case experiment
+  /// A device of a host, or what a guest's driver sees in its place.
+  case device
 
   /// The folder of a library that holds documents of the kind.
   var folder: String { self == .power ? "power" : "\(rawValue)s" }
@@ -50,6 +52,7 @@ public enum DocumentKind: String, CaseIterable, Sendable, Hashable {
     case .case: _ = CaseReader.read(root, folder: FileAccess.folder(of: path), &reader)
     case .experiment: _ = ExperimentReader.read(root, folder: FileAccess.folder(of: path), &reader)
     case .power: _ = PowerReader.read(root, &reader)
+    case .device: _ = DeviceReader.read(root, &reader)
     case .calibration: _ = CalibrationReader.read(root, library: library, &reader)
     case .profile:
       let base = reader.base(of: root, kind: kind, among: library.profiles)

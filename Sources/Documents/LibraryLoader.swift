@@ -36,6 +36,9 @@ public enum LibraryLoader {
     for document in try SourceDocument.all(.workload, in: folders, &reader) {
       library.workloads[document.name] = WorkloadReader.read(document.root, &reader)
     }
+    for document in try SourceDocument.all(.device, in: folders, &reader) {
+      library.devices[document.name] = DeviceReader.read(document.root, &reader)
+    }
     for document in try SourceDocument.all(.power, in: folders, &reader) {
       library.powerCurves[document.name] = PowerReader.read(document.root, &reader)
     }

@@ -111,26 +111,27 @@ extension Expectation where Value == MemoryFields {
 }
 
 extension Expectation where Value == HostGroup.NetworkInterface {
-  /// A network interface of a host; its model is a label without effect.
+  /// A network interface of a host.
   static var nic: Expectation {
     Expectation("a nic") { reader, node in
       guard let fields = reader.fields(of: node, in: "a nic", known: ["name", "bandwidth", "model"]) else { return nil }
       let name = reader.required("name", in: fields, .label)
       let bandwidth = reader.required("bandwidth", in: fields, .bitRate)
-      _ = reader.optional("model", in: fields, .name)
+      let model = reader.optional("model", in: fields, .name)
       guard let name, let bandwidth else { return nil }
-      return HostGroup.NetworkInterface(name: name, bandwidth: bandwidth)
+      return HostGroup.NetworkInterface(name: name, bandwidth: bandwidth, model: model, location: node.location)
     }
   }
 }
 
-extension Expectation where Value == String {
-  /// A disk of a host, of which only the name is kept; its model is a label without effect.
+extension Expectation where Value == HostGroup.Disk {
+  /// A disk of a host.
   static var disk: Expectation {
     Expectation("a disk") { reader, node in
       guard let fields = reader.fields(of: node, in: "a disk", known: ["name", "model"]) else { return nil }
-      _ = reader.optional("model", in: fields, .name)
-      return reader.required("name", in: fields, .label)
+      let model = reader.optional("model", in: fields, .name)
+      let name = reader.required("name", in: fields, .label)
+      return name.map { HostGroup.Disk(name: $0, model: model, location: node.location) }
     }
   }
 }
@@ -152,8 +153,8 @@ extension Expectation where Value == VMGroup {
         "memory", in: fields, .memory(defaultPage: Defaults.guestPage, keys: ["image", "balloon", "shadow_pages"]))
       let guest = reader.optional("guest", in: fields, .name)
       let logging = reader.optional("dirty_logging", in: fields, .dirtyLogging)
-      let nic = reader.optional("nic", in: fields, .label)
-      let disk = reader.optional("disk", in: fields, .label)
+      let nic = reader.optional("nic", in: fields, .usedDevice("nic"))
+      let disk = reader.optional("disk", in: fields, .usedDevice("disk"))
       let workload = reader.required("workload", in: fields, .name)
       let host = reader.optional("host", in: fields, .label)
       let fleet = reader.fleetOptions(fields)
@@ -161,9 +162,11 @@ extension Expectation where Value == VMGroup {
       var group = VMGroup(
         name: name, count: count ?? Defaults.count, vcpus: vcpus, memory: memory.size, page: memory.page,
         hugePageShare: memory.hugePageShare, pageTableLevels: memory.pageTableLevels,
-        guest: guest ?? Defaults.guest, nic: nic, disk: disk, workload: workload, host: host,
+        guest: guest ?? Defaults.guest, nic: nic?.name, disk: disk?.name, workload: workload, host: host,
         fleet: fleet, location: node.location)
       group.dirtyLogging = logging
+      if let nic { group.nicOptions = nic.options }
+      if let disk { group.diskOptions = disk.options }
       group.image = memory.image
       group.balloon = memory.balloon
       group.shadowPages = memory.shadowPages

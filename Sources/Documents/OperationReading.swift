@@ -30,8 +30,7 @@ extension DocumentReader {
   private static func fault(of operation: GuestOperation, use: OperationUse) -> String? {
     switch operation {
     case .halt: return "'halt' follows from idleness and cannot be stated"
-    case .blockRead, .blockWrite: return "'\(operation)': block devices are not simulated by this version"
-    case .netTx, .netRx:
+    case .netTx, .netRx, .blockRead, .blockWrite:
       switch use {
       case .perRequest: return nil
       case .perCPUSecond: return "'\(operation)' has no rate per CPU second; expected it in 'per_request'"
@@ -134,10 +133,20 @@ extension Expectation where Value == OperationCounts {
     Expectation("a mapping of operations and counts") { reader, node in
       var sizes: [GuestOperation: ByteCount] = [:]
       let counts = reader.operations(node, use: .perRequest) { reader, operation, value in
-        guard operation == .netTx || operation == .netRx else {
+        let isBlock = operation == .blockRead || operation == .blockWrite
+        guard isBlock || operation == .netTx || operation == .netRx else {
           return reader.memoryCount(of: value, operation, key: "count", .count)
         }
-        sizes[operation] = Defaults.packet
+        sizes[operation] = isBlock ? Defaults.block : Defaults.packet
+        if isBlock {
+          let number = Expectation<Double>.real("a number from 0 to 1000") { (0...1000).contains($0) }
+          guard case .mapping = value.content else { return reader.read(value, number) }
+          guard let fields = reader.fields(of: value, in: "'\(operation)'", known: ["count", "size"]) else {
+            return nil
+          }
+          if let size = reader.optional("size", in: fields, .positiveSize) { sizes[operation] = size }
+          return reader.required("count", in: fields, number)
+        }
         let whole = Expectation<Int>.integer(in: 0...1_000_000)
         guard case .mapping = value.content else { return reader.read(value, whole).map { Double($0) } }
         guard let fields = reader.fields(of: value, in: "'\(operation)'", known: ["count", "size"]) else { return nil }

@@ -149,9 +149,6 @@ extension Expectation where Value == Scenario.Comparison {
 }
 
 extension Expectation where Value == DesignReference {
-  /// Keys of a design's mapping in a scenario that this version does not simulate.
-  private static var notSimulated: [String] { ["privileged_domain"] }
-
   /// A design by name, or a mapping of its name and the axes to override.
   static var designReference: Expectation {
     Expectation("a design's name, or a mapping of name and axes") { reader, node in
@@ -160,14 +157,28 @@ extension Expectation where Value == DesignReference {
       }
       guard
         let fields = reader.fields(
-          of: node, in: "a design", known: ["name"] + DesignAxis.allCases.map(\.name), notSimulated: notSimulated)
+          of: node, in: "a design", known: ["name", "privileged_domain"] + DesignAxis.allCases.map(\.name))
       else { return nil }
       let name = reader.required("name", in: fields, Expectation<String>.name.located)
       var overrides: [DesignAxis: String] = [:]
       for axis in DesignAxis.allCases {
         overrides[axis] = reader.optional(axis.name, in: fields, .value(of: axis))
       }
-      return name.map { DesignReference(name: $0.value, overrides: overrides, location: $0.location) }
+      var vcpus: Int?
+      var weight: Double?
+      if let domain = fields["privileged_domain"],
+        let parts = reader.fields(of: domain, in: "a privileged domain", known: ["vcpus", "weight"])
+      {
+        vcpus = reader.optional("vcpus", in: parts, .integer(in: 1...4096))
+        weight = reader.optional(
+          "weight", in: parts, .real("a number from 0.001 to 10000") { (0.001...10_000).contains($0) })
+      }
+      return name.map {
+        var reference = DesignReference(name: $0.value, overrides: overrides, location: $0.location)
+        reference.privilegedVCPUs = vcpus
+        reference.privilegedWeight = weight
+        return reference
+      }
     }
   }
 }

@@ -75,7 +75,8 @@ extension DocumentReader {
     let requests = RequestWorkload(
       arrivals: arrivals, service: service, discipline: discipline ?? Defaults.discipline,
       perRequest: perRequest?.counts ?? [:], perCPUSecond: perCPUSecond ?? [:],
-      sentPacket: perRequest?.sizes[.netTx] ?? .zero, receivedPacket: perRequest?.sizes[.netRx] ?? .zero)
+      sentPacket: perRequest?.sizes[.netTx] ?? .zero, receivedPacket: perRequest?.sizes[.netRx] ?? .zero,
+      readSize: perRequest?.sizes[.blockRead] ?? .zero, writeSize: perRequest?.sizes[.blockWrite] ?? .zero)
     return Workload(
       name: name, shape: .requests(requests), memory: memory,
       extents: memoryExtents(of: [fields["per_request"], fields["per_cpu_second"]]), code: code, objective: objective,

@@ -22,6 +22,10 @@ enum EventKind {
   static let skew: UInt8 = 21
   /// The credit scheduler of host `handle` gives credit.
   static let creditPeriod: UInt8 = 22
+  /// The packets of job `handle` pass the host's moderated interface.
+  static let delivery: UInt8 = 30
+  /// A disk has done the block request of job `handle`.
+  static let diskEnd: UInt8 = 31
 }
 
 /// Where a thread of a host is.
@@ -69,6 +73,8 @@ enum Activity: UInt8 {
 
   /// Whether it is work of the job on the vCPU.
   var isJob: Bool { self == .job || self == .hold }
+  /// A backend looks for more before it sleeps.
+  case poll
 }
 
 /// A vCPU's or a backend's thread on the host.
@@ -77,6 +83,8 @@ struct Thread {
   var vm: Int32
   /// Index among the VM's vCPUs; -1 for the backend.
   var vcpu: Int32
+  /// The backend that it is; -1 for others.
+  var backend: Int32 = -1
   /// The next that spins for the same lock.
   var nextSpinner: Int32 = -1
   /// The processor; -1 for none.
@@ -85,6 +93,8 @@ struct Thread {
   var activity = Activity.none
   /// A device interrupt waits to be taken by this running vCPU.
   var isKickPending = false
+  /// Whether the bell in hand is for the disk.
+  var ringsDisk = false
   /// Whether it is a service of the host, which works periodically.
   var isService = false
   /// The job on the vCPU, or the item in the backend's hands; -1 for none.
@@ -138,6 +148,12 @@ struct Job {
   var nextPageWait: Int64 = 0
   var nextTaking: Int64 = 0
   var turnStart: Int64 = 0
+  /// Block requests that it makes, reads first, and how many of them are done. Its work is cut into equal stages by them.
+  var reads: Int32 = 0
+  var writes: Int32 = 0
+  var stage: Int32 = 0
+  /// Work at which the present stage ends.
+  var stageEnd: Int64 = 0
 }
 
 /// An operation that jobs of a VM make in bulk.
@@ -158,6 +174,10 @@ struct BulkComponent {
     case fullLogs
     /// Instructions that the job is the first to reach and a translator translates.
     case newCode
+    /// The block requests of the job.
+    case blocks(isRead: Bool)
+    /// So many an interrupt for received packets.
+    case perInterrupt(Int64)
   }
 
   let operation: GuestOperation
@@ -184,8 +204,6 @@ struct VMState {
   var workload: Int32
   var firstThread: Int32
   var vcpus: Int32
-  /// The backend's thread; -1 without one.
-  var backend: Int32 = -1
   /// The lock of its shadow tables; -1 where nobody contends for it.
   var lock: Int32 = -1
   /// Whether operations wait for swapped pages.
@@ -217,11 +235,6 @@ struct VMState {
   var wake = LeafGroup()
   var kick = LeafGroup()
   var halt = LeafGroup()
-  var doorbell = LeafGroup()
-  var wakeByBell = LeafGroup()
-  var wakeByDevice = LeafGroup()
-  var receive = LeafGroup()
-  var transmit = LeafGroup()
   /// Index range of the VM's bulk components, and the first leaf of them all.
   var firstComponent = 0
   var componentCount = 0
@@ -242,10 +255,29 @@ struct VMState {
   var nic: Int32 = -1
   /// Time on the wire of the packets of one request, in nanoseconds.
   var wireTime: Int64 = 0
-  var itemHead: Int32 = -1
-  var itemTail: Int32 = -1
-  /// Sent items that the backend has not finished; while there are any, the guest need not ring.
-  var sentPending: Int32 = 0
+  /// Time on the wire under the VM's own limit, and when that lets the next pass.
+  var limitTime: Int64 = 0
+  var limitFree: Int64 = 0
+  /// Least time between interrupts of the interface.
+  var moderation: Int64 = 0
+  /// Time of the guest's driver and stack for the packets of one request, during which it polls, and until when it does.
+  var pollTime: Int64 = 0
+  var pollsUntil: Int64 = 0
+  var network = DevicePath()
+
+  // Disk.
+  var disk: Int32 = -1
+  var block = DevicePath()
+  var readsWhole: Int32 = 0
+  var readsFraction = 0.0
+  var writesWhole: Int32 = 0
+  var writesFraction = 0.0
+  /// Bytes' time on the disk's bus.
+  var readTransfer: Int64 = 0
+  var writeTransfer: Int64 = 0
+  /// Least time between requests under the VM's own limit, and when that lets the next pass.
+  var diskGap: Int64 = 0
+  var diskFree: Int64 = 0
 
   /// Threads of a batch or program that still run.
   var running: Int32 = 0
@@ -302,13 +334,6 @@ struct DirtyRound {
     guard latestTime > 0 else { return 0 }
     return latestTime * DirtyLogging.fullExits(dirty: latest / latestTime, exits: exitsPerCPUSecond)
   }
-}
-
-/// A packet batch in a backend's queue.
-struct BackendItem {
-  var next: Int32 = -1
-  var job: Int32 = -1
-  var isSent = false
 }
 
 /// A pool of plain values behind a pointer that doubles when it is full; a free list threads through the values.

@@ -108,7 +108,7 @@ extension Simulation {
       vms[vm].waking -= 1
       decideVCPU(thread: index)
     case .doorbell:
-      ringBackend(vm: vm)
+      ringBackend(vm: vm, isBlock: threads[index].ringsDisk)
       decideVCPU(thread: index)
     case .halt:
       if vms[vm].queueLength > vms[vm].waking || threads[index].isKickPending {
@@ -134,11 +134,14 @@ extension Simulation {
       return
     }
     threads[index].activity = .none
-    if jobs[Int(job)].executed == jobs[Int(job)].total {
+    if jobs[Int(job)].executed == jobs[Int(job)].stageEnd {
       threads[index].current = -1
-      let rings = complete(job: Int(job), vm: vm)
+      let isBlock = jobs[Int(job)].stage < jobs[Int(job)].reads + jobs[Int(job)].writes
+      let rings = isBlock ? issueBlock(job: job, vm: vm) : complete(job: Int(job), vm: vm)
       if rings {
-        begin(.doorbell, group: vms[vm].doorbell, operations: 1, thread: index)
+        threads[index].ringsDisk = isBlock
+        begin(
+          .doorbell, group: isBlock ? vms[vm].block.doorbell : vms[vm].network.doorbell, operations: 1, thread: index)
         return
       }
     } else if vms[vm].queueLength > 0 {

@@ -26,23 +26,23 @@ extension Simulation {
   }
 
   /// A client starts to think; its next request follows.
-  mutating func think(vm: Int) {
+  mutating func think(vm: Int, from start: Int64) {
     let pause = arrivalStreams[vm].nextExponential(mean: vms[vm].thinkTime)
     guard pause < endlessWork else { return }
     events.insert(
-      Event(time: now + Int64(pause.rounded()), kind: EventKind.thinkEnd, handle: UInt32(vm), generation: 0))
+      Event(time: start + Int64(pause.rounded()), kind: EventKind.thinkEnd, handle: UInt32(vm), generation: 0))
   }
 
   /// A request reaches the VM: by way of its backend if its packets pass one, else straight into the guest.
-  mutating func submit(vm: Int) {
+  mutating func submit(vm: Int, byGuest: Bool = false) {
     let native = min(samplers[vm].sample(using: &serviceStreams[vm]), endlessWork)
     let job = makeJob(
       vm: vm, native: native, guest: FineTime.units(nanoseconds: native * guestShare(of: vm)), iterations: 1)
-    if vms[vm].backend >= 0 && vms[vm].packetsReceived > 0 {
+    if vms[vm].packetsReceived > 0 {
       receive(job: job, vm: vm)
     } else {
       pushJob(job, vm: vm)
-      notify(vm: vm, byInterrupt: true)
+      if !byGuest { notify(vm: vm, byInterrupt: true) }
     }
   }
 
@@ -95,6 +95,8 @@ extension Simulation {
   private mutating func makeJob(vm: Int, native: Double, guest: Int64, iterations: Int64) -> Int32 {
     let job = allocateJob()
     var total = guest
+    let reads = blockRequests(vms[vm].readsWhole, vms[vm].readsFraction, vm: vm)
+    let writes = blockRequests(vms[vm].writesWhole, vms[vm].writesFraction, vm: vm)
     // CPU time by which dirtied pages and new code are counted.
     let work = native > 0 ? native : Double(guest) / Double(FineTime.unitsPerNanosecond)
     let active = activeComponents(of: vm)
@@ -119,6 +121,8 @@ extension Simulation {
         operations = carry(windows[vm].advance(to: now, nanoseconds: work), component: component)
       case .fullLogs:
         operations = carry(dirtyRounds[vm].fullLogs, component: component)
+      case .blocks(let isRead): operations = Int64(isRead ? reads : writes)
+      case .perInterrupt: break
       case .perRunning: continue
       }
       total += charge(component: component, operations: operations, job: job, vm: vm)
@@ -130,9 +134,25 @@ extension Simulation {
     jobs[job].arrival = now
     // A job that costs nothing still ends: one unit keeps the shares of its parts defined.
     jobs[job].total = max(1, total)
+    jobs[job].reads = reads
+    jobs[job].writes = writes
+    jobs[job].stageEnd = stageEnd(of: job)
     placeTakings(job: job, vm: vm)
     placePageWaits(job: job, vm: vm)
     return Int32(job)
+  }
+
+  /// How many block requests of one direction a job makes.
+  private mutating func blockRequests(_ whole: Int32, _ fraction: Double, vm: Int) -> Int32 {
+    guard fraction > 0 else { return whole }
+    return countStreams[vm].nextUniform() < fraction ? whole + 1 : whole
+  }
+
+  /// The work at which a job's present stage ends.
+  func stageEnd(of job: Int) -> Int64 {
+    let blocks = jobs[job].reads + jobs[job].writes
+    guard jobs[job].stage < blocks else { return jobs[job].total }
+    return Self.share(jobs[job].total, Int64(jobs[job].stage) + 1, of: Int64(blocks) + 1)
   }
 
   /// The whole part of a number of operations; the fraction is kept for the next job.
@@ -144,7 +164,7 @@ extension Simulation {
   }
 
   /// Draws the costs of one component's operations into the job and returns their sum with native work.
-  private mutating func charge(component: Int, operations: Int64, job: Int, vm: Int) -> Int64 {
+  mutating func charge(component: Int, operations: Int64, job: Int, vm: Int) -> Int64 {
     let firstLeaf = components[component].firstLeaf
     let offset = job * jobStride + firstLeaf - vms[vm].firstBulkLeaf
     var total = components[component].native * operations
@@ -217,7 +237,7 @@ extension Simulation {
     book(job: job, upTo: jobs[job].total, stretch: 1)
     switch vms[vm].shape {
     case .requests:
-      if vms[vm].backend >= 0 && vms[vm].packetsSent > 0 { return send(job: job, vm: vm) }
+      if vms[vm].network.backend >= 0 && vms[vm].packetsSent > 0 { return send(job: job, vm: vm) }
       leave(job: job, vm: vm)
     case .idle:
       vms[vm].completed += 1
@@ -233,7 +253,11 @@ extension Simulation {
     var end = now
     if vms[vm].packetsSent > 0 {
       let nic = Int(vms[vm].nic)
-      end = max(now, wireFree[nic]) + vms[vm].wireTime
+      if vms[vm].limitTime > 0 {
+        end = max(now, vms[vm].limitFree) + vms[vm].limitTime
+        vms[vm].limitFree = end
+      }
+      end = max(end, wireFree[nic]) + vms[vm].wireTime
       wireFree[nic] = end
     }
     if isMeasuring {
@@ -241,7 +265,13 @@ extension Simulation {
       latencies[Int(vms[vm].workload)].record(end - jobs[job].arrival)
     }
     release(job: job)
-    if vms[vm].isClosed { think(vm: vm) }
+    guard vms[vm].isClosed else { return }
+    if vms[vm].thinkTime > 0 || vms[vm].packetsSent + vms[vm].packetsReceived > 0 {
+      think(vm: vm, from: end)
+    } else {
+      // The guest's own thread goes on at once: nobody needs to tell its vCPU.
+      submit(vm: vm, byGuest: true)
+    }
   }
 
   private mutating func continueThread(after job: Int, vm: Int) {

@@ -12,6 +12,7 @@ extension Simulation {
     static let counts: UInt16 = 3
     static let costs: UInt16 = 4
     static let locks: UInt16 = 16
+    static let disk: UInt16 = 5
   }
 
   mutating func addVM(_ index: Int) {
@@ -27,6 +28,7 @@ extension Simulation {
     addStalls(of: index, design: design, to: &state)
     addLock(of: index, to: &state)
     addNetwork(of: index, design: design, to: &state)
+    addBlock(of: index, design: design, to: &state)
     describeWork(of: index, in: &state)
     func stream(_ purpose: UInt16) -> RandomStream {
       RandomStream(seed: model.seed, replication: replication, entity: vm.stream, purpose: purpose)
@@ -76,7 +78,7 @@ extension Simulation {
   }
 
   /// Opens the leaves of an operation's synchronous or asynchronous steps.
-  private mutating func open(_ operation: GuestOperation, of vm: Int, charges: [StepCharge]) -> LeafGroup {
+  mutating func open(_ operation: GuestOperation, of vm: Int, charges: [StepCharge]) -> LeafGroup {
     LeafGroup(
       first: Int32(ledger.open(vm: vm, operation: operation, charges: charges)), count: Int32(charges.count),
       mean: charges.reduce(0) { $0 + $1.draw.mean })
@@ -94,25 +96,6 @@ extension Simulation {
     let kick = open(.interrupt, of: index, charges: synchronous(.interrupt))
     state.kick = pair(kick, open(.eoi, of: index, charges: synchronous(.eoi)))
     state.halt = open(.halt, of: index, charges: synchronous(.halt))
-  }
-
-  private mutating func addNetwork(of index: Int, design: CompiledDesign, to state: inout VMState) {
-    let vm = model.vms[index]
-    guard vm.load.packetsSent + vm.load.packetsReceived > 0 else { return }
-    state.packetsReceived = Int32(vm.load.packetsReceived)
-    state.packetsSent = Int32(vm.load.packetsSent)
-    state.nic = Int32(vm.nic ?? -1)
-    state.wireTime = model.wireTime(ofRequestBy: vm)
-    guard design.hasNetworkBackend else { return }
-    state.backend = Int32(threads.count)
-    _ = threads.append(Thread(host: Int32(vm.host), vm: Int32(index), vcpu: -1))
-    let doorbell = design.cost(of: .doorbell)
-    state.doorbell = open(.doorbell, of: index, charges: doorbell?.synchronous ?? [])
-    state.wakeByBell = open(.doorbell, of: index, charges: doorbell?.asynchronous ?? [])
-    state.wakeByDevice = open(
-      .deviceInterrupt, of: index, charges: design.cost(of: .deviceInterrupt)?.asynchronous ?? [])
-    state.receive = open(.netRx, of: index, charges: design.cost(of: .netRx)?.asynchronous ?? [])
-    state.transmit = open(.netTx, of: index, charges: design.cost(of: .netTx)?.asynchronous ?? [])
   }
 
   private mutating func addBulkComponents(of index: Int, to state: inout VMState) {
@@ -149,7 +132,12 @@ extension Simulation {
       _ = carried.append(0)
     }
 
+    for entry in load.interruptAccesses { add(entry, .perInterrupt(Int64(entry.rate))) }
     for entry in load.perRequest {
+      if entry.operation == .blockRead || entry.operation == .blockWrite {
+        add(entry, .blocks(isRead: entry.operation == .blockRead))
+        continue
+      }
       let whole = entry.rate.rounded(.down)
       add(entry, .perRequest(whole: Int64(whole), fraction: entry.rate - whole))
     }
@@ -201,7 +189,7 @@ extension Simulation {
       switch requests.arrivals {
       case .closed(let clients, _):
         vms[vm].isClosed = true
-        for _ in 0..<clients { think(vm: vm) }
+        for _ in 0..<clients { think(vm: vm, from: now) }
       case .poisson, .deterministic:
         scheduleArrival(vm: vm)
       }

@@ -419,7 +419,7 @@ extension Simulation {
     switch activity {
     case .wake, .kick, .doorbell, .halt, .flush: endStall(activity, thread: index)
     case .answer: releaseLock(thread: index)
-    case .backendWake: decideBackend(thread: index)
+    case .backendWake, .poll: decideBackend(thread: index, hasPolled: activity == .poll)
     case .item: endItem(thread: index)
     case .service: decideService(thread: index)
     case .none, .woken, .job, .hold, .spin, .pageWait: break

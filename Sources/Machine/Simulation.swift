@@ -51,6 +51,17 @@ struct Simulation: ~Copyable {
   /// Amounts of a thread's current stall or item, `groupStride` a thread.
   var groupAmounts: UnsafeMutablePointer<Int64>
   let groupStride = 16
+  var backends = Pool<Backend>(capacity: 8)
+  /// The first of the privileged domain's backends by host, -1 without.
+  var firstPrivileged: Pool<Int32>
+  var disks: Pool<DiskState>
+  /// When each channel of all disks has done what it was given.
+  var channelFree = Pool<Int64>(capacity: 64)
+  var readSamplers: Pool<Sampler>
+  var writeSamplers: Pool<Sampler>
+  var diskStreams: Pool<RandomStream>
+  /// When each network interface may interrupt again.
+  var nextInterrupt: Pool<Int64>
   /// When each network interface has sent what it was given.
   var wireFree: Pool<Int64>
   var arrivalStreams: Pool<RandomStream>
@@ -100,6 +111,12 @@ struct Simulation: ~Copyable {
     components = Pool(capacity: 64)
     carried = Pool(capacity: 64)
     wireFree = Pool(capacity: model.nicCount)
+    nextInterrupt = Pool(capacity: model.nicCount)
+    disks = Pool(capacity: model.disks.count)
+    readSamplers = Pool(capacity: model.disks.count)
+    writeSamplers = Pool(capacity: model.disks.count)
+    diskStreams = Pool(capacity: model.disks.count)
+    firstPrivileged = Pool(capacity: model.hosts.count)
     arrivalStreams = Pool(capacity: model.vms.count)
     serviceStreams = Pool(capacity: model.vms.count)
     countStreams = Pool(capacity: model.vms.count)
@@ -114,8 +131,15 @@ struct Simulation: ~Copyable {
     jobAmounts = .allocate(capacity: 1)
     jobCounts = .allocate(capacity: 1)
     groupAmounts = .allocate(capacity: 1)
-    for host in model.hosts.indices { addHost(host) }
-    for _ in 0..<model.nicCount { _ = wireFree.append(0) }
+    for host in model.hosts.indices {
+      addHost(host)
+      _ = firstPrivileged.append(-1)
+    }
+    for _ in 0..<model.nicCount {
+      _ = wireFree.append(0)
+      _ = nextInterrupt.append(0)
+    }
+    addDisks()
     for index in model.vms.indices { addVM(index) }
     addServices()
     addShares()
@@ -143,6 +167,14 @@ struct Simulation: ~Copyable {
     components.deallocate()
     carried.deallocate()
     wireFree.deallocate()
+    nextInterrupt.deallocate()
+    backends.deallocate()
+    firstPrivileged.deallocate()
+    disks.deallocate()
+    channelFree.deallocate()
+    readSamplers.deallocate()
+    writeSamplers.deallocate()
+    diskStreams.deallocate()
     arrivalStreams.deallocate()
     serviceStreams.deallocate()
     countStreams.deallocate()
@@ -194,6 +226,8 @@ struct Simulation: ~Copyable {
       case EventKind.thinkEnd: submit(vm: index)
       case EventKind.servicePeriod: beginPeriod(service: index)
       case EventKind.pageArrival: endPageWait(thread: index)
+      case EventKind.delivery: deliver(job: Int32(index), vm: Int(jobs[index].vm))
+      case EventKind.diskEnd: endDisk(job: Int32(index))
       case EventKind.sliceEnd:
         if processors[index].sliceGeneration & Event.generationMask == event.generation {
           endSlice(processor: index)

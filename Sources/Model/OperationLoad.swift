@@ -59,6 +59,10 @@ public struct OperationLoad: Sendable {
   public let packetsReceived: Int
   /// Packets sent per request.
   public let packetsSent: Int
+  /// Block requests per request.
+  public let block: BlockLoad
+  /// Register accesses at an interrupt for received packets.
+  public let interruptAccesses: [Entry]
 
   /// An operation with its frequency.
   public struct Entry: Sendable, Hashable {
@@ -90,7 +94,7 @@ public struct OperationLoad: Sendable {
   ///   - logging: dirty logging of the VM; the host then backs it by pages of 4 KiB.
   public init(
     workload: Workload, guest: GuestSystem, memory stated: PageLayout, vcpus: Int, design: CompiledDesign,
-    logging: DirtyLogging? = nil
+    logging: DirtyLogging? = nil, io: IOSetting = IOSetting()
   ) {
     var memory = stated
     if logging != nil { memory.host = PageMix(page: 4096) }
@@ -114,6 +118,15 @@ public struct OperationLoad: Sendable {
     packetsReceived = Int(perRequest[.netRx] ?? 0)
     packetsSent = Int(perRequest[.netTx] ?? 0)
     let mode = Self.pagingMode(of: design.choice, memory: memory, guest: guest)
+    block = BlockLoad(workload.shape)
+    let atInterrupt = io.accesses(.network, .interrupt)
+    interruptAccesses =
+      packetsReceived > 0
+      ? [
+        Entry(operation: .devicePort, rate: Double(atInterrupt.ports)),
+        Entry(operation: .deviceMemory, rate: Double(atInterrupt.memory)),
+      ].filter { $0.rate > 0 } : []
+    perRequest.merge(Self.accesses(io, sent: packetsSent, received: packetsReceived, block: block)) { $0 + $1 }
     let expansion = PagingExpansion(
       operations: Array(perRequest.keys) + perCPUSecond.keys, extents: workload.extents, guest: guest,
       mode: mode, vcpus: vcpus)
@@ -149,7 +162,7 @@ public struct OperationLoad: Sendable {
     self.translation = translation
     if let hits = translation?.design.victimHits, hits > 0 { perCPUSecond[.victimHit] = hits }
     let code = (program: workload.code ?? .usualProgram, kernel: guest.code ?? .usualKernel)
-    var priced = (translation.map { design.pricing($0) } ?? design).touching(memory.host)
+    var priced = (translation.map { design.pricing($0) } ?? design).touching(memory.host).accessingDevices()
       .translating(program: code.program, kernel: code.kernel)
     codeTranslation = CodeTranslation(
       design.translatedCode, program: code.program, kernel: code.kernel, cache: design.choice.design.translationCache)

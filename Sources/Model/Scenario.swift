@@ -84,6 +84,10 @@ public struct DesignReference: Sendable, Hashable {
   public let name: String
   /// Overridden axes.
   public let overrides: [DesignAxis: String]
+  /// vCPUs of the domain that drives the devices; nil for as many as the host has cores.
+  public var privilegedVCPUs: Int?
+  /// Their weight against vCPUs of guests; nil for 1.
+  public var privilegedWeight: Double?
   /// Where the choice stands.
   public let location: SourceLocation
 
@@ -120,7 +124,7 @@ public struct HostGroup: Sendable {
   /// Network interfaces.
   public let nics: [NetworkInterface]
   /// Names of the disks.
-  public let disks: [String]
+  public let disks: [Disk]
   /// The design that the hosts run.
   public let design: DesignReference
   /// The name of the cost profile, with its place.
@@ -180,11 +184,34 @@ public struct HostGroup: Sendable {
     public let name: String
     /// Wire speed.
     public let bandwidth: BitRate
+    /// The device that it is, if one is named.
+    public let model: String?
+    /// Where it stands.
+    public let location: SourceLocation
 
     /// Creates an interface.
-    public init(name: String, bandwidth: BitRate) {
+    public init(name: String, bandwidth: BitRate, model: String? = nil, location: SourceLocation) {
       self.name = name
       self.bandwidth = bandwidth
+      self.model = model
+      self.location = location
+    }
+  }
+
+  /// A disk of a host.
+  public struct Disk: Sendable {
+    /// The name by which VMs choose it.
+    public let name: String
+    /// The device that it is, if one is named.
+    public let model: String?
+    /// Where it stands.
+    public let location: SourceLocation
+
+    /// Creates a disk.
+    public init(name: String, model: String?, location: SourceLocation) {
+      self.name = name
+      self.model = model
+      self.location = location
     }
   }
 
@@ -192,7 +219,7 @@ public struct HostGroup: Sendable {
   public init(
     name: String, count: Int, cpu: Processor, memory: ByteCount, page: ByteCount,
     hugePageShare: Double = 0, pageTableLevels: Int = 4, nics: [NetworkInterface],
-    disks: [String], design: DesignReference, profile: String, profileLocation: SourceLocation,
+    disks: [Disk], design: DesignReference, profile: String, profileLocation: SourceLocation,
     power: PowerReference? = nil, capabilities: [String] = [], location: SourceLocation
   ) {
     self.name = name
@@ -243,6 +270,10 @@ public struct VMGroup: Sendable {
   public let nic: String?
   /// The host's disk that the VM uses, if any.
   public let disk: String?
+  /// What the VM says on its network interface.
+  public var nicOptions = DeviceOptions()
+  /// What it says on its disk.
+  public var diskOptions = DeviceOptions()
   /// The name of the workload.
   public let workload: String
   /// The host or host group that the VMs must run on, if the scenario says.

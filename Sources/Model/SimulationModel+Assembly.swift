@@ -58,6 +58,7 @@ extension SimulationModel {
     vms = assembly.vms
     workloads = assembly.scenario.workloads
     nicCount = assembly.nicCount
+    disks = assembly.disks
     warnings = assembly.warnings
   }
 }
@@ -72,10 +73,12 @@ struct ModelAssembly {
   var warnings: [String] = []
   var faults: [ModelFault] = []
   var nicCount = 0
+  var disks: [StorageDevice?] = []
 
   private struct Slot {
     let group: Int
     let firstNIC: Int
+    let firstDisk: Int
     var freeMemory: Int64
     /// What the host has for guests, and what those placed on it ask for, by index of the VM.
     let capacity: Int64
@@ -126,13 +129,19 @@ struct ModelAssembly {
           "host '\(group.name)' has \(group.memory), of which design '\(design.choice.label)' keeps "
             + "\(ByteCount(bytes: overhead.perHost)); nothing is left for guests")
       }
+      let storage = group.disks.map { self.storage(of: $0) }
+      let reference = overrides.design ?? group.design
       for number in 1...group.count {
         let name = group.count == 1 ? group.name : "\(group.name)-\(number)"
-        hosts.append(
-          Host(
-            name: name, processors: processors(of: group, design), design: design,
-            scannedPages: group.overcommit.scannedPages?.perSecond ?? 0))
-        slots.append(Slot(group: index, firstNIC: nicCount, freeMemory: free, capacity: free))
+        var host = Host(
+          name: name, processors: processors(of: group, design), design: design,
+          scannedPages: group.overcommit.scannedPages?.perSecond ?? 0)
+        host.privilegedWeight = reference.privilegedWeight ?? group.design.privilegedWeight ?? 1
+        host.privilegedVCPUs = reference.privilegedVCPUs ?? group.design.privilegedVCPUs ?? group.cpu.cores
+        hosts.append(host)
+        slots.append(
+          Slot(group: index, firstNIC: nicCount, firstDisk: disks.count, freeMemory: free, capacity: free))
+        disks += storage
         nicCount += group.nics.count
       }
     }
@@ -283,6 +292,17 @@ struct ModelAssembly {
     checkCapabilities(of: design.choice, for: group)
     let key = LoadKey(vmGroup: index, hostGroup: slots[slot].group)
     let backing = PageMix(page: hostGroup.page.bytes, hugeShare: hostGroup.hugePageShare)
+    let nic = group.nic.flatMap { wanted in hostGroup.nics.firstIndex { $0.name == wanted } }
+    if let wanted = group.nic, nic == nil {
+      fault(group.location, unknown("nic", wanted, among: hostGroup.nics.map(\.name)) + " on host '\(hostGroup.name)'")
+    }
+    let disk = group.disk.flatMap { wanted in hostGroup.disks.firstIndex { $0.name == wanted } }
+    if let wanted = group.disk, disk == nil {
+      fault(
+        group.location, unknown("disk", wanted, among: hostGroup.disks.map(\.name)) + " on host '\(hostGroup.name)'")
+    }
+    let io = setting(
+      of: group, design: design, nic: nic.map { hostGroup.nics[$0] }, disk: disk.map { slots[slot].firstDisk + $0 })
     func makeLoad(_ logging: DirtyLogging?) -> OperationLoad {
       OperationLoad(
         workload: scenario.workloads[workload], guest: guest,
@@ -290,7 +310,7 @@ struct ModelAssembly {
           guest: PageMix(page: group.page.bytes, hugeShare: group.hugePageShare), host: backing,
           guestLevels: group.pageTableLevels, hostLevels: hostGroup.pageTableLevels, size: group.memory.bytes,
           shadowPages: group.shadowPages),
-        vcpus: group.vcpus, design: design, logging: logging)
+        vcpus: group.vcpus, design: design, logging: logging, io: io)
     }
     let window = group.dirtyLogging.flatMap { $0.isAlwaysOn ? nil : $0 }
     let load = loads[key] ?? makeLoad(window == nil ? group.dirtyLogging : nil)
@@ -316,16 +336,10 @@ struct ModelAssembly {
     if group.fleet.reservation != nil {
       fault(group.location, "vm '\(name)' has a reservation; reservations are simulated in fleets only")
     }
-    let nic = group.nic.flatMap { wanted in hostGroup.nics.firstIndex { $0.name == wanted } }
-    if let wanted = group.nic, nic == nil {
-      fault(group.location, unknown("nic", wanted, among: hostGroup.nics.map(\.name)) + " on host '\(hostGroup.name)'")
-    }
-    if let wanted = group.disk, !hostGroup.disks.contains(wanted) {
-      fault(group.location, unknown("disk", wanted, among: hostGroup.disks) + " on host '\(hostGroup.name)'")
-    }
     guard faults.count == before else { return false }
     if loads[key] == nil {
-      guard check(load, of: scenario.workloads[workload], group: group) else { return false }
+      checkDisk(load, of: scenario.workloads[workload], group: group, disk: disk.map { hostGroup.disks[$0] })
+      guard faults.count == before, check(load, of: scenario.workloads[workload], group: group) else { return false }
       if let window {
         let logged = makeLoad(window)
         guard check(logged, of: scenario.workloads[workload], group: group) else { return false }
@@ -341,7 +355,7 @@ struct ModelAssembly {
         name: name, host: slot, vcpus: group.vcpus, share: share(of: group, on: hostGroup), workload: workload,
         guest: guest,
         bandwidth: nic.map { hostGroup.nics[$0].bandwidth }, nic: nic.map { slots[slot].firstNIC + $0 }, load: load,
-        logged: phases[key], stream: streamNames.name(for: name)))
+        logged: phases[key], io: io, stream: streamNames.name(for: name)))
     return true
   }
 

@@ -13,6 +13,10 @@ public struct Host: Sendable {
   public let design: CompiledDesign
   /// Pages a second that the host compares to merge equal ones; 0 for none.
   public var scannedPages = 0.0
+  /// vCPUs of the domain that drives the devices, where the design has one.
+  public var privilegedVCPUs = 1
+  /// Their weight under the host's scheduler.
+  public var privilegedWeight = 1.0
 }
 
 /// A VM that an engine simulates.
@@ -39,6 +43,8 @@ public struct VirtualMachine: Sendable {
   public internal(set) var logged: LoggedPhase?
   /// The host's design with the prices that hold for this VM.
   public var design: CompiledDesign { load.design }
+  /// The way of its packets and block requests.
+  public var io = IOSetting()
   /// Names the VM's random streams. It follows from the VM's name, so that other VMs, wherever they stand in the
   /// scenario, leave its draws alone.
   public let stream: UInt32
@@ -77,6 +83,8 @@ public struct SimulationModel: Sendable {
   public let workloads: [Workload]
   /// Network interfaces of all hosts.
   public let nicCount: Int
+  /// Disks of all hosts with a model; nil for disks without one.
+  public let disks: [StorageDevice?]
   /// The engine that the scenario asks for or that its size suggests.
   public let fidelity: Fidelity
   /// The fleet, where the scenario is one; its VMs are not among `vms`.
@@ -124,6 +132,8 @@ public struct Library: Sendable {
   public var powerCurves: [String: PowerCurve] = [:]
   /// Demand series by the name of their trace.
   public var demands: [String: TraceSet] = [:]
+  /// Devices by name.
+  public var devices: [String: Device] = [:]
 
   /// An empty library.
   public init() {}

@@ -106,12 +106,17 @@ public struct RequestWorkload: Sendable {
   public let sentPacket: ByteCount
   /// Bytes of a packet received.
   public let receivedPacket: ByteCount
+  /// Bytes of a block read.
+  public let readSize: ByteCount
+  /// Bytes of a block write.
+  public let writeSize: ByteCount
 
   /// Creates a request workload.
   public init(
     arrivals: ArrivalProcess, service: Distribution, discipline: ServiceDiscipline = .processorSharing,
     perRequest: [GuestOperation: Double] = [:], perCPUSecond: [GuestOperation: Double] = [:],
-    sentPacket: ByteCount = .zero, receivedPacket: ByteCount = .zero
+    sentPacket: ByteCount = .zero, receivedPacket: ByteCount = .zero, readSize: ByteCount = .zero,
+    writeSize: ByteCount = .zero
   ) {
     self.arrivals = arrivals
     self.service = service
@@ -120,6 +125,8 @@ public struct RequestWorkload: Sendable {
     self.perCPUSecond = perCPUSecond
     self.sentPacket = sentPacket
     self.receivedPacket = receivedPacket
+    self.readSize = readSize
+    self.writeSize = writeSize
   }
 }
 

@@ -40,6 +40,13 @@ public struct CompiledDesign: Sendable {
     return other
   }
 
+  /// The design with another operation's steps beyond native ones as the cost of an operation that the bare host does not
+  /// know.
+  public func replacing(_ operation: GuestOperation, asAddedBy other: GuestOperation) -> CompiledDesign {
+    guard let cost = cost(of: other) else { return self }
+    return replacing(operation, by: OperationCost(steps: cost.steps.filter { $0.role != .native }, bareHost: 0))
+  }
+
   /// Whether packets pass a backend that runs apart from the vCPU.
   public var hasNetworkBackend: Bool { !(cost(of: .netTx)?.asynchronous.isEmpty ?? true) }
 

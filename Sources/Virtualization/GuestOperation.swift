@@ -11,7 +11,8 @@ public enum GuestOperation: UInt8, CaseIterable, Sendable, Hashable {
   case hypercall, tlbMiss, firstTouch, hiddenFault, rootLoad, rootRead, emulatedStore, tableUnprotect, remoteFlush,
     shootdown, lockWait, mmuUpdate, mmuValidation, mmuPin, interrupt, eoi, timerInterrupt, hostInterrupt, doorbell,
     deviceInterrupt, dirtyPage, dirtyLogFull, dirtyLogRound, swapIn, guestSwapIn, memoryScan, victimHit, integerWork,
-    floatingWork, memoryWork, branchWork, callWork, codeTranslation
+    floatingWork, memoryWork, branchWork, callWork, codeTranslation,
+    blockCompletion, devicePort, deviceMemory, busyPoll
 
   /// Who decides how often the operation happens.
   public enum Origin: String, Sendable { case given, derived }
@@ -33,7 +34,8 @@ public enum GuestOperation: UInt8, CaseIterable, Sendable, Hashable {
   /// Private operations run ahead in bulk; shared ones are events.
   public var scope: Scope {
     switch self {
-    case .netTx, .netRx, .blockRead, .blockWrite, .interrupt, .eoi, .doorbell, .deviceInterrupt, .halt, .memoryScan:
+    case .netTx, .netRx, .blockRead, .blockWrite, .interrupt, .eoi, .doorbell, .deviceInterrupt, .halt, .memoryScan,
+      .blockCompletion, .busyPoll:
       .shared
     default: .private
     }
@@ -173,6 +175,16 @@ public enum GuestOperation: UInt8, CaseIterable, Sendable, Hashable {
     Entry(
       operation: .codeTranslation, name: "code_translation",
       meaning: "an instruction of the guest that its translator meets for the first time"),
+    Entry(
+      operation: .blockCompletion, name: "block_completion",
+      meaning: "a block request comes back from its device through the backend"),
+    Entry(
+      operation: .devicePort, name: "device_port_io",
+      meaning: "port access of the driver of an emulated device, as the device's document counts them"),
+    Entry(
+      operation: .deviceMemory, name: "device_mmio",
+      meaning: "memory-mapped access of the driver of an emulated device, as the device's document counts them"),
+    Entry(operation: .busyPoll, name: "busy_poll", meaning: "a backend polls its rings before it sleeps"),
   ]
 }
 

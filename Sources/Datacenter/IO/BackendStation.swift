@@ -1,0 +1,65 @@
+import Model
+import Statistics
+
+/// A backend's worker as a queue with set-up: it sleeps when its rings are empty, and waking it takes `U`.
+///
+/// Received and sent batches share the worker in order of arrival. The mean delay before an item is taken up is that of
+/// M/G/1 with set-up; the guest rings unless sent batches are already waiting or in hand, so that `(1 + λ_t D)/(1 − ρ_t)`
+/// batches share a bell, `D` being the time from a bell to the start of its work.
+/// [P. D. Welch 1964; H. Takagi, Queueing Analysis, volume 1, 1991]
+struct BackendStation {
+  /// Received batches per nanosecond and the time of each in nanoseconds.
+  var received: (rate: Double, time: Double)
+  /// Sent batches per nanosecond and the time of each in nanoseconds.
+  var sent: (rate: Double, time: Double)
+  /// Time to wake the worker.
+  var wake: Double
+  /// Time of the guest's doorbell, before which the worker does not hear of a batch.
+  var bell: Double
+  /// What else the worker does: items per nanosecond, their load, and rate times second moment.
+  var other = (rate: 0.0, load: 0.0, secondMoment: 0.0)
+  /// Time that the worker polls before it sleeps.
+  var poll = 0.0
+  /// When the guest rings.
+  var notification = FrontEnd.Notification.eventIndex
+
+  private var rate: Double { received.rate + sent.rate + other.rate }
+  /// Probability that nothing comes while the worker polls.
+  private var undisturbed: Double { poll > 0 ? PortableMath.exp(-rate * poll) : 1 }
+  /// Share of time in which the worker handles items.
+  var load: Double { received.rate * received.time + sent.rate * sent.time + other.load }
+  /// Whether the worker can keep up.
+  var isStable: Bool { load < 1 }
+
+  /// Probability that an item finds the worker asleep.
+  var asleep: Double {
+    guard isStable else { return 0 }
+    return (1 - load) * undisturbed / (1 + rate * wake * undisturbed)
+  }
+
+  /// Mean time from an item's arrival to the start of its handling, in nanoseconds.
+  var delay: Double {
+    guard isStable else { return .infinity }
+    let secondMoment =
+      received.rate * received.time * received.time + sent.rate * sent.time * sent.time + other.secondMoment
+    return secondMoment / (2 * (1 - load))
+      + undisturbed * wake * (2 + rate * wake) / (2 * (1 + rate * wake * undisturbed))
+  }
+
+  /// Bells per sent batch.
+  var bellsPerBatch: Double {
+    guard isStable else { return 0 }
+    let asked = (1 - sent.rate * sent.time) * undisturbed / (1 + sent.rate * (bell + delay) * undisturbed)
+    switch notification {
+    case .always: return 1
+    case .eventIndex: return asked
+    case .flags: return min(1, asked * (1 + sent.rate * (bell + wake)))
+    }
+  }
+
+  /// Share of time that the worker polls.
+  var polling: Double {
+    guard isStable, poll > 0, rate > 0 else { return 0 }
+    return (1 - load) / (1 + rate * wake * undisturbed) * (1 - undisturbed)
+  }
+}

@@ -1,0 +1,115 @@
+import EventKernel
+import Model
+import Quantities
+import Virtualization
+
+/// Reads devices: documents that begin with `device: NAME`.
+enum DeviceReader {
+  static func read(_ root: DocumentNode, _ reader: inout DocumentReader) -> Device? {
+    let kinds = ["nic", "nvme", "ssd", "disk", "frontend"]
+    let common = ["device", "title", "kind", "sources"]
+    let own: [String]
+    var kind: String?
+    if case .text(let text)? = root["kind"]?.content, kinds.contains(text) { kind = text }
+    switch kind {
+    case "nic": own = ["bandwidth", "moderation"]
+    case "nvme", "ssd", "disk": own = ["parallelism", "read", "write", "bandwidth"]
+    case "frontend": own = ["use", "ring", "notification", "accesses"]
+    default:
+      own = ["bandwidth", "moderation", "parallelism", "read", "write", "use", "ring", "notification", "accesses"]
+    }
+    guard let fields = reader.fields(of: root, in: "a device", known: common + own, ignoring: "x-") else { return nil }
+    let name = reader.required("device", in: fields, .name)
+    let title = reader.required("title", in: fields, .prose)
+    _ = reader.required("kind", in: fields, .word("kind", among: kinds))
+    if let sources = fields["sources"] { _ = reader.entries(of: sources) }
+    guard let kind else { return nil }
+    let content: Device.Kind?
+    switch kind {
+    case "nic": content = network(fields, &reader)
+    case "frontend": content = frontEnd(fields, &reader)
+    default: content = storage(fields, &reader)
+    }
+    guard let name, let title, let content else { return nil }
+    return Device(name: name, title: title, kind: content)
+  }
+
+  private static func network(_ fields: Fields, _ reader: inout DocumentReader) -> Device.Kind? {
+    let bandwidth = reader.required("bandwidth", in: fields, .bitRate)
+    let moderation = reader.optional("moderation", in: fields, .time)
+    return bandwidth.map { .network(NetworkDevice(bandwidth: $0, moderation: moderation ?? .zero)) }
+  }
+
+  private static func storage(_ fields: Fields, _ reader: inout DocumentReader) -> Device.Kind? {
+    let parallelism = reader.required("parallelism", in: fields, .integer(in: 1...1024))
+    let read = reader.required("read", in: fields, .storageDirection)
+    let write = reader.required("write", in: fields, .storageDirection)
+    let bandwidth = reader.optional("bandwidth", in: fields, .bitRate)
+    guard let parallelism, let read, let write else { return nil }
+    return .storage(
+      StorageDevice(
+        parallelism: parallelism, read: read, write: write, bandwidth: bandwidth.map { Double($0.bitsPerSecond) / 8 }))
+  }
+
+  private static func frontEnd(_ fields: Fields, _ reader: inout DocumentReader) -> Device.Kind? {
+    let use = reader.required("use", in: fields, Expectation<FrontEnd.Use>.choice("use"))
+    let entries = reader.optional("ring", in: fields, .integer(in: 1...65_536))
+    let notification = reader.optional(
+      "notification", in: fields, Expectation<FrontEnd.Notification>.choice("notification"))
+    var accesses: [FrontEnd.Cause: FrontEnd.Accesses] = [:]
+    if let node = fields["accesses"],
+      let causes = reader.fields(of: node, in: "register accesses", known: FrontEnd.Cause.allCases.map(\.rawValue))
+    {
+      for cause in FrontEnd.Cause.allCases {
+        guard let node = causes[cause.rawValue],
+          let counts = reader.fields(of: node, in: "'\(cause.rawValue)'", known: ["port_io", "mmio"])
+        else { continue }
+        let ports = reader.optional("port_io", in: counts, .integer(in: 0...1000))
+        let memory = reader.optional("mmio", in: counts, .integer(in: 0...1000))
+        accesses[cause] = FrontEnd.Accesses(ports: ports ?? 0, memory: memory ?? 0)
+      }
+    }
+    return use.map {
+      .frontEnd(
+        FrontEnd(use: $0, entries: entries ?? 256, notification: notification ?? .eventIndex, accesses: accesses))
+    }
+  }
+}
+
+extension Expectation where Value == StorageDevice.Direction {
+  /// Reads or writes of a storage device.
+  static var storageDirection: Expectation {
+    Expectation("a mapping with latency") { reader, node in
+      guard let fields = reader.fields(of: node, in: "a direction", known: ["latency", "iops"]) else { return nil }
+      let latency = reader.required("latency", in: fields, .serviceTime)
+      let limit = reader.optional("iops", in: fields, .positiveRate)
+      return latency.map { StorageDevice.Direction(latency: $0, limit: limit?.perSecond) }
+    }
+  }
+}
+
+extension Expectation where Value == (name: String, options: DeviceOptions) {
+  /// A device that a VM uses: the name of the host's device, or a mapping with it.
+  static func usedDevice(_ what: String) -> Expectation {
+    Expectation("the name of a \(what), or a mapping with it") { reader, node in
+      guard case .mapping = node.content else {
+        return reader.read(node, Expectation<String>.label).map { ($0, DeviceOptions()) }
+      }
+      guard
+        let fields = reader.fields(of: node, in: "a \(what)", known: ["name", "model", "busy_poll", "ring", "limit"])
+      else { return nil }
+      let name = reader.required("name", in: fields, .label)
+      var options = DeviceOptions()
+      options.location = node.location
+      options.model = reader.optional("model", in: fields, .name)
+      if let poll = reader.optional("busy_poll", in: fields, .time) { options.busyPoll = poll }
+      options.ring = reader.optional("ring", in: fields, .integer(in: 1...65_536))
+      if what == "nic" {
+        options.limit = reader.optional("limit", in: fields, .bitRate).map { Double($0.bitsPerSecond) }
+      } else {
+        options.limit = reader.optional("limit", in: fields, .positiveRate).map(\.perSecond)
+      }
+      return name.map { ($0, options) }
+    }
+  }
+}

@@ -1,0 +1,315 @@
+import EventKernel
+import Quantities
+
+/// Backends: threads that move packets and block requests between the devices and the guests' rings.
+///
+/// A ring is rung only when its consumer has asked for it: by event index it has asked unless items wait or are in its
+/// hands. A request's packets arrive and leave as one batch, as offloading and bursts of the network stack hand them over.
+extension Simulation {
+  // MARK: Packets
+
+  /// The packets of a request arrive at the host's interface, which may hold them back for an interrupt together.
+  mutating func receive(job: Int32, vm: Int) {
+    let nic = Int(vms[vm].nic)
+    if vms[vm].moderation > 0, nic >= 0, now < nextInterrupt[nic] {
+      events.insert(
+        Event(time: nextInterrupt[nic], kind: EventKind.delivery, handle: UInt32(job), generation: 0))
+    } else {
+      deliver(job: job, vm: vm)
+    }
+  }
+
+  /// The host's interface hands over the packets of a request.
+  mutating func deliver(job: Int32, vm: Int) {
+    let nic = Int(vms[vm].nic)
+    if vms[vm].moderation > 0, nic >= 0, now >= nextInterrupt[nic] { nextInterrupt[nic] = now + vms[vm].moderation }
+    guard vms[vm].network.backend >= 0 else {
+      takePackets(job: job, vm: vm)
+      return
+    }
+    push(BackendItem(job: job, vm: Int32(vm), kind: .receive), backend: vms[vm].network.backend)
+    wakeBackend(vms[vm].network.backend, vm: vm, cause: .networkDevice)
+  }
+
+  /// The guest gets the packets of a request: its driver is polling, or takes an interrupt and begins to.
+  ///
+  /// Linux's NAPI masks interrupts while there are packets to process.
+  private mutating func takePackets(job: Int32, vm: Int) {
+    let isPolling = vms[vm].halted == 0 && now < vms[vm].pollsUntil
+    vms[vm].pollsUntil = max(now, vms[vm].pollsUntil) + vms[vm].pollTime
+    if !isPolling { chargeInterrupt(job: Int(job), vm: vm) }
+    pushJob(job, vm: vm)
+    notify(vm: vm, byInterrupt: !isPolling)
+  }
+
+  /// Adds the register accesses of an interrupt to the job whose packets caused it.
+  private mutating func chargeInterrupt(job: Int, vm: Int) {
+    let first = vms[vm].firstComponent
+    for component in first..<first + vms[vm].componentCount {
+      // They stand first.
+      guard case .perInterrupt(let accesses) = components[component].count else { break }
+      jobs[job].total += charge(component: component, operations: accesses, job: job, vm: vm)
+    }
+    jobs[job].stageEnd = stageEnd(of: job)
+  }
+
+  /// The guest hands the packets of a finished job to the ring. Returns whether it must ring.
+  mutating func send(job: Int, vm: Int) -> Bool {
+    let need = min(vms[vm].packetsSent, vms[vm].network.entries)
+    let item = BackendItem(job: Int32(job), vm: Int32(vm), kind: .transmit)
+    return handOver(item, need: need, isBlock: false, vm: vm)
+  }
+
+  // MARK: Block requests
+
+  /// The guest hands the next block request of a job to its disk. Returns whether it must ring.
+  mutating func issueBlock(job: Int32, vm: Int) -> Bool {
+    let isRead = jobs[Int(job)].stage < jobs[Int(job)].reads
+    guard vms[vm].block.backend >= 0 else {
+      startDisk(job: job, vm: vm, isRead: isRead)
+      return false
+    }
+    if isRead ? vms[vm].block.transmit.isEmpty : vms[vm].block.write.isEmpty {
+      // The vCPU's own thread has handed it on.
+      startDisk(job: job, vm: vm, isRead: isRead)
+      return false
+    }
+    return handOver(
+      BackendItem(job: job, vm: Int32(vm), kind: isRead ? .read : .write), need: 1, isBlock: true, vm: vm)
+  }
+
+  /// The first free channel takes the request, no earlier than the limits of disk and VM allow; its bytes go
+  /// over the bus first.
+  ///
+  /// - Complexity: O(channels).
+  private mutating func startDisk(job: Int32, vm: Int, isRead: Bool) {
+    let disk = Int(vms[vm].disk)
+    let first = Int(disks[disk].firstChannel)
+    var channel = first
+    for other in first..<first + Int(disks[disk].channels) where channelFree[other] < channelFree[channel] {
+      channel = other
+    }
+    var start = max(now, channelFree[channel], disks[disk].nextStart)
+    if vms[vm].diskGap > 0 {
+      start = max(start, vms[vm].diskFree)
+      vms[vm].diskFree = start + vms[vm].diskGap
+    }
+    disks[disk].nextStart = start + (isRead ? disks[disk].readGap : disks[disk].writeGap)
+    let latency =
+      isRead
+      ? readSamplers[disk].sample(using: &diskStreams[disk]) : writeSamplers[disk].sample(using: &diskStreams[disk])
+    // Bytes go over the bus in the order of starts, so that nobody waits for a slower request before.
+    let transfer = isRead ? vms[vm].readTransfer : vms[vm].writeTransfer
+    if transfer > 0 {
+      start = max(start, disks[disk].busFree) + transfer
+      disks[disk].busFree = start
+    }
+    let end = start + Int64(min(latency, endlessWork).rounded())
+    channelFree[channel] = end
+    events.insert(Event(time: end, kind: EventKind.diskEnd, handle: UInt32(job), generation: 0))
+  }
+
+  /// A disk has done a block request.
+  mutating func endDisk(job: Int32) {
+    let vm = Int(jobs[Int(job)].vm)
+    guard vms[vm].block.backend >= 0, !vms[vm].block.receive.isEmpty else {
+      completeBlock(job: job, vm: vm)
+      return
+    }
+    push(BackendItem(job: job, vm: Int32(vm), kind: .completion), backend: vms[vm].block.backend)
+    wakeBackend(vms[vm].block.backend, vm: vm, cause: .blockDevice)
+  }
+
+  /// The guest gets its block request back and goes on with the job.
+  private mutating func completeBlock(job: Int32, vm: Int) {
+    if vms[vm].block.used > 0 { free(1, isBlock: true, vm: vm) }
+    jobs[Int(job)].stage += 1
+    jobs[Int(job)].stageEnd = stageEnd(of: Int(job))
+    pushJob(job, vm: vm)
+    notify(vm: vm, byInterrupt: true)
+  }
+
+  // MARK: Rings
+
+  /// Puts an item into a ring, or lets it wait for entries. Returns whether the guest must ring.
+  private mutating func handOver(
+    _ item: BackendItem, need: Int32, isBlock: Bool, vm: Int
+  ) -> Bool {
+    guard vms[vm][isBlock].used + need <= vms[vm][isBlock].entries else {
+      let index = makeItem(item)
+      if vms[vm][isBlock].waitTail >= 0 {
+        items[Int(vms[vm][isBlock].waitTail)].next = index
+      } else {
+        vms[vm][isBlock].waitHead = index
+      }
+      vms[vm][isBlock].waitTail = index
+      return false
+    }
+    vms[vm][isBlock].used += need
+    vms[vm][isBlock].pending += 1
+    let backend = vms[vm][isBlock].backend
+    let thread = Int(backends[Int(backend)].thread)
+    let isPolling = threads[thread].activity == .poll
+    push(item, backend: backend)
+    if isPolling {
+      endPoll(thread: thread)
+      return false
+    }
+    switch vms[vm][isBlock].notification {
+    case .always: return true
+    case .eventIndex: return vms[vm][isBlock].pending == 1
+    case .flags:
+      let isWaking = threads[thread].activity == .woken || threads[thread].activity == .backendWake
+      return vms[vm][isBlock].pending == 1 || threads[thread].state == .blocked || isWaking
+    }
+  }
+
+  /// Frees entries of a ring and lets the items that wait for them in. The backend is at work, or woken.
+  private mutating func free(_ entries: Int32, isBlock: Bool, vm: Int) {
+    vms[vm][isBlock].used -= entries
+    while vms[vm][isBlock].waitHead >= 0 {
+      let index = vms[vm][isBlock].waitHead
+      let item = items[Int(index)]
+      let need = item.kind == .transmit ? min(vms[vm].packetsSent, vms[vm][isBlock].entries) : 1
+      guard vms[vm][isBlock].used + need <= vms[vm][isBlock].entries else { return }
+      vms[vm][isBlock].waitHead = item.next
+      if item.next < 0 { vms[vm][isBlock].waitTail = -1 }
+      items[Int(index)].next = freeItem
+      freeItem = index
+      vms[vm][isBlock].used += need
+      vms[vm][isBlock].pending += 1
+      let backend = vms[vm][isBlock].backend
+      push(item, backend: backend)
+      wakeBackend(backend, vm: vm, cause: item.kind == .transmit ? .networkBell : .blockBell)
+    }
+  }
+
+  private mutating func makeItem(_ item: BackendItem) -> Int32 {
+    var item = item
+    item.next = -1
+    guard freeItem >= 0 else { return Int32(items.append(item)) }
+    let index = freeItem
+    freeItem = items[Int(index)].next
+    items[Int(index)] = item
+    return index
+  }
+
+  private mutating func push(_ item: BackendItem, backend: Int32) {
+    let index = makeItem(item)
+    let backend = Int(backend)
+    if backends[backend].tail >= 0 {
+      items[Int(backends[backend].tail)].next = index
+    } else {
+      backends[backend].head = index
+    }
+    backends[backend].tail = index
+  }
+
+  // MARK: Threads
+
+  /// Why a backend wakes up; kept in `current`, where no item is while it sleeps.
+  private enum WakeCause: Int32 {
+    case networkDevice = -2
+    case networkBell = -3
+    case blockDevice = -4
+    case blockBell = -5
+  }
+
+  /// The guest's notification has reached the host.
+  mutating func ringBackend(vm: Int, isBlock: Bool) {
+    wakeBackend(
+      isBlock ? vms[vm].block.backend : vms[vm].network.backend, vm: vm, cause: isBlock ? .blockBell : .networkBell)
+  }
+
+  private mutating func wakeBackend(_ backend: Int32, vm: Int, cause: WakeCause) {
+    let thread = Int(backends[Int(backend)].thread)
+    if threads[thread].activity == .poll {
+      endPoll(thread: thread)
+      return
+    }
+    guard threads[thread].state == .blocked else { return }
+    threads[thread].activity = .woken
+    threads[thread].vm = Int32(vm)
+    threads[thread].current = cause.rawValue
+    wake(thread: thread)
+  }
+
+  /// Something has come while a backend polls.
+  private mutating func endPoll(thread index: Int) {
+    let isRunning = threads[index].state == .running
+    if isRunning { cut(thread: index) }
+    bookGroup(thread: index, upTo: threads[index].groupTotal - threads[index].remaining)
+    ledger.count[Int(threads[index].group.first)] += 1
+    threads[index].activity = .none
+    threads[index].remaining = 0
+    threads[index].groupTotal = 0
+    threads[index].groupBooked = 0
+    if isRunning { decideBackend(thread: index) }
+  }
+
+  /// What a backend does next: wake up, handle the next item, poll, or sleep.
+  mutating func decideBackend(thread index: Int, hasPolled: Bool = false) {
+    if threads[index].activity == .woken {
+      let vm = Int(threads[index].vm)
+      let cause = WakeCause(rawValue: threads[index].current) ?? .networkDevice
+      threads[index].current = -1
+      let group: LeafGroup
+      switch cause {
+      case .networkDevice: group = vms[vm].network.wakeByDevice
+      case .networkBell: group = vms[vm].network.wakeByBell
+      case .blockDevice: group = vms[vm].block.wakeByDevice
+      case .blockBell: group = vms[vm].block.wakeByBell
+      }
+      begin(.backendWake, group: group, operations: 1, thread: index)
+      return
+    }
+    let backend = Int(threads[index].backend)
+    let item = Int(backends[backend].head)
+    guard item >= 0 else {
+      let vm = Int(threads[index].vm)
+      let poll = vms[vm].network.backend == Int32(backend) ? vms[vm].network.poll : vms[vm].block.poll
+      if poll.isEmpty || hasPolled {
+        block(thread: index)
+      } else {
+        begin(.poll, group: poll, operations: 1, thread: index)
+      }
+      return
+    }
+    backends[backend].head = items[item].next
+    if backends[backend].head < 0 { backends[backend].tail = -1 }
+    let vm = Int(items[item].vm)
+    threads[index].vm = Int32(vm)
+    threads[index].current = Int32(item)
+    switch items[item].kind {
+    case .receive:
+      begin(.item, group: vms[vm].network.receive, operations: Int64(vms[vm].packetsReceived), thread: index)
+    case .transmit:
+      begin(.item, group: vms[vm].network.transmit, operations: Int64(vms[vm].packetsSent), thread: index)
+    case .read: begin(.item, group: vms[vm].block.transmit, operations: 1, thread: index)
+    case .write: begin(.item, group: vms[vm].block.write, operations: 1, thread: index)
+    case .completion: begin(.item, group: vms[vm].block.receive, operations: 1, thread: index)
+    }
+  }
+
+  mutating func endItem(thread index: Int) {
+    let item = Int(threads[index].current)
+    threads[index].current = -1
+    let job = items[item].job
+    let vm = Int(items[item].vm)
+    let kind = items[item].kind
+    items[item].next = freeItem
+    freeItem = Int32(item)
+    switch kind {
+    case .receive: takePackets(job: job, vm: vm)
+    case .transmit:
+      vms[vm].network.pending -= 1
+      free(min(vms[vm].packetsSent, vms[vm].network.entries), isBlock: false, vm: vm)
+      leave(job: Int(job), vm: vm)
+    case .read, .write:
+      vms[vm].block.pending -= 1
+      startDisk(job: job, vm: vm, isRead: kind == .read)
+    case .completion: completeBlock(job: job, vm: vm)
+    }
+    decideBackend(thread: index)
+  }
+}

@@ -1,0 +1,126 @@
+import EventKernel
+import Model
+import Quantities
+import Virtualization
+
+/// Building the rings, backends and disks.
+extension Simulation {
+  mutating func addDisks() {
+    for (index, disk) in model.disks.enumerated() {
+      let device =
+        disk
+        ?? StorageDevice(
+          parallelism: 1, read: .init(latency: .deterministic(mean: 0)), write: .init(latency: .deterministic(mean: 0)))
+      _ = disks.append(
+        DiskState(
+          firstChannel: Int32(channelFree.count), channels: Int32(device.parallelism),
+          readGap: Int64(device.read.gap.rounded()), writeGap: Int64(device.write.gap.rounded())))
+      for _ in 0..<device.parallelism { _ = channelFree.append(0) }
+      _ = readSamplers.append(Sampler(device.read.latency))
+      _ = writeSamplers.append(Sampler(device.write.latency))
+      _ = diskStreams.append(
+        RandomStream(seed: model.seed, replication: replication, entity: UInt32(index), purpose: Purpose.disk))
+    }
+  }
+
+  /// The backend for a device of a VM. Devices that the VMM's main loop serves share its thread; the privileged domain's
+  /// vCPUs are shared by all VMs of the host.
+  private mutating func backend(of index: Int, charges: [StepCharge], shared other: Int32) -> Int32 {
+    let vm = model.vms[index]
+    if charges.contains(where: { $0.place == .privilegedDomain }) {
+      let count = model.hosts[vm.host].privilegedVCPUs
+      if firstPrivileged[vm.host] < 0 {
+        firstPrivileged[vm.host] = Int32(backends.count)
+        for _ in 0..<count { _ = addBackend(host: vm.host, vm: index) }
+      }
+      let position = model.vms[..<index].count { $0.host == vm.host }
+      return firstPrivileged[vm.host] + Int32(position % count)
+    }
+    return other >= 0 ? other : addBackend(host: vm.host, vm: index)
+  }
+
+  private mutating func addBackend(host: Int, vm: Int) -> Int32 {
+    var thread = Thread(host: Int32(host), vm: Int32(vm), vcpu: -1)
+    thread.backend = Int32(backends.count)
+    return Int32(backends.append(Backend(thread: Int32(threads.append(thread)))))
+  }
+
+  /// Whether a thread is a vCPU of the privileged domain.
+  func isPrivileged(thread: Int) -> Bool {
+    let host = Int(threads[thread].host)
+    let first = firstPrivileged[host]
+    let backend = threads[thread].backend
+    return first >= 0 && backend >= first && backend < first + Int32(model.hosts[host].privilegedVCPUs)
+  }
+
+  private mutating func describe(
+    _ path: inout DevicePath, of index: Int, frontEnd: FrontEnd?, options: DeviceOptions, place: Place
+  ) {
+    let design = model.vms[index].design
+    let doorbell = design.cost(of: .doorbell)
+    path.doorbell = open(.doorbell, of: index, charges: doorbell?.synchronous ?? [])
+    path.wakeByBell = open(.doorbell, of: index, charges: doorbell?.asynchronous ?? [])
+    path.wakeByDevice = open(
+      .deviceInterrupt, of: index, charges: design.cost(of: .deviceInterrupt)?.asynchronous ?? [])
+    path.entries = Int32(options.ring ?? frontEnd?.entries ?? 256)
+    switch frontEnd?.notification ?? .eventIndex {
+    case .eventIndex: path.notification = .eventIndex
+    case .flags: path.notification = .flags
+    case .always: path.notification = .always
+    }
+    if options.busyPoll > .zero, place != .privilegedDomain {
+      path.poll = open(
+        .busyPoll, of: index,
+        charges: [BackendPolling.charge(of: options.busyPoll, place: place, scenario: model.scenario)])
+    }
+  }
+
+  mutating func addNetwork(of index: Int, design: CompiledDesign, to state: inout VMState) {
+    let vm = model.vms[index]
+    guard vm.load.packetsSent + vm.load.packetsReceived > 0 else { return }
+    state.packetsReceived = Int32(vm.load.packetsReceived)
+    state.packetsSent = Int32(vm.load.packetsSent)
+    state.nic = Int32(vm.nic ?? -1)
+    state.wireTime = model.wireTime(ofRequestBy: vm)
+    state.limitTime = model.limitTime(ofRequestBy: vm)
+    state.moderation = vm.io.moderation
+    state.pollTime = Int64((Double(vm.load.packetsReceived) * (design.cost(of: .netRx)?.nativeMean ?? 0)).rounded())
+    guard design.hasNetworkBackend else { return }
+    let receive = design.cost(of: .netRx)?.asynchronous ?? []
+    let transmit = design.cost(of: .netTx)?.asynchronous ?? []
+    state.network.backend = backend(of: index, charges: transmit + receive, shared: -1)
+    describe(
+      &state.network, of: index, frontEnd: vm.io.network, options: vm.io.networkOptions,
+      place: (transmit + receive).first?.place ?? .worker)
+    state.network.receive = open(.netRx, of: index, charges: receive)
+    state.network.transmit = open(.netTx, of: index, charges: transmit)
+  }
+
+  mutating func addBlock(of index: Int, design: CompiledDesign, to state: inout VMState) {
+    let vm = model.vms[index]
+    let load = vm.load.block
+    guard load.count > 0, let disk = vm.io.disk, let device = model.disks[disk] else { return }
+    state.disk = Int32(disk)
+    state.readsWhole = Int32(load.reads.rounded(.down))
+    state.readsFraction = load.reads - load.reads.rounded(.down)
+    state.writesWhole = Int32(load.writes.rounded(.down))
+    state.writesFraction = load.writes - load.writes.rounded(.down)
+    state.readTransfer = Int64(device.transfer(load.readSize).rounded())
+    state.writeTransfer = Int64(device.transfer(load.writeSize).rounded())
+    if let limit = vm.io.blockOptions.limit { state.diskGap = Int64((1e9 / limit).rounded()) }
+    let read = design.cost(of: .blockRead)?.asynchronous ?? []
+    let write = design.cost(of: .blockWrite)?.asynchronous ?? []
+    let completion = design.cost(of: .blockCompletion)?.asynchronous ?? []
+    guard !(read + write + completion).isEmpty else { return }
+    // Emulated devices, and rings that the VMM's main loop serves, share one thread.
+    let isShared = design.sharesBackend
+    state.block.backend = backend(
+      of: index, charges: read + write + completion, shared: isShared ? state.network.backend : -1)
+    describe(
+      &state.block, of: index, frontEnd: vm.io.block, options: vm.io.blockOptions,
+      place: (read + write + completion).first?.place ?? .worker)
+    state.block.transmit = open(.blockRead, of: index, charges: read)
+    state.block.write = open(.blockWrite, of: index, charges: write)
+    state.block.receive = open(.blockCompletion, of: index, charges: completion)
+  }
+}

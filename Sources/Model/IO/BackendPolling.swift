@@ -1,0 +1,32 @@
+import Quantities
+import Virtualization
+
+/// Polling of a backend before it sleeps.
+public enum BackendPolling {
+  /// The charge of one time of polling.
+  public static func charge(of time: TimeSpan, place: Place, scenario: String) -> StepCharge {
+    StepCharge(
+      step: "busy_poll", place: place, count: 1, exitsPerStep: 0, stepMean: Double(time.nanoseconds),
+      distribution: .deterministic, kind: .assumed,
+      origin: PriceOrigin(document: scenario, source: "busy_poll of the VM's device"))
+  }
+}
+
+extension CompiledDesign {
+  /// Whether one thread serves the network and the disk of a VM: the main loop of its device model.
+  public var sharesBackend: Bool {
+    let network = choice.axes[.network]
+    return network == choice.axes[.disk] && (network == "emulated" || network == "virtio_user")
+  }
+}
+
+extension SimulationModel {
+  /// Time that a VM's own limit gives to the packets that one request sends, in nanoseconds; 0 without a limit.
+  public func limitTime(ofRequestBy vm: VirtualMachine) -> Int64 {
+    guard let limit = vm.io.networkOptions.limit, case .requests(let requests) = workloads[vm.workload].shape else {
+      return 0
+    }
+    let bits = Double(vm.load.packetsSent) * Double(requests.sentPacket.bytes) * 8
+    return Int64((bits / limit * 1e9).rounded(.up))
+  }
+}

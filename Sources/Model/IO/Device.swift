@@ -1,0 +1,225 @@
+import EventKernel
+import Quantities
+import Virtualization
+
+/// A device of a host, or what a guest's driver sees in its place, as a document describes it.
+public struct Device: Sendable {
+  /// The name.
+  public let name: String
+  /// One line on what it is.
+  public let title: String
+  /// What kind of device.
+  public let kind: Kind
+
+  /// Kinds of devices.
+  public enum Kind: Sendable {
+    /// A network interface.
+    case network(NetworkDevice)
+    /// Storage: NVMe, SATA SSD or disk.
+    case storage(StorageDevice)
+    /// What a guest's driver sees.
+    case frontEnd(FrontEnd)
+  }
+
+  /// Creates a device.
+  public init(name: String, title: String, kind: Kind) {
+    self.name = name
+    self.title = title
+    self.kind = kind
+  }
+}
+
+/// A network interface of a host.
+public struct NetworkDevice: Sendable, Hashable {
+  /// Wire speed.
+  public let bandwidth: BitRate
+  /// Least time between two interrupts for received packets; 0 for an interrupt at each.
+  public let moderation: TimeSpan
+
+  /// Creates an interface.
+  public init(bandwidth: BitRate, moderation: TimeSpan = .zero) {
+    self.bandwidth = bandwidth
+    self.moderation = moderation
+  }
+}
+
+/// Storage of a host: channels that work side by side, and what bounds them together.
+public struct StorageDevice: Sendable, Hashable {
+  /// Requests that the device works on at a time.
+  public let parallelism: Int
+  /// Requests of one direction.
+  public struct Direction: Sendable, Hashable {
+    /// Time of a request on its channel, in nanoseconds.
+    public let latency: Distribution
+    /// Requests per second that the device takes at most; nil without a bound.
+    public let limit: Double?
+
+    /// Creates a direction.
+    public init(latency: Distribution, limit: Double? = nil) {
+      self.latency = latency
+      self.limit = limit
+    }
+
+    /// Least time between the starts of two requests in nanoseconds.
+    public var gap: Double { limit.map { 1e9 / $0 } ?? 0 }
+  }
+  /// Reads.
+  public let read: Direction
+  /// Writes.
+  public let write: Direction
+  /// Bytes per second of all transfers; nil without a bound.
+  public let bandwidth: Double?
+
+  /// Creates a device.
+  public init(parallelism: Int, read: Direction, write: Direction, bandwidth: Double? = nil) {
+    self.parallelism = parallelism
+    self.read = read
+    self.write = write
+    self.bandwidth = bandwidth
+  }
+
+  /// Time of a transfer in nanoseconds.
+  public func transfer(_ size: ByteCount) -> Double { bandwidth.map { Double(size.bytes) / $0 * 1e9 } ?? 0 }
+}
+
+/// What a guest's driver sees: a ring, or registers.
+public struct FrontEnd: Sendable, Hashable {
+  /// What the device is for.
+  public enum Use: String, CaseIterable, Sendable, Hashable { case network, block }
+
+  /// When the driver notifies the other end.
+  public enum Notification: String, CaseIterable, Sendable, Hashable {
+    /// When the consumer has asked for it by the index of an entry: once until it sleeps again.
+    case eventIndex = "event_index"
+    /// While the consumer's flag asks for it: also for entries that come before the consumer has woken up.
+    case flags
+    /// At every hand-over, as by the write of a tail register.
+    case always
+  }
+
+  /// What the driver is for.
+  public let use: Use
+  /// Entries of the ring.
+  public let entries: Int
+  /// When the driver notifies.
+  public let notification: Notification
+  /// The register accesses by their cause.
+  public let accesses: [Cause: Accesses]
+
+  /// Causes of register accesses.
+  public enum Cause: String, CaseIterable, Sendable, Hashable {
+    /// Hand-over of a batch of packets, beside the notification itself.
+    case transmit
+    /// Up to 16 receive buffers handed back to the device.
+    case receive
+    /// An interrupt for received packets.
+    case interrupt
+    /// A block request, from its issue to its completion.
+    case request
+  }
+
+  /// Numbers of register accesses.
+  public struct Accesses: Sendable, Hashable {
+    /// By port.
+    public let ports: Int
+    /// By memory.
+    public let memory: Int
+
+    /// Creates numbers.
+    public init(ports: Int = 0, memory: Int = 0) {
+      self.ports = ports
+      self.memory = memory
+    }
+  }
+
+  /// Receive buffers that a driver hands back with one access.
+  ///
+  /// Linux's e1000 driver: E1000_RX_BUFFER_WRITE is 16.
+  public static let refill = 16
+
+  /// Creates a front end.
+  public init(
+    use: Use, entries: Int = 256, notification: Notification = .eventIndex, accesses: [Cause: Accesses] = [:]
+  ) {
+    self.use = use
+    self.entries = entries
+    self.notification = notification
+    self.accesses = accesses
+  }
+
+  /// The front end that a design's axis value stands for where a VM names none; nil for a device of the host.
+  public static func usual(for use: Use, axis value: String) -> String? {
+    switch (use, value) {
+    case (.network, "emulated"): "e1000"
+    case (.network, "vhost"), (.network, "virtio_user"): "virtio-net"
+    case (.network, "xen_ring"): "xen-netfront"
+    case (.network, "vmbus"): "hv-netvsc"
+    case (.network, "vmxnet3"): "vmxnet3"
+    case (.block, "emulated"): "ahci"
+    case (.block, "virtio"), (.block, "virtio_user"): "virtio-blk"
+    case (.block, "xen_ring"): "xen-blkfront"
+    case (.block, "vmbus"): "hv-storvsc"
+    case (.block, "pvscsi"): "pvscsi"
+    default: nil
+    }
+  }
+}
+
+/// What a VM's statement about one of its devices says beside the device's name.
+public struct DeviceOptions: Sendable, Hashable {
+  /// The front end instead of the design's usual one.
+  public var model: String?
+  /// Time that the backend polls before it sleeps.
+  public var busyPoll = TimeSpan.zero
+  /// Entries of the ring instead of the front end's.
+  public var ring: Int?
+  /// Bits, or requests, per second at most.
+  public var limit: Double?
+  /// Where it stands.
+  public var location: SourceLocation?
+
+  /// The usual options.
+  public init() {}
+}
+
+/// How a VM's packets and requests go.
+public struct IOSetting: Sendable {
+  /// The front end of the network; nil for a device of the host.
+  public var network: FrontEnd?
+  /// The front end of the disk.
+  public var block: FrontEnd?
+  /// Options of the network interface.
+  public var networkOptions = DeviceOptions()
+  /// Options of the disk.
+  public var blockOptions = DeviceOptions()
+  /// Index of its disk among all disks of all hosts; nil without one that has a model.
+  public var disk: Int?
+  /// The least time between interrupts of its network interface in nanoseconds.
+  public var moderation: Int64 = 0
+
+  /// Neither.
+  public init() {}
+
+  /// Register accesses of one cause.
+  func accesses(_ use: FrontEnd.Use, _ cause: FrontEnd.Cause) -> FrontEnd.Accesses {
+    (use == .network ? network : block)?.accesses[cause] ?? FrontEnd.Accesses()
+  }
+}
+
+/// Block requests of one request, and their sizes.
+public struct BlockLoad: Sendable, Hashable {
+  /// Reads of a request; a fraction is the probability of one more.
+  public var reads = 0.0
+  /// Writes of a request.
+  public var writes = 0.0
+  /// Bytes of a read.
+  public var readSize = ByteCount.zero
+  /// Bytes of a write.
+  public var writeSize = ByteCount.zero
+
+  /// Block requests of a request.
+  public var count: Double { reads + writes }
+
+  /// No requests.
+  public init() {}
+}

@@ -1,0 +1,57 @@
+import Virtualization
+
+extension OperationLoad {
+  /// Register accesses of a request that do not depend on the load.
+  static func accesses(
+    _ io: IOSetting, sent: Int, received: Int, block: BlockLoad
+  ) -> [GuestOperation: Double] {
+    var result: [GuestOperation: Double] = [:]
+    func add(_ accesses: FrontEnd.Accesses, _ times: Double) {
+      if accesses.ports > 0 { result[.devicePort, default: 0] += Double(accesses.ports) * times }
+      if accesses.memory > 0 { result[.deviceMemory, default: 0] += Double(accesses.memory) * times }
+    }
+    if sent > 0 { add(io.accesses(.network, .transmit), 1) }
+    if received > 0 {
+      add(io.accesses(.network, .receive), Double((received + FrontEnd.refill - 1) / FrontEnd.refill))
+    }
+    if block.count > 0 { add(io.accesses(.block, .request), block.count) }
+    return result
+  }
+}
+
+extension BlockLoad {
+  /// The block requests of a workload.
+  init(_ shape: Workload.Shape) {
+    self.init()
+    guard case .requests(let requests) = shape else { return }
+    reads = requests.perRequest[.blockRead] ?? 0
+    writes = requests.perRequest[.blockWrite] ?? 0
+    readSize = requests.readSize
+    writeSize = requests.writeSize
+  }
+}
+
+extension CompiledDesign {
+  /// The design with the prices of device registers: those of port and memory-mapped accesses. The bare host's drivers
+  /// do not touch these registers.
+  func accessingDevices() -> CompiledDesign {
+    replacing(.devicePort, asAddedBy: .portIO).replacing(.deviceMemory, asAddedBy: .mmio)
+  }
+}
+
+extension ModelAssembly {
+  /// Faults block requests that no disk can serve.
+  mutating func checkDisk(_ load: OperationLoad, of workload: Workload, group: VMGroup, disk: HostGroup.Disk?) {
+    guard load.block.count > 0 else { return }
+    guard let disk else {
+      fault(
+        group.location,
+        "vm group '\(group.name)' needs a disk: its workload '\(workload.name)' reads or writes blocks")
+      return
+    }
+    if disk.model == nil {
+      fault(
+        disk.location, "disk '\(disk.name)' needs a model: workload '\(workload.name)' reads or writes blocks")
+    }
+  }
+}
