@@ -8,7 +8,7 @@ import Virtualization
 struct ListCommand: AsyncParsableCommand {
   /// What can be listed.
   enum Subject: String, CaseIterable, ExpressibleByArgument {
-    case designs, profiles, guests, workloads, cases, policies, power, operations, steps
+    case designs, profiles, guests, workloads, devices, cases, policies, power, operations, steps
   }
 
   static let configuration = CommandConfiguration(
@@ -53,6 +53,7 @@ struct ListCommand: AsyncParsableCommand {
           documents.workloads.values.map {
             ($0.name, $0.title.isEmpty ? $0.shape.name : "\($0.title) (\($0.shape.name))")
           }.sorted { $0.0 < $1.0 })
+      case .devices: show(documents.devices.values.map { ($0.name, $0.summary) }.sorted { $0.0 < $1.0 })
       case .steps: show(documents.catalogue.steps.map { ($0.name, $0.meaning) })
       case .power:
         show(

@@ -12,7 +12,7 @@ import Testing
 
   @Test(arguments: [
     ("halt: 1", "19: error: 'halt' follows from idleness and cannot be stated"),
-    ("block_write: 1", "19: error: 'block_write': block devices are not simulated by this version"),
+    ("block_write: -1", "32: error: expected a number from 0 to 1000, found '-1'"),
     ("interrupt: 1", "19: error: 'interrupt' follows from the simulation and cannot be stated"),
     ("sys_call: 1", "19: error: unknown operation 'sys_call' (did you mean 'syscall'?)"),
     ("syscall: -1", "28: error: expected a number from 0 to 1000000000, found '-1'"),
@@ -28,7 +28,7 @@ import Testing
 
   @Test(arguments: [
     ("net_rx: 1", "22: error: 'net_rx' has no rate per CPU second; expected it in 'per_request'"),
-    ("block_read: 1", "22: error: 'block_read': block devices are not simulated by this version"),
+    ("block_read: 1", "22: error: 'block_read' has no rate per CPU second; expected it in 'per_request'"),
     ("halt: 1/s", "22: error: 'halt' follows from idleness and cannot be stated"),
     ("cpuid: 5/day", "29: error: expected a rate with its unit (/s, /min, /h), found '5/day'"),
     ("cpuid: many", "29: error: expected a number, found 'many'"),

@@ -38,7 +38,6 @@ import Testing
         17:25: error: unknown process 'poison' (did you mean 'poisson'?)
         18:56: error: expected a number above 0, at most 1000, found '0'
         19:19: error: unknown operation 'sycall' (did you mean 'syscall'?)
-        19:30: error: 'block_read': block devices are not simulated by this version
         """)
   }
 
@@ -129,7 +128,6 @@ import Testing
   @Test(arguments: [
     ("{name: k, pagin: shadow}", "7:21: error: unknown key 'pagin' in a design (did you mean 'paging'?)"),
     ("{name: k, paging: shadows}", "7:29: error: unknown paging 'shadows' (did you mean 'shadow'?)"),
-    ("{name: k, privileged_domain: {vcpus: 2}}", "7:21: error: 'privileged_domain' is not simulated by this version"),
     ("{paging: shadow}", "7:11: error: missing key 'name' in a design; expected a name"),
     ("[k]", "7:11: error: expected a name, found a list"),
   ])

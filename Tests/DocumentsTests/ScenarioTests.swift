@@ -82,7 +82,7 @@ import Virtualization
     #expect(host.page.bytes == 2 << 20)
     #expect(host.nics.map(\.name) == ["eth0"])
     #expect(host.nics.map(\.bandwidth.bitsPerSecond) == [25_000_000_000])
-    #expect(host.disks == ["d0"])
+    #expect(host.disks.map(\.name) == ["d0"])
     #expect(host.design.overrides == [.guestPageTableIsolation: "on"])
     #expect(host.profileLocation == SourceLocation(file: "s.yaml", line: 19, column: 14))
     let vm = try #require(scenario.vms.first)

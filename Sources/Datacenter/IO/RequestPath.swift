@@ -243,7 +243,9 @@ struct RequestPath {
         if !isShared { stations.append(ClosedNetwork.Station(servers: 1, demand: blockDemand)) }
       }
       if let disk {
-        stations.append(ClosedNetwork.Station(servers: disk.device.parallelism, demand: blocks * max(0, disk.service - disk.start - disk.gap)))
+        stations.append(
+          ClosedNetwork.Station(
+            servers: disk.device.parallelism, demand: blocks * max(0, disk.service - disk.start - disk.gap)))
         // What bounds the starts delays only those who come too early: it is a part of the service.
         for time in [disk.start, disk.transfer, disk.gap] where time > 0 {
           stations.append(ClosedNetwork.Station(servers: 1, demand: blocks * time))

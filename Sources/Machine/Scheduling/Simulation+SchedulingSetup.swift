@@ -41,7 +41,8 @@ extension Simulation {
       var queues: [[Int]?: Int32] = [:]
       for thread in threads.indices where Int(threads[thread].host) == host {
         let share = model.vms[Int(threads[thread].vm)].share
-        let pinned = threads[thread].isService || isPrivileged(thread: thread) ? nil : share.pinned.map { Set($0).sorted() }
+        let pinned =
+          threads[thread].isService || isPrivileged(thread: thread) ? nil : share.pinned.map { Set($0).sorted() }
         if queues[pinned] == nil { queues[pinned] = addQueue(pinned, host: host) }
         shares[thread].queue = queues[pinned]!
         shares[thread].weight = threads[thread].isService ? 1 : share.weight
