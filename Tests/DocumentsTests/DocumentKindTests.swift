@@ -32,7 +32,7 @@ import Testing
       try check("desing: a\n") == ["d.yaml:1:1: error: unknown kind of document 'desing' (did you mean 'design'?)"])
     #expect(
       try check("x-a: b\n") == [
-        "d.yaml:1:1: error: expected a document that begins with scenario, design, profile, guest, workload, steps, case, calibration, power or experiment"
+        "d.yaml:1:1: error: expected a document that begins with scenario, design, profile, guest, workload, steps, case, calibration, power, experiment or device"
       ])
     #expect(try check("- a\n") == ["d.yaml:1:1: error: expected a mapping, found a list"])
     #expect(
