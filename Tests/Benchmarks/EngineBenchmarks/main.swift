@@ -67,3 +67,20 @@ for scheduler in SchedulerKind.allCases where scheduler != .credit2 && scheduler
     "scheduling decisions a second of one core, \(scheduler.rawValue): \(Int(rate / 1e5)) hundred thousand (limit 50)")
   if rate < decisionLimit { exit(1) }
 }
+
+// Events of packets through a virtio ring: arrivals, bursts of vCPUs, bells, the backend's work.
+let packetLimit = 3e6
+let packetModel = try SimulationModel(
+  scenario: ScenarioReader.read(
+    path: "\(library)/notification-sweep.yaml",
+    edits: [DocumentEdit(key: "workloads.send.arrivals.rate", value: "200000/s")]
+  ).scenario, library: LibraryLoader.load(folder: library))
+var packetRates: [Double] = []
+for replication in 1...5 {
+  let start = threadSeconds()
+  let result = try ExitEngine.run(model: packetModel, replication: replication)
+  packetRates.append(Double(result.events) / (threadSeconds() - start))
+}
+let packetRate = packetRates.sorted()[2]
+print("I/O events a second of one core: \(Int(packetRate / 1e5)) hundred thousand (limit 30)")
+if packetRate < packetLimit { exit(1) }
