@@ -145,7 +145,9 @@ struct FleetConsolidationTests {
     #expect(Set(report.vmHost).count >= 2)
   }
 
-  @Test("Detectors and selections run on a fleet with a daily wave", arguments: ConsolidationPolicy.Overload.allCases)
+  @Test(
+    "Detectors and selections run on a fleet with a daily wave",
+    arguments: ConsolidationPolicy.Overload.allCases.filter { $0 != .threshold })
   func detectors(overload: ConsolidationPolicy.Overload) throws {
     for selection in ConsolidationPolicy.Selection.allCases {
       let result = try run(
@@ -153,17 +155,11 @@ struct FleetConsolidationTests {
           "consolidation-study",
           edits: [
             "duration=3 h", "policies.consolidation.selection=\(selection.rawValue)",
-          ] + (overload == .localRegression ? [] : Self.edits(overload))))
+            "policies.consolidation.overload=\(overload.rawValue)",
+          ]))
       let report = try #require(result.fleet).report
       #expect(report.migrations.count > 0)
       #expect(report.hostAsleep.contains { $0 > 0 })
-    }
-  }
-
-  private static func edits(_ overload: ConsolidationPolicy.Overload) -> [String] {
-    switch overload {
-    case .threshold: []
-    default: ["policies.consolidation.overload=\(overload.rawValue)"]
     }
   }
 
