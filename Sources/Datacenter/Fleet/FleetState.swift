@@ -189,55 +189,72 @@ struct FleetState {
 
   /// Weighted max-min sharing: reservations first, then all shares grow in proportion to their weights until a VM has what
   /// it wants or nothing is left.
+  ///
+  /// - Complexity: O(VMs) for each time that some VMs have enough below the level of the rest; few times in practice.
   private func shareScarce(_ host: UnsafeMutablePointer<Host>) {
     let slots = host.pointee.slots
     let count = Int(host.pointee.count)
-    withUnsafeTemporaryAllocation(of: Double.self, capacity: 3 * count) { buffer in
-      let wanted = buffer.baseAddress!
-      let given = wanted + count
-      let order = given + count
+    withUnsafeTemporaryAllocation(of: Scarce.self, capacity: count) { buffer in
+      let claims = buffer.baseAddress!
       var reserved = 0.0
+      var weights = 0.0
       for index in 0..<count {
         let cost = costs[Int(slots[index].cost)]
-        wanted[index] = slots[index].rate * (cost.vcpu + cost.backend)
-        given[index] = min(wanted[index], cost.reservation)
-        reserved += given[index]
-        order[index] = Double(index)
+        let wanted = slots[index].rate * (cost.vcpu + cost.backend)
+        let given = min(wanted, cost.reservation)
+        claims[index] = Scarce(slot: Int32(index), wanted: wanted, given: given, weight: cost.weight)
+        reserved += given
+        weights += cost.weight
       }
       if reserved > host.pointee.total {
-        for index in 0..<count { given[index] *= host.pointee.total / reserved }
+        for index in 0..<count { claims[index].given *= host.pointee.total / reserved }
         reserved = host.pointee.total
       }
-      // By what is missing for each unit of weight, the least first.
-      func level(_ position: Int) -> Double {
-        let index = Int(order[position])
-        return (wanted[index] - given[index]) / costs[Int(slots[index].cost)].weight
-      }
-      for position in 1..<max(1, count) {
-        var hole = position
-        while hole > 0, level(hole) < level(hole - 1) {
-          swap(&order[hole], &order[hole - 1])
-          hole -= 1
-        }
-      }
       var left = host.pointee.total - reserved
-      var weights = 0.0
-      for index in 0..<count { weights += costs[Int(slots[index].cost)].weight }
       var used = 0.0
-      for position in 0..<count {
-        let index = Int(order[position])
-        let cost = costs[Int(slots[index].cost)]
-        let share = min(wanted[index] - given[index], left * cost.weight / weights)
-        left -= share
-        weights -= cost.weight
-        let total = given[index] + share
+      func settle(_ claim: Scarce, _ share: Double) {
+        let total = claim.given + share
         used += total
-        let factor = wanted[index] > 0 ? total / wanted[index] : 0
-        slots[index].missing = slots[index].rate * cost.vcpu * (1 - factor)
-        slots[index].rate *= factor
+        let factor = claim.wanted > 0 ? total / claim.wanted : 0
+        let slot = slots + Int(claim.slot)
+        slot.pointee.missing = slot.pointee.rate * costs[Int(slot.pointee.cost)].vcpu * (1 - factor)
+        slot.pointee.rate *= factor
+      }
+      var open = count
+      while open > 0 {
+        // Those who want less than the level have enough; what they leave lifts it for the rest.
+        let level = left / weights
+        var kept = 0
+        weights = 0
+        for index in 0..<open {
+          let claim = claims[index]
+          let need = claim.wanted - claim.given
+          if need <= level * claim.weight {
+            left = max(0, left - need)
+            settle(claim, need)
+          } else {
+            claims[kept] = claim
+            kept += 1
+            weights += claim.weight
+          }
+        }
+        if kept == open {
+          for index in 0..<open { settle(claims[index], level * claims[index].weight) }
+          open = 0
+        } else {
+          open = kept
+        }
       }
       host.pointee.used = min(used, host.pointee.total)
     }
+  }
+
+  /// What a VM of a scarce host wants, and what it has of that already.
+  private struct Scarce {
+    var slot: Int32
+    var wanted: Double
+    var given: Double
+    var weight: Double
   }
 
   func append(_ slot: Slot, to host: UnsafeMutablePointer<Host>) {
