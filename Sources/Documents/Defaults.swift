@@ -35,6 +35,10 @@ public enum Defaults {
   public static let packet = ByteCount(bytes: 1500)
   /// `size` of block requests.
   public static let block = ByteCount(bytes: 4 << 10)
+  /// `ring` of a front end.
+  public static let ringEntries = FrontEnd.usualEntries
+  /// `notification` of a front end.
+  public static let notification = FrontEnd.Notification.eventIndex
   /// `compute` of a program.
   public static let compute = TimeSpan.zero
   /// `threads` of a batch.

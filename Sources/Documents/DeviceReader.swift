@@ -71,7 +71,9 @@ enum DeviceReader {
     }
     return use.map {
       .frontEnd(
-        FrontEnd(use: $0, entries: entries ?? 256, notification: notification ?? .eventIndex, accesses: accesses))
+        FrontEnd(
+          use: $0, entries: entries ?? Defaults.ringEntries, notification: notification ?? Defaults.notification,
+          accesses: accesses))
     }
   }
 }

@@ -17,15 +17,15 @@ enum EventKind {
   /// The swapped page that thread `handle` waits for is there.
   static let pageArrival: UInt8 = 6
   /// The quota of VM `handle` is used up, or its period ends.
-  static let bandwidth: UInt8 = 20
+  static let bandwidth: UInt8 = 7
   /// The skew of the vCPUs of VM `handle` is looked at.
-  static let skew: UInt8 = 21
+  static let skew: UInt8 = 8
   /// The credit scheduler of host `handle` gives credit.
-  static let creditPeriod: UInt8 = 22
+  static let creditPeriod: UInt8 = 9
   /// The packets of job `handle` pass the host's moderated interface.
-  static let delivery: UInt8 = 30
+  static let delivery: UInt8 = 10
   /// A disk has done the block request of job `handle`.
-  static let diskEnd: UInt8 = 31
+  static let diskEnd: UInt8 = 11
 }
 
 /// Where a thread of a host is.
@@ -70,11 +70,11 @@ enum Activity: UInt8 {
   case flush
   /// A vCPU waits for a swapped page without a core.
   case pageWait
+  /// A backend looks for more before it sleeps.
+  case poll
 
   /// Whether it is work of the job on the vCPU.
   var isJob: Bool { self == .job || self == .hold }
-  /// A backend looks for more before it sleeps.
-  case poll
 }
 
 /// A vCPU's or a backend's thread on the host.
@@ -139,15 +139,15 @@ struct Job {
   var amount: Int64 = 0
   /// What is left of the same thread's work after this chunk.
   var left: Int64 = 0
-  /// Takings of the lock of the shadow tables that are still to come, where in `executed` the next one is, and where the
-  /// present turn began.
+  /// Where in `executed` the present turn began.
+  var turnStart: Int64 = 0
+  /// Takings of the lock of the shadow tables that are still to come, and where in `executed` the next one is.
   var takings: Int64 = 0
+  var nextTaking: Int64 = 0
   /// Waits for swapped pages that are still to come, their time in nanoseconds, and where in `executed` the next one is.
   var pageWaits: Int64 = 0
   var pageWaitTime: Int64 = 0
   var nextPageWait: Int64 = 0
-  var nextTaking: Int64 = 0
-  var turnStart: Int64 = 0
   /// Block requests that it makes, reads first, and how many of them are done. Its work is cut into equal stages by them.
   var reads: Int32 = 0
   var writes: Int32 = 0

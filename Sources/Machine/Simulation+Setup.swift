@@ -11,8 +11,8 @@ extension Simulation {
     static let service: UInt16 = 2
     static let counts: UInt16 = 3
     static let costs: UInt16 = 4
-    static let locks: UInt16 = 16
     static let disk: UInt16 = 5
+    static let locks: UInt16 = 16
   }
 
   mutating func addVM(_ index: Int) {

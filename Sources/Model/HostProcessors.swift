@@ -43,8 +43,18 @@ public struct HostProcessors: Sendable, Hashable {
     return min(Double(threads), count + (demand - count) / max(gained, 1e-9))
   }
 
-  /// Slice of the fair scheduler in nanoseconds: Linux's base slice on eight or more CPUs (0.75 ms × (1 + log2 8)).
-  public static let usualSlice: Int64 = 3_000_000
+  /// The slice of a scheduler that the scenario does not set, in nanoseconds.
+  ///
+  /// Xen's credit: 30 ms, credit2: 10 ms of credit. ESXi: `Cpu.Quantum`, assumed 50 ms (1 to 200). Hyper-V: assumed 10 ms
+  /// (1 to 50). Others: the base slice of Linux's fair scheduler on eight or more CPUs, 0.75 ms × (1 + log2 8).
+  public static func usualSlice(of scheduler: SchedulerKind) -> Int64 {
+    switch scheduler {
+    case .credit: 30_000_000
+    case .credit2, .core: 10_000_000
+    case .relaxedCoscheduling, .strictCoscheduling: 50_000_000
+    case .fair, .roundRobin: 3_000_000
+    }
+  }
   /// Assumed, 1 to 5 ms: the threshold of ESXi's relaxed co-scheduling.
   public static let usualSkew: Int64 = 3_000_000
   /// Assumed, 1.1 to 1.35: what two busy siblings do together.

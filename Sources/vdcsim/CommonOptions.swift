@@ -88,7 +88,7 @@ struct TraceOptions: ParsableArguments {
       valueName: "dir|off"))
   var folder: String?
 
-  /// Where traces are kept; nil for nowhere.
+  /// Where traces are kept; nil where they are not.
   var cache: TraceCache? { TraceCache.locate(explicit: folder) }
 }
 

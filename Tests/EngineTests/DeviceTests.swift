@@ -213,6 +213,32 @@ struct DeviceTests {
     }
   }
 
+  @Test("Settings without effect are remarked upon")
+  func remarks() throws {
+    func remarks(_ design: String) throws -> [String] {
+      let scenario = try Self.scenario(
+        """
+            arrivals: {process: poisson, rate: 100/s}
+            service: {distribution: exponential, mean: 40 us}
+            per_request: {net_tx: {count: 1, size: 100 B}}
+        """, nic: "{name: eth0, busy_poll: 50 us}")
+      let location = SourceLocation(file: "test", line: 1, column: 1)
+      var reference = DesignReference(name: design, location: location)
+      reference.privilegedWeight = 2
+      return try SimulationModel(
+        scenario: scenario, library: Support.library.get(), overrides: ModelOverrides(design: reference)
+      ).warnings.filter { $0.contains("has no effect") }
+    }
+    #expect(
+      try remarks("kvm-virtio") == [
+        "'privileged_domain' has no effect under design 'kvm-virtio', which has none"
+      ])
+    #expect(
+      try remarks("xen-pvhvm") == [
+        "'busy_poll' of vm group 'vm' has no effect under design 'xen-pvhvm': the privileged domain's vCPUs do not poll"
+      ])
+  }
+
   @Test("Faults: a disk without a model, blocks without a disk, a front end of the wrong kind")
   func faults() throws {
     func faults(_ edit: (String) -> String) -> [String] {

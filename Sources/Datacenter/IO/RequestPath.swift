@@ -55,7 +55,7 @@ struct RequestPath {
   private var accessTime: Double { vm.load.interruptAccesses.reduce(0) { $0 + $1.rate * stall($1.operation) } }
   /// Whether disk and network wait for the same thread.
   private var isShared: Bool {
-    hasBackend && hasDiskBackend && (design.sharesBackend || SharedBackends.isPrivileged(design))
+    hasBackend && hasDiskBackend && (design.sharesBackend || design.hasPrivilegedDomain)
   }
 
   private func networkBackend(rate: Double) -> BackendStation {
@@ -69,7 +69,7 @@ struct RequestPath {
       station.other.load += own * (submitTime + completionTime)
       station.other.secondMoment += own * (submitTime * submitTime + completionTime * completionTime)
     }
-    if !SharedBackends.isPrivileged(design) { station.poll = Double(vm.io.networkOptions.busyPoll.nanoseconds) }
+    if !design.hasPrivilegedDomain { station.poll = Double(vm.io.networkOptions.busyPoll.nanoseconds) }
     station.notification = vm.io.network?.notification ?? .eventIndex
     return station
   }
@@ -87,7 +87,7 @@ struct RequestPath {
       station.other.secondMoment +=
         rate * ((receives ? receiveTime * receiveTime : 0) + (sends ? sendTime * sendTime : 0))
     }
-    if !SharedBackends.isPrivileged(design) { station.poll = Double(vm.io.blockOptions.busyPoll.nanoseconds) }
+    if !design.hasPrivilegedDomain { station.poll = Double(vm.io.blockOptions.busyPoll.nanoseconds) }
     station.notification = vm.io.block?.notification ?? .eventIndex
     return station
   }

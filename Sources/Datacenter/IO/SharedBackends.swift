@@ -4,13 +4,6 @@ import Virtualization
 
 /// What other VMs ask of threads, disks and interfaces that a VM shares with them, at their nominal rates.
 enum SharedBackends {
-  /// Whether the design's backends are vCPUs of a domain that all VMs of the host share.
-  static func isPrivileged(_ design: CompiledDesign) -> Bool {
-    [GuestOperation.netTx, .netRx, .blockRead, .blockCompletion].contains { operation in
-      design.cost(of: operation)?.asynchronous.contains { $0.place == .privilegedDomain } ?? false
-    }
-  }
-
   /// Requests per nanosecond that a VM is asked for.
   static func nominalRate(of vm: VirtualMachine, in model: SimulationModel) -> Double {
     guard case .requests(let requests) = model.workloads[vm.workload].shape else { return 0 }
@@ -26,7 +19,7 @@ enum SharedBackends {
     beside vm: VirtualMachine, in model: SimulationModel
   ) -> (rate: Double, load: Double, secondMoment: Double) {
     var sum = (rate: 0.0, load: 0.0, secondMoment: 0.0)
-    guard isPrivileged(vm.design) else { return sum }
+    guard vm.design.hasPrivilegedDomain else { return sum }
     let count = model.hosts[vm.host].privilegedVCPUs
     let here = model.vms.filter { $0.host == vm.host }
     guard let own = here.firstIndex(where: { $0.stream == vm.stream }) else { return sum }

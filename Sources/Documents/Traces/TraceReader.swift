@@ -26,7 +26,7 @@ public enum TraceReader {
   ///   - reference: what the scenario says of it; a path that the scenario states is relative to `folder` and stays
   ///     inside it, links followed.
   ///   - folder: the scenario's folder.
-  ///   - cache: where traces are kept in a form that loads fast; nil for nowhere.
+  ///   - cache: where traces are kept in a form that loads fast; nil where none are kept.
   /// - Throws: `DiagnosticError`, with the faults of the trace up to the bounds.
   /// - Complexity: O(bytes of the trace), in memory O(VMs + samples).
   public static func load(

@@ -1,3 +1,5 @@
+import Model
+
 /// One of a VM's devices as the event loop sees it: ring, notification, costs, backend.
 struct DevicePath {
   /// The backend; -1 where the vCPU works with the host's device itself.
@@ -13,20 +15,15 @@ struct DevicePath {
   var receive = LeafGroup()
   /// Polling before the backend sleeps; empty for none.
   var poll = LeafGroup()
-  var notification = Notification.eventIndex
+  var notification = FrontEnd.Notification.eventIndex
   /// Entries of the ring, and how many are in use.
-  var entries: Int32 = 256
+  var entries: Int32 = 0
   var used: Int32 = 0
   /// Handed-over items that the backend has not finished; while there are any, an event index need not be rung.
   var pending: Int32 = 0
   /// Items that wait for entries.
   var waitHead: Int32 = -1
   var waitTail: Int32 = -1
-
-  /// When the driver rings.
-  enum Notification: UInt8 {
-    case eventIndex, flags, always
-  }
 }
 
 /// What a backend is asked to do.

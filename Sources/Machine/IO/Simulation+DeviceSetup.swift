@@ -62,12 +62,8 @@ extension Simulation {
     path.wakeByBell = open(.doorbell, of: index, charges: doorbell?.asynchronous ?? [])
     path.wakeByDevice = open(
       .deviceInterrupt, of: index, charges: design.cost(of: .deviceInterrupt)?.asynchronous ?? [])
-    path.entries = Int32(options.ring ?? frontEnd?.entries ?? 256)
-    switch frontEnd?.notification ?? .eventIndex {
-    case .eventIndex: path.notification = .eventIndex
-    case .flags: path.notification = .flags
-    case .always: path.notification = .always
-    }
+    path.entries = Int32(options.ring ?? frontEnd?.entries ?? FrontEnd.usualEntries)
+    if let notification = frontEnd?.notification { path.notification = notification }
     if options.busyPoll > .zero, place != .privilegedDomain {
       path.poll = open(
         .busyPoll, of: index,

@@ -13,20 +13,6 @@ extension Simulation {
   /// A thread of Xen's schedulers runs at least so long before it is preempted (`ratelimit_us`).
   static let rateLimit: Int64 = 1_000_000
 
-  /// The slice of a scheduler that the scenario does not set, in nanoseconds.
-  ///
-  /// Xen's credit: 30 ms. ESXi: `Cpu.Quantum`, assumed 50 ms (1 to 200). Hyper-V: assumed 10 ms (1 to 50). Others: the base
-  /// slice of Linux's fair scheduler on eight or more CPUs, 0.75 ms × (1 + log2 8).
-  static func usualSlice(of scheduler: SchedulerKind) -> Int64 {
-    switch scheduler {
-    case .credit: 30_000_000
-    case .credit2: 10_000_000
-    case .relaxedCoscheduling, .strictCoscheduling: 50_000_000
-    case .core: 10_000_000
-    case .fair, .roundRobin: 3_000_000
-    }
-  }
-
   /// Brings the sum of virtual run times up to date.
   mutating func advanceClock(host: Int) {
     hosts[host].virtualSum += Double(hosts[host].runningThreads) * Double(now - hosts[host].sumTime)

@@ -21,7 +21,7 @@ extension Simulation {
       HostState(
         firstProcessor: Int32(first), processors: Int32(description.threads), idle: Int32(description.threads),
         scheduler: scheduler, isShared: description.threadsPerCore > 1,
-        slice: description.slice ?? Self.usualSlice(of: scheduler), skew: description.skew))
+        slice: description.slice ?? HostProcessors.usualSlice(of: scheduler), skew: description.skew))
   }
 
   /// Gives every thread its weight, cap and queue; called when all threads are there.

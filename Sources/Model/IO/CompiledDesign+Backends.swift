@@ -18,6 +18,13 @@ extension CompiledDesign {
     let network = choice.axes[.network]
     return network == choice.axes[.disk] && (network == "emulated" || network == "virtio_user")
   }
+
+  /// Whether its backends are vCPUs of a domain that all VMs of the host share.
+  public var hasPrivilegedDomain: Bool {
+    [GuestOperation.netTx, .netRx, .blockRead, .blockCompletion].contains { operation in
+      cost(of: operation)?.asynchronous.contains { $0.place == .privilegedDomain } ?? false
+    }
+  }
 }
 
 extension SimulationModel {

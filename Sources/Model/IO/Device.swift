@@ -137,9 +137,12 @@ public struct FrontEnd: Sendable, Hashable {
   /// Linux's e1000 driver: E1000_RX_BUFFER_WRITE is 16.
   public static let refill = 16
 
+  /// Entries of a ring that says nothing of them: what QEMU gives virtio's queues.
+  public static let usualEntries = 256
+
   /// Creates a front end.
   public init(
-    use: Use, entries: Int = 256, notification: Notification = .eventIndex, accesses: [Cause: Accesses] = [:]
+    use: Use, entries: Int = usualEntries, notification: Notification = .eventIndex, accesses: [Cause: Accesses] = [:]
   ) {
     self.use = use
     self.entries = entries

@@ -3,32 +3,27 @@ import Virtualization
 
 /// Devices of hosts and VMs.
 extension ModelAssembly {
+  /// The device of that name; nil after a fault.
+  private mutating func device(_ name: String, at location: SourceLocation) -> Device? {
+    if let device = library.devices[name] { return device }
+    fault(location, unknown("device", name, among: library.devices.keys))
+    return nil
+  }
+
   /// The storage of a host's disk; nil without a model.
   mutating func storage(of disk: HostGroup.Disk) -> StorageDevice? {
-    guard let model = disk.model else { return nil }
-    guard let device = library.devices[model] else {
-      fault(disk.location, unknown("device", model, among: library.devices.keys))
-      return nil
-    }
-    guard case .storage(let storage) = device.kind else {
-      fault(disk.location, "device '\(model)' is no storage; expected one of kind nvme, ssd or disk")
-      return nil
-    }
-    return storage
+    guard let device = disk.model.flatMap({ device($0, at: disk.location) }) else { return nil }
+    if case .storage(let storage) = device.kind { return storage }
+    fault(disk.location, "device '\(device.name)' is no storage; expected one of kind nvme, ssd or disk")
+    return nil
   }
 
   /// The interface that a host's nic names as its model; nil without one.
   mutating func interface(of nic: HostGroup.NetworkInterface) -> NetworkDevice? {
-    guard let model = nic.model else { return nil }
-    guard let device = library.devices[model] else {
-      fault(nic.location, unknown("device", model, among: library.devices.keys))
-      return nil
-    }
-    guard case .network(let interface) = device.kind else {
-      fault(nic.location, "device '\(model)' is no network interface; expected one of kind nic")
-      return nil
-    }
-    return interface
+    guard let device = nic.model.flatMap({ device($0, at: nic.location) }) else { return nil }
+    if case .network(let interface) = device.kind { return interface }
+    fault(nic.location, "device '\(device.name)' is no network interface; expected one of kind nic")
+    return nil
   }
 
   /// The front end of a VM's device under a design.
@@ -45,15 +40,12 @@ extension ModelAssembly {
       }
       return nil
     }
-    let name = options.model ?? usual
-    guard let device = library.devices[name] else {
-      // Libraries without devices know rings as they usually are.
-      if options.model == nil { return FrontEnd(use: use) }
-      fault(options.location ?? group.location, unknown("device", name, among: library.devices.keys))
-      return nil
-    }
+    // Libraries without devices know rings as they usually are.
+    if options.model == nil, library.devices[usual] == nil { return FrontEnd(use: use) }
+    let location = options.location ?? group.location
+    guard let device = device(options.model ?? usual, at: location) else { return nil }
     guard case .frontEnd(let found) = device.kind, found.use == use else {
-      fault(options.location ?? group.location, "device '\(name)' is no front end for \(use.rawValue)")
+      fault(location, "device '\(device.name)' is no front end for \(use.rawValue)")
       return nil
     }
     return found
@@ -70,8 +62,21 @@ extension ModelAssembly {
       setting.network = frontEnd(.network, of: group, options: group.nicOptions, design: design)
     }
     if group.disk != nil { setting.block = frontEnd(.block, of: group, options: group.diskOptions, design: design) }
+    if design.hasPrivilegedDomain, max(group.nicOptions.busyPoll, group.diskOptions.busyPoll) > .zero {
+      warn(
+        "'busy_poll' of vm group '\(group.name)' has no effect under design '\(design.choice.label)': the privileged "
+          + "domain's vCPUs do not poll")
+    }
     setting.moderation = nic.flatMap { interface(of: $0) }?.moderation.nanoseconds ?? 0
     setting.disk = disk
     return setting
+  }
+
+  /// Remarks on what a scenario says of a domain that the design does not have.
+  mutating func checkPrivilegedDomain(_ reference: DesignReference, _ design: CompiledDesign) {
+    guard reference.privilegedVCPUs != nil || reference.privilegedWeight != nil, !design.hasPrivilegedDomain else {
+      return
+    }
+    warn("'privileged_domain' has no effect under design '\(design.choice.label)', which has none")
   }
 }
