@@ -110,12 +110,17 @@ struct SweepCommand: AsyncParsableCommand {
       guard let operation else { return result.value(of: metric) }
       return result.exits.reduce(0) { $0 + ($1.operation == operation ? Double($1.nanoseconds) * 1e-9 : 0) }
     }
+    // Where an axis changes the scenario's own design, each point has another one.
+    let columns =
+      plan.designs.isEmpty && sweep.designs.count > 1
+      ? [(title: operation?.name ?? metric.name, designs: sweep.designs)]
+      : sweep.designs.map { (title: $0, designs: [$0]) }
     let table = TextTable<Int> { point in
       zip(plan.axes, plan.points[point].values).map { Column(title: $0.name, value: $1, align: .left) }
-        + sweep.designs.map { design in
-          Column(
-            title: String(design.prefix(26)),
-            value: sweep.mean(at: point, design: design, figure).map { Self.text($0) } ?? "-", align: .right)
+        + columns.map { column in
+          let mean = column.designs.lazy.compactMap { sweep.mean(at: point, design: $0, figure) }.first
+          return Column(
+            title: String(column.title.prefix(26)), value: mean.map { Self.text($0) } ?? "-", align: .right)
         }
     }
     let what = operation.map { "CPU seconds of \($0.name)" } ?? "\(metric.name) (\(metric.unit))"
