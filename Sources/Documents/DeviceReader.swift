@@ -12,11 +12,14 @@ enum DeviceReader {
     var kind: String?
     if case .text(let text)? = root["kind"]?.content, kinds.contains(text) { kind = text }
     switch kind {
-    case "nic": own = ["bandwidth", "moderation"]
-    case "nvme", "ssd", "disk": own = ["parallelism", "read", "write", "bandwidth"]
+    case "nic": own = ["bandwidth", "moderation", "functions"]
+    case "nvme", "ssd", "disk": own = ["parallelism", "read", "write", "bandwidth", "functions"]
     case "frontend": own = ["use", "ring", "notification", "accesses"]
     default:
-      own = ["bandwidth", "moderation", "parallelism", "read", "write", "use", "ring", "notification", "accesses"]
+      own = [
+        "bandwidth", "moderation", "functions", "parallelism", "read", "write", "use", "ring", "notification",
+        "accesses",
+      ]
     }
     guard let fields = reader.fields(of: root, in: "a device", known: common + own, ignoring: "x-") else { return nil }
     let name = reader.required("device", in: fields, .name)
@@ -37,7 +40,10 @@ enum DeviceReader {
   private static func network(_ fields: Fields, _ reader: inout DocumentReader) -> Device.Kind? {
     let bandwidth = reader.required("bandwidth", in: fields, .bitRate)
     let moderation = reader.optional("moderation", in: fields, .time)
-    return bandwidth.map { .network(NetworkDevice(bandwidth: $0, moderation: moderation ?? .zero)) }
+    let functions = reader.optional("functions", in: fields, .integer(in: 1...4096))
+    return bandwidth.map {
+      .network(NetworkDevice(bandwidth: $0, moderation: moderation ?? .zero, functions: functions))
+    }
   }
 
   private static func storage(_ fields: Fields, _ reader: inout DocumentReader) -> Device.Kind? {
@@ -45,10 +51,12 @@ enum DeviceReader {
     let read = reader.required("read", in: fields, .storageDirection)
     let write = reader.required("write", in: fields, .storageDirection)
     let bandwidth = reader.optional("bandwidth", in: fields, .bitRate)
+    let functions = reader.optional("functions", in: fields, .integer(in: 1...4096))
     guard let parallelism, let read, let write else { return nil }
     return .storage(
       StorageDevice(
-        parallelism: parallelism, read: read, write: write, bandwidth: bandwidth.map { Double($0.bitsPerSecond) / 8 }))
+        parallelism: parallelism, read: read, write: write, bandwidth: bandwidth.map { Double($0.bitsPerSecond) / 8 },
+        functions: functions))
   }
 
   private static func frontEnd(_ fields: Fields, _ reader: inout DocumentReader) -> Device.Kind? {

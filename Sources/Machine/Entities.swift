@@ -253,6 +253,8 @@ struct VMState {
   var packetsReceived: Int32 = 0
   var packetsSent: Int32 = 0
   var nic: Int32 = -1
+  /// What interrupts for its packets, and may be moderated.
+  var interruptSource: Int32 = -1
   /// Time on the wire of the packets of one request, in nanoseconds.
   var wireTime: Int64 = 0
   /// Time on the wire under the VM's own limit, and when that lets the next pass.

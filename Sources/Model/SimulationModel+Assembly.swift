@@ -84,6 +84,8 @@ struct ModelAssembly {
     let capacity: Int64
     var guests: [MemoryReclaim.Guest] = []
     var members: [(vm: Int, group: Int)] = []
+    /// VMs that have a device, or a virtual function of it, by device.
+    var assigned: [String: Int] = [:]
   }
   var slots: [Slot] = []
 
@@ -302,6 +304,9 @@ struct ModelAssembly {
       fault(
         group.location, unknown("disk", wanted, among: hostGroup.disks.map(\.name)) + " on host '\(hostGroup.name)'")
     }
+    assignDevices(
+      name: name, slot: slot, design: design, nic: nic.map { ($0, hostGroup.nics[$0]) },
+      disk: disk.map { ($0, hostGroup.disks[$0]) }, group: group)
     let io = setting(
       of: group, design: design, nic: nic.map { hostGroup.nics[$0] }, disk: disk.map { slots[slot].firstDisk + $0 })
     func makeLoad(_ logging: DirtyLogging?) -> OperationLoad {

@@ -29,8 +29,10 @@ public enum DesignAxis: UInt8, CaseIterable, Sendable, Hashable, CustomStringCon
     case .paging: ["native", "nested", "shadow", "hybrid", "direct_paravirtual", "software"]
     case .interrupts: ["native", "emulated", "accelerated", "posted"]
     case .network:
-      ["native", "bridge", "emulated", "virtio_user", "vhost", "xen_ring", "vmbus", "vmxnet3", "passthrough"]
-    case .disk: ["native", "emulated", "virtio_user", "virtio", "xen_ring", "vmbus", "pvscsi", "passthrough"]
+      [
+        "native", "bridge", "emulated", "virtio_user", "vhost", "xen_ring", "vmbus", "vmxnet3", "passthrough", "sriov",
+      ]
+    case .disk: ["native", "emulated", "virtio_user", "virtio", "xen_ring", "vmbus", "pvscsi", "passthrough", "sriov"]
     case .structure:
       ["bare", "container", "container_in_vm", "host_kernel", "hosted", "privileged_domain", "hypervisor_kernel"]
     case .guestPageTableIsolation, .hostPageTableIsolation, .mitigations: ["off", "on"]

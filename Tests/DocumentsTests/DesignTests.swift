@@ -73,7 +73,7 @@ import Virtualization
     ),
     (
       "  disk: virtio\n", "",
-      "6:3: error: missing key 'disk' in the axes; expected native, emulated, virtio_user, virtio, xen_ring, vmbus, pvscsi or passthrough, or a mapping of default and allowed"
+      "6:3: error: missing key 'disk' in the axes; expected native, emulated, virtio_user, virtio, xen_ring, vmbus, pvscsi, passthrough or sriov, or a mapping of default and allowed"
     ),
     (
       "disk: virtio", "dsik: virtio\n  disk: virtio",
@@ -81,7 +81,7 @@ import Virtualization
     ),
     (
       "disk: virtio", "disk: scsi",
-      "10:9: error: unknown disk 'scsi'; expected native, emulated, virtio_user, virtio, xen_ring, vmbus, pvscsi or passthrough"
+      "10:9: error: unknown disk 'scsi'; expected native, emulated, virtio_user, virtio, xen_ring, vmbus, pvscsi, passthrough or sriov"
     ),
     (
       "default: nested", "default: native",

@@ -52,11 +52,13 @@ enum SharedBackends {
     return sum
   }
 
-  /// Batches per nanosecond that come through the interface of a VM.
+  /// Batches per nanosecond that come through what interrupts for a VM: its interface, or its function of one.
   static func packetRate(of vm: VirtualMachine, in model: SimulationModel, own: Double) -> Double {
-    model.vms.reduce(own) { sum, other in
-      other.nic == vm.nic && other.stream != vm.stream && other.load.packetsReceived > 0
-        ? sum + nominalRate(of: other, in: model) : sum
-    }
+    vm.io.hasOwnInterrupts
+      ? own
+      : model.vms.reduce(own) { sum, other in
+        other.nic == vm.nic && other.stream != vm.stream && other.load.packetsReceived > 0
+          ? sum + nominalRate(of: other, in: model) : sum
+      }
   }
 }

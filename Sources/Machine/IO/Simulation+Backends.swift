@@ -10,10 +10,10 @@ extension Simulation {
 
   /// The packets of a request arrive at the host's interface, which may hold them back for an interrupt together.
   mutating func receive(job: Int32, vm: Int) {
-    let nic = Int(vms[vm].nic)
-    if vms[vm].moderation > 0, nic >= 0, now < nextInterrupt[nic] {
+    let source = Int(vms[vm].interruptSource)
+    if vms[vm].moderation > 0, source >= 0, now < nextInterrupt[source] {
       events.insert(
-        Event(time: nextInterrupt[nic], kind: EventKind.delivery, handle: UInt32(job), generation: 0))
+        Event(time: nextInterrupt[source], kind: EventKind.delivery, handle: UInt32(job), generation: 0))
     } else {
       deliver(job: job, vm: vm)
     }
@@ -21,8 +21,10 @@ extension Simulation {
 
   /// The host's interface hands over the packets of a request.
   mutating func deliver(job: Int32, vm: Int) {
-    let nic = Int(vms[vm].nic)
-    if vms[vm].moderation > 0, nic >= 0, now >= nextInterrupt[nic] { nextInterrupt[nic] = now + vms[vm].moderation }
+    let source = Int(vms[vm].interruptSource)
+    if vms[vm].moderation > 0, source >= 0, now >= nextInterrupt[source] {
+      nextInterrupt[source] = now + vms[vm].moderation
+    }
     guard vms[vm].network.backend >= 0 else {
       takePackets(job: job, vm: vm)
       return

@@ -77,6 +77,8 @@ extension Simulation {
     state.packetsReceived = Int32(vm.load.packetsReceived)
     state.packetsSent = Int32(vm.load.packetsSent)
     state.nic = Int32(vm.nic ?? -1)
+    // A function of its own interrupts for itself.
+    state.interruptSource = vm.nic == nil ? -1 : vm.io.hasOwnInterrupts ? Int32(nextInterrupt.append(0)) : state.nic
     state.wireTime = model.wireTime(ofRequestBy: vm)
     state.limitTime = model.limitTime(ofRequestBy: vm)
     state.moderation = vm.io.moderation

@@ -19,6 +19,11 @@ extension CompiledDesign {
     return network == choice.axes[.disk] && (network == "emulated" || network == "virtio_user")
   }
 
+  /// Whether packets, or block requests, go by a device or a virtual function of one that the guest drives itself.
+  public func isAssigned(_ use: FrontEnd.Use) -> Bool {
+    ["passthrough", "sriov"].contains(choice.axes[use == .network ? .network : .disk])
+  }
+
   /// Whether its backends are vCPUs of a domain that all VMs of the host share.
   public var hasPrivilegedDomain: Bool {
     [GuestOperation.netTx, .netRx, .blockRead, .blockCompletion].contains { operation in

@@ -35,11 +35,14 @@ public struct NetworkDevice: Sendable, Hashable {
   public let bandwidth: BitRate
   /// Least time between two interrupts for received packets; 0 for an interrupt at each.
   public let moderation: TimeSpan
+  /// Virtual functions that it can hand to guests beside the host's own; nil without SR-IOV.
+  public let functions: Int?
 
   /// Creates an interface.
-  public init(bandwidth: BitRate, moderation: TimeSpan = .zero) {
+  public init(bandwidth: BitRate, moderation: TimeSpan = .zero, functions: Int? = nil) {
     self.bandwidth = bandwidth
     self.moderation = moderation
+    self.functions = functions
   }
 }
 
@@ -69,9 +72,14 @@ public struct StorageDevice: Sendable, Hashable {
   public let write: Direction
   /// Bytes per second of all transfers; nil without a bound.
   public let bandwidth: Double?
+  /// Virtual functions that it can hand to guests beside the host's own; nil without SR-IOV.
+  public let functions: Int?
 
   /// Creates a device.
-  public init(parallelism: Int, read: Direction, write: Direction, bandwidth: Double? = nil) {
+  public init(
+    parallelism: Int, read: Direction, write: Direction, bandwidth: Double? = nil, functions: Int? = nil
+  ) {
+    self.functions = functions
     self.parallelism = parallelism
     self.read = read
     self.write = write
@@ -199,6 +207,8 @@ public struct IOSetting: Sendable {
   public var disk: Int?
   /// The least time between interrupts of its network interface in nanoseconds.
   public var moderation: Int64 = 0
+  /// Whether the interface's interrupts are the VM's own: it has the interface, or a virtual function of it.
+  public var hasOwnInterrupts = false
 
   /// Neither.
   public init() {}

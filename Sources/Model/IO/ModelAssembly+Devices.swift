@@ -68,8 +68,61 @@ extension ModelAssembly {
           + "domain's vCPUs do not poll")
     }
     setting.moderation = nic.flatMap { interface(of: $0) }?.moderation.nanoseconds ?? 0
+    setting.hasOwnInterrupts = design.isAssigned(.network)
     setting.disk = disk
     return setting
+  }
+
+  /// Faults a VM whose design hands it a device that another VM has already, or more virtual functions than there are.
+  ///
+  /// - Parameters:
+  ///   - slot: the VM's host.
+  ///   - nic: the interface among the host's, and `disk` the disk.
+  mutating func assignDevices(
+    name: String, slot: Int, design: CompiledDesign, nic: (index: Int, interface: HostGroup.NetworkInterface)?,
+    disk: (index: Int, disk: HostGroup.Disk)?, group: VMGroup
+  ) {
+    if let nic {
+      let functions = nic.interface.model == nil ? Int.max : interface(of: nic.interface)?.functions
+      assign(
+        .network, functions: functions, key: "nic \(nic.index)", what: "nic '\(nic.interface.name)'", name: name,
+        slot: slot, design: design, group: group)
+    }
+    if let disk {
+      let functions = disk.disk.model == nil ? Int.max : storage(of: disk.disk)?.functions
+      assign(
+        .block, functions: functions, key: "disk \(disk.index)", what: "disk '\(disk.disk.name)'", name: name,
+        slot: slot, design: design, group: group)
+    }
+  }
+
+  private mutating func assign(
+    _ use: FrontEnd.Use, functions: Int?, key: String, what: String, name: String, slot: Int, design: CompiledDesign,
+    group: VMGroup
+  ) {
+    guard design.isAssigned(use) else { return }
+    let axis: DesignAxis = use == .network ? .network : .disk
+    let taken = slots[slot].assigned[key, default: 0]
+    slots[slot].assigned[key] = taken + 1
+    let limit = design.choice.axes[axis] == "passthrough" ? 1 : functions
+    guard let limit else {
+      fault(
+        group.location,
+        "vm '\(name)' is to have a virtual function of \(what) of host '\(hosts[slot].name)', whose device has none; "
+          + "expected a device with 'functions', or another \(axis) of design '\(design.choice.design.name)'")
+      return
+    }
+    guard taken == limit else { return }
+    if design.choice.axes[axis] == "passthrough" {
+      fault(
+        group.location,
+        "vm '\(name)' needs \(what) of host '\(hosts[slot].name)' for itself, but another vm has it; expected a device "
+          + "for each, or \(axis): sriov")
+    } else {
+      fault(
+        group.location,
+        "vm '\(name)' is one too many for \(what) of host '\(hosts[slot].name)', which has \(limit) virtual functions")
+    }
   }
 
   /// Remarks on what a scenario says of a domain that the design does not have.
