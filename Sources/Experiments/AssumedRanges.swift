@@ -70,7 +70,7 @@ public struct AssumedRanges: Sendable {
   /// The steps that a design takes more often than the baseline, and those that it takes less often, per guest work.
   private static func steps(of own: RunResult, against base: RunResult) -> (more: [String], fewer: [String]) {
     func counts(_ result: RunResult) -> [String: Double] {
-      let guest = max(1, Double(result.vms.reduce(0) { $0 + $1.guest }))
+      let guest = max(1, result.vms.reduce(0.0) { $0 + Double($1.guest) })
       return result.exits.reduce(into: [:]) { $0[$1.step, default: 0] += Double($1.count) / guest }
     }
     let (mine, others) = (counts(own), counts(base))

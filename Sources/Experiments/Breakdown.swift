@@ -7,9 +7,9 @@ public struct Breakdown: Sendable {
   /// Overhead of one cause at one place.
   public struct Cell: Sendable {
     /// CPU time.
-    public var nanoseconds: Int64 = 0
+    public var nanoseconds: Int128 = 0
     /// The part of it whose price is assumed.
-    public var assumed: Int64 = 0
+    public var assumed: Int128 = 0
 
     mutating func add(_ other: Cell) {
       nanoseconds += other.nanoseconds
@@ -22,7 +22,7 @@ public struct Breakdown: Sendable {
     /// The design's label.
     public let design: String
     /// The guests' own work.
-    public let guest: Int64
+    public let guest: Int128
     /// The cells that are not empty.
     public let cells: [Key: Cell]
 
@@ -53,13 +53,13 @@ public struct Breakdown: Sendable {
     var designs: [String] = []
     for result in results where !designs.contains(result.design) { designs.append(result.design) }
     rows = designs.map { design in
-      var guest: Int64 = 0
+      var guest: Int128 = 0
       var cells: [Key: Cell] = [:]
       for result in results where result.design == design {
-        guest += result.vms.reduce(0) { $0 + $1.guest }
+        guest += result.vms.reduce(Int128(0)) { $0 + Int128($1.guest) }
         for row in result.exits {
           cells[Key(cause: row.operation.cause, place: row.place), default: Cell()].add(
-            Cell(nanoseconds: row.nanoseconds, assumed: row.kind == .assumed ? row.nanoseconds : 0))
+            Cell(nanoseconds: Int128(row.nanoseconds), assumed: row.kind == .assumed ? Int128(row.nanoseconds) : 0))
         }
       }
       return Row(design: design, guest: guest, cells: cells)

@@ -68,7 +68,7 @@ public struct Sweep: Sendable {
       for operation in plan.operations {
         let rows = result.exits.filter { $0.operation == operation }
         let steps = rows.reduce(Int64(0)) { $0 + $1.count }
-        let time = rows.reduce(Int64(0)) { $0 + $1.nanoseconds }
+        let time = rows.reduce(Int128(0)) { $0 + Int128($1.nanoseconds) }
         table.append(run + [.text("\(operation.name)_steps"), .real(Double(steps)), .text("steps")])
         table.append(run + [.text("\(operation.name)_cpu"), .real(Double(time) * 1e-9), .text("seconds")])
       }

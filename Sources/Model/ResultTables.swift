@@ -28,8 +28,10 @@ public enum ResultTables {
   public static let exits = TableSchema(
     name: "exits",
     columns: identity + [
-      Column(name: "host", type: .text, unit: nil, meaning: "host"),
-      Column(name: "vm", type: .text, unit: nil, meaning: "VM on whose behalf the step happened"),
+      Column(name: "host", type: .text, unit: nil, meaning: "host; in fleets the group of hosts"),
+      Column(
+        name: "vm", type: .text, unit: nil,
+        meaning: "VM on whose behalf the step happened; in fleets the group of VMs"),
       Column(name: "operation", type: .text, unit: nil, meaning: "guest operation"),
       Column(name: "step", type: .text, unit: nil, meaning: "transition step"),
       Column(name: "place", type: .text, unit: nil, meaning: "where the CPU time was spent"),
@@ -165,8 +167,11 @@ public enum ResultTables {
       return all + [.text(row.metric.name), value, .text(row.unit), .text(row.workload)]
     }
     let exits: [[CellValue]] = result.exits.map { row in
-      own(row.host) + [
-        .text(result.hosts[row.host].name), .text(result.vms[row.vm].name), .text(row.operation.name),
+      let fleet = result.fleet?.model
+      let host = fleet.map { $0.hostClass.firstIndex(of: Int32(row.host)) ?? 0 } ?? row.host
+      return own(host) + [
+        .text(fleet?.hostClasses[row.host].name ?? result.hosts[row.host].name),
+        .text(fleet?.vmClasses[row.vm].name ?? result.vms[row.vm].name), .text(row.operation.name),
         .text(row.step), .text(row.place.name), .integer(row.count), seconds(row.nanoseconds),
         .integer(row.exits), .text(row.kind.rawValue), row.reason.map { .text($0.rawValue) } ?? .empty,
       ]

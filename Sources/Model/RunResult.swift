@@ -36,9 +36,9 @@ public struct RunResult: Sendable {
 
   /// One step of one operation of one VM.
   public struct ExitRow: Sendable, Hashable {
-    /// The host's index.
+    /// The host's index; in fleets that of the class of hosts.
     public let host: Int
-    /// The VM's index.
+    /// The VM's index; in fleets that of the class of VMs.
     public let vm: Int
     /// The operation.
     public let operation: GuestOperation
@@ -272,8 +272,8 @@ public struct RunResult: Sendable {
     self.replication = replication
     fidelity = .fluid
     window = model.window
-    exits = []
     hosts = Self.hostRows(of: model, fleet)
+    exits = Self.exitRows(of: fleet, hosts: hosts)
     vms = Self.vmRows(of: model, fleet)
     self.workloads = workloads
     events = fleet.report.events

@@ -36,7 +36,7 @@ struct ScenarioRun {
     }
     if options.check { for result in results { try result.checkConservation() } }
     let comparison = designs.isEmpty ? nil : try compare(results, in: experiment, overrides: overrides)
-    let breakdown = designs.isEmpty || results.contains { $0.fleet != nil } ? nil : Breakdown(results: results)
+    let breakdown = designs.isEmpty ? nil : Breakdown(results: results)
     let table = comparison?.table(scenario: inputs.scenario.name, baseline: baselineLabel(in: experiment) ?? "")
     let files = ResultFiles.make(
       results: results, comparison: table, breakdown: breakdown?.table(scenario: inputs.scenario.name),

@@ -11,7 +11,7 @@ enum SummaryText {
 
   private static let headers = ["req/s", "p50", "p99", "overhead", "exits/req", "assumed"]
 
-  private static let fleetHeaders = ["kWh", "moves", "unserved", "utilized", "overhead", "PDM x SLATAH"]
+  private static let fleetHeaders = ["kWh", "moves", "unserved", "utilized", "overhead", "assumed", "PDMxSLATAH"]
 
   /// A table of one line per design, means over replications, at most 80 columns wide.
   static func table(_ results: [RunResult]) -> String {
@@ -25,12 +25,13 @@ enum SummaryText {
         return values.count == own.count && !values.isEmpty ? values.reduce(0, +) / Double(values.count) : nil
       }
       return Line(
-        design: shortened(design, to: 26),
+        design: shortened(design, to: isFleet ? 18 : 26),
         values: isFleet
           ? [
             kilowattHours(mean(.energy)), number(mean(.migrations)), percent(mean(.unserved)),
             percent(mean(.utilization)),
-            percent(mean(.virtualizationOverhead)), scientific(mean(.slaViolation)),
+            percent(mean(.virtualizationOverhead)), percent(mean(.overheadAssumed)),
+            scientific(mean(.slaViolation)),
           ]
           : [
             number(mean(.throughput)), time(mean(.latencyP50)), time(mean(.latencyP99)),

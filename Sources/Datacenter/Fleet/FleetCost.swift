@@ -13,6 +13,10 @@ struct FleetCost {
   var guest = 1.0
   /// MHz of virtualization by place.
   var places: [Double] = Place.allCases.map { _ in 0 }
+  /// Steps with their operations per second of work, and exits and completed requests per second of work.
+  var flows: [VMExpectation.Flow] = []
+  var exits = 0.0
+  var completed = 0.0
   /// MHz of work that one percent of demand asks for.
   var perPercent = 0.0
   /// MHz that the vCPUs take at most.
@@ -48,11 +52,16 @@ struct FleetCost {
       expectation = .requests(machine, in: model, wire: 0)
       // Requests ask for the same all the time; a unit of work is all that they ask for.
       perPercent = hostClass.coreSpeed / 100
+      completed = expectation.throughput
     }
     vcpu = expectation.vcpuDemand / work
     backend = expectation.backendDemand / work
     guest = expectation.guest / work
-    for flow in expectation.flows { places[Int(flow.charge.place.rawValue)] += flow.rate * flow.charge.mean / work }
+    flows = expectation.flows
+    for flow in flows {
+      places[Int(flow.charge.place.rawValue)] += flow.rate * flow.charge.mean / work
+      exits += flow.rate * Double(flow.charge.exits)
+    }
   }
 }
 

@@ -20,10 +20,15 @@ public enum FleetEngine {
     case .standard:
       report = try FleetSimulation(model: model, fleet: fleet, replication: replication).run(isCancelled: isCancelled)
     }
-    let workloads = model.workloads.map { workload in
+    var completed = [Double](repeating: 0, count: model.workloads.count)
+    for vm in fleet.vmClass.indices {
+      completed[fleet.vmClasses[Int(fleet.vmClass[vm])].workload] += report.vmCompleted[vm]
+    }
+    let workloads = model.workloads.enumerated().map { index, workload in
       RunResult.WorkloadRow(
-        name: workload.name, shape: workload.utilization == nil ? workload.shape.name : "utilization", completed: 0,
-        throughput: 0, meanLatency: nil, quantiles: [])
+        name: workload.name, shape: workload.utilization == nil ? workload.shape.name : "utilization",
+        completed: Int64(completed[index].rounded()), throughput: completed[index] / model.window.seconds,
+        meanLatency: nil, quantiles: [])
     }
     return RunResult(
       model: model, replication: replication, fleet: RunResult.Fleet(model: fleet, report: report), workloads: workloads

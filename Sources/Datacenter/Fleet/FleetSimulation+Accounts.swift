@@ -64,14 +64,33 @@ extension FleetSimulation {
     report.overallViolation = report.asked > 0 ? max(0, report.asked - report.done) / report.asked : 0
     report.degradation = report.asked > 0 ? report.lostMoving / report.asked : 0
     report.ticks = ticks
+    report.steps = steps
     return report
+  }
+
+  /// Steps of all classes: those of the work done, in the order of the classes of VMs, then of hosts.
+  private var steps: [FleetReport.Step] {
+    let hostClasses = fleet.hostClasses.count
+    let pairs = fleet.vmClasses.count * hostClasses
+    return (0..<pairs).flatMap { pair in
+      stride(from: pair, to: costs.count, by: pairs).flatMap { index in
+        costs[index].flows.compactMap { flow in
+          let operations = flow.rate * work[index]
+          return operations > 0
+            ? FleetReport.Step(
+              hostClass: pair % hostClasses, vmClass: pair / hostClasses, operation: flow.operation,
+              charge: flow.charge, operations: operations) : nil
+        }
+      }
+    }
   }
 
   /// Books what a VM did on a host since it came there.
   func account(_ own: FleetState.Slot, of host: Int) {
     let speed = fleet.hostClasses[Int(fleet.hostClass[host])].coreSpeed
     let index = Int(own.cost)
-    let cost = costs[index < costs.count ? index : Int(moves[index - costs.count].account)]
+    let account = index < costs.count ? index : Int(moves[index - costs.count].account)
+    let cost = costs[account]
     let vm = Int(own.vm)
     let seconds = own.done / speed
     report.vmRequested[vm] += own.asked / speed
@@ -79,6 +98,9 @@ extension FleetSimulation {
     report.vmBackend[vm] += seconds * cost.backend
     report.vmStall[vm] += seconds * (cost.vcpu - cost.guest)
     report.vmSteal[vm] += own.stolen / speed
+    report.vmExits[vm] += seconds * cost.exits
+    report.vmCompleted[vm] += seconds * cost.completed
+    work[account] += seconds
     report.hostGuest[host] += seconds * cost.guest
     for place in cost.places.indices { report.hostVirtualization[place][host] += seconds * cost.places[place] }
     report.asked += own.asked

@@ -12,6 +12,8 @@ final class FleetSimulation {
   let fleet: FleetModel
   let state: FleetState
   let costs: [FleetCost]
+  /// Seconds of work done at each of the costs.
+  var work: [Double]
   let demands: [FleetDemand]
   let events = PendingEventSet()
   let replication: Int
@@ -83,6 +85,7 @@ final class FleetSimulation {
         }
       }
     }
+    work = [Double](repeating: 0, count: costs.count)
     let vmCount = fleet.vmClass.count
     let share = policies.migration.bandwidthShare
     moves = Moves(

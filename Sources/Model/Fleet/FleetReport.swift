@@ -95,6 +95,29 @@ public struct FleetReport: Sendable {
     }
   }
 
+  /// How often all VMs of a class took a step on hosts of a class: what the cost model expects of the work that they did.
+  public struct Step: Sendable {
+    /// Index of the class of hosts.
+    public let hostClass: Int
+    /// Index of the class of VMs.
+    public let vmClass: Int
+    /// The operation that takes the step.
+    public let operation: GuestOperation
+    /// The step and its price.
+    public let charge: StepCharge
+    /// How often the operation happened.
+    public let operations: Double
+
+    /// Creates a step.
+    public init(hostClass: Int, vmClass: Int, operation: GuestOperation, charge: StepCharge, operations: Double) {
+      self.hostClass = hostClass
+      self.vmClass = vmClass
+      self.operation = operation
+      self.charge = charge
+      self.operations = operations
+    }
+  }
+
   /// Joules of all hosts.
   public var energy = 0.0
   /// Migrations.
@@ -153,6 +176,12 @@ public struct FleetReport: Sendable {
   public var vmSteal: [Double]
   /// CPU seconds of its backends.
   public var vmBackend: [Double]
+  /// Exits, and requests or idle wake-ups that ended: expected numbers.
+  public var vmExits: [Double]
+  /// See `vmExits`.
+  public var vmCompleted: [Double]
+  /// Virtualization's steps by class of hosts and VMs.
+  public var steps: [Step] = []
   /// Times that it was moved.
   public var vmMigrations: [Int32]
   /// The host of each VM at the end, -1 for none.
@@ -184,6 +213,8 @@ public struct FleetReport: Sendable {
     vmStall = perVM
     vmSteal = perVM
     vmBackend = perVM
+    vmExits = perVM
+    vmCompleted = perVM
     vmMigrations = [Int32](repeating: 0, count: vmCount)
     vmHost = [Int32](repeating: -1, count: vmCount)
     hostEnergy = perHost

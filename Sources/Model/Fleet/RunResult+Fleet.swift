@@ -54,7 +54,8 @@ extension RunResult {
       return VMRow(
         name: fleet.model.vmName(vm), host: Int(report.vmHost[vm]), workload: group.workload, vcpus: group.vcpus,
         guest: guest, stall: stall, steal: steal, halted: left,
-        backend: Int64((report.vmBackend[vm] * 1e9).rounded(.down)), completed: 0, exits: 0)
+        backend: Int64((report.vmBackend[vm] * 1e9).rounded(.down)),
+        completed: Int64(report.vmCompleted[vm].rounded()), exits: Int64(report.vmExits[vm].rounded()))
     }
   }
 
@@ -73,6 +74,7 @@ extension RunResult {
         throw ConservationError(description: "vm \(vm.name): \(all) ns do not fill its vCPUs' time")
       }
     }
+    try checkSteps(fleet)
     let sum = fleet.report.hostEnergy.reduce(0, +)
     // Sums of so many terms differ in their order by less.
     guard abs(sum - fleet.report.energy) <= 1e-9 * abs(sum) + 1e-6 else {
@@ -104,9 +106,17 @@ extension RunResult {
     let virtualization = hosts.reduce(Int128(0)) { $0 + $1.virtualization.reduce(Int128(0)) { $0 + Int128($1) } }
     let idle = hosts.reduce(Int128(0)) { $0 + Int128($1.idle) }
     let steal = vms.reduce(Int128(0)) { $0 + Int128($1.steal) }
+    let completed = workloads.reduce(0) { $0 + ($1.shape == "requests" ? $1.completed : 0) }
+    if completed > 0 {
+      add(.throughput, workloads.reduce(0) { $0 + ($1.shape == "requests" ? $1.throughput : 0) })
+    }
     add(.guestCPU, Double(guest) * 1e-9, nanoseconds: guest)
     add(.virtualizationCPU, Double(virtualization) * 1e-9, nanoseconds: virtualization)
     if guest > 0 { add(.virtualizationOverhead, Double(virtualization) / Double(guest)) }
+    if let assumed = assumedShare(exits) { add(.overheadAssumed, assumed) }
+    if completed > 0, workloads.allSatisfy({ $0.shape == "requests" }) {
+      add(.exitsPerRequest, Double(exits.reduce(0) { $0 + $1.exits }) / Double(completed))
+    }
     add(.steal, Double(steal) * 1e-9, nanoseconds: steal)
     let capacity = Double(guest + virtualization + idle)
     if capacity > 0 { add(.utilization, 1 - Double(idle) / capacity) }
@@ -129,6 +139,39 @@ extension RunResult {
       add(.waitingTime, report.waitingTime)
       add(.unplacedVMs, Double(report.unplacedVMs))
     }
+    return workloads.count > 1 ? rows + workloads.indices.flatMap { summary(of: fleet, workload: $0) } : rows
+  }
+
+  /// The figures of one workload of a fleet.
+  private func summary(of fleet: Fleet, workload index: Int) -> [SummaryRow] {
+    var rows: [SummaryRow] = []
+    func add(_ metric: SummaryMetric, _ value: Double, nanoseconds: Int128? = nil) {
+      rows.append(
+        SummaryRow(
+          metric: metric, nanoseconds: nanoseconds.flatMap { Int64(exactly: $0) }, value: value, unit: metric.unit,
+          workload: workloads[index].name))
+    }
+    let own = vms.filter { $0.workload == index }
+    let guest = own.reduce(Int128(0)) { $0 + Int128($1.guest) }
+    let steps = exits.filter { fleet.model.vmClasses[$0.vm].workload == index }
+    let virtualization = steps.reduce(Int128(0)) { $0 + Int128($1.nanoseconds) }
+    let steal = own.reduce(Int128(0)) { $0 + Int128($1.steal) }
+    if workloads[index].shape == "requests" { add(.throughput, workloads[index].throughput) }
+    add(.guestCPU, Double(guest) * 1e-9, nanoseconds: guest)
+    add(.virtualizationCPU, Double(virtualization) * 1e-9, nanoseconds: virtualization)
+    if guest > 0 { add(.virtualizationOverhead, Double(virtualization) / Double(guest)) }
+    if let assumed = assumedShare(steps) { add(.overheadAssumed, assumed) }
+    if workloads[index].shape == "requests", workloads[index].completed > 0 {
+      add(.exitsPerRequest, Double(steps.reduce(0) { $0 + $1.exits }) / Double(workloads[index].completed))
+    }
+    add(.steal, Double(steal) * 1e-9, nanoseconds: steal)
     return rows
+  }
+
+  /// The share of the steps' CPU time whose price is assumed; nil without any.
+  private func assumedShare(_ steps: [ExitRow]) -> Double? {
+    let all = steps.reduce(Int128(0)) { $0 + Int128($1.nanoseconds) }
+    let assumed = steps.reduce(Int128(0)) { $0 + ($1.kind == .assumed ? Int128($1.nanoseconds) : 0) }
+    return all > 0 ? Double(assumed) / Double(all) : nil
   }
 }
