@@ -144,7 +144,7 @@ static const struct probe probes[] = {
    .kind = PROBE_HOST},
   {.name = "process_switch", .group = "host", .operation = "context_switch",
    .meaning = "one way of a ping-pong by pipes between two processes on one CPU", .kind = PROBE_HOST},
-  {.name = "thread_switch", .group = "host", .operation = "", .meaning = "the same between two threads",
+  {.name = "thread_switch", .group = "host", .operation = "thread_switch", .meaning = "the same between two threads",
    .kind = PROBE_HOST},
   {.name = "eventfd_signal", .group = "host", .operation = "", .meaning = "write to an eventfd that nobody waits for",
    .kind = PROBE_HOST},

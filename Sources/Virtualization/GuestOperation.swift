@@ -4,8 +4,9 @@
 /// workload, the design and the load; the engines produce them.
 public enum GuestOperation: UInt8, CaseIterable, Sendable, Hashable {
   // Given.
-  case syscall, contextSwitch, pageFault, pageTableUpdate, tlbFlush, processCreation, exec, mmap, mprotect, copyOnWrite
-  case pageAccess, cpuid, msrRead, msrWrite, privilegedInstruction, exception, portIO, mmio, halt, timerProgram, ipi
+  case syscall, contextSwitch, threadSwitch, pageFault, pageTableUpdate, tlbFlush, processCreation, exec
+  case mmap, mprotect, copyOnWrite, pageAccess, cpuid, msrRead, msrWrite, privilegedInstruction, exception, portIO
+  case mmio, halt, timerProgram, ipi
   case netTx, netRx, blockRead, blockWrite
   // Derived.
   case hypercall, tlbMiss, firstTouch, hiddenFault, rootLoad, rootRead, emulatedStore, tableUnprotect, remoteFlush,
@@ -76,6 +77,9 @@ public enum GuestOperation: UInt8, CaseIterable, Sendable, Hashable {
   private static let entries: [Entry] = [
     Entry(operation: .syscall, name: "syscall", meaning: "system call entry and return"),
     Entry(operation: .contextSwitch, name: "context_switch", meaning: "switch to another address space"),
+    Entry(
+      operation: .threadSwitch, name: "thread_switch",
+      meaning: "switch to another thread of the same address space on the same vCPU"),
     Entry(operation: .pageFault, name: "page_fault", meaning: "minor page fault of the guest that maps a page"),
     Entry(
       operation: .pageTableUpdate, name: "page_table_update",

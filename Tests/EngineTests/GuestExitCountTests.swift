@@ -42,6 +42,7 @@ import Virtualization
     case "mprotect": return "{mprotect: {count: 1, pages: \(pages)}}"
     case "brk_touch_shrink": return "{mmap: {count: 1, pages: \(pages)}}"
     case "pipe_ring": return "{context_switch: 1, syscall: 2}"
+    case "pipe_threads": return "{thread_switch: 2, syscall: 4}"
     case "mmap_touch_munmap":
       let stays = ["leaf_table", "level2_table", "level3_table", "nothing"]
       let new = stays.firstIndex { parameters.hasSuffix("stays=\($0)") } ?? 0

@@ -42,7 +42,8 @@ struct PathTests {
   @Test(
     "Exits per operation are those of KVM",
     arguments: [
-      ("page_fault", 0, 2), ("context_switch", 0, 1), ("tlb_flush", 0, 1), ("page_table_update", 0, 1),
+      ("page_fault", 0, 2), ("context_switch", 0, 1), ("thread_switch", 0, 0), ("tlb_flush", 0, 1),
+      ("page_table_update", 0, 1),
       ("cpuid", 1, 1), ("msr_write", 1, 1), ("port_io", 1, 1), ("mmio", 1, 1), ("syscall", 0, 0),
     ])
   func exits(operation: String, nested: Int, shadow: Int) throws {
