@@ -13,7 +13,9 @@ public enum FluidEngine {
   public static func run(model: SimulationModel, replication: Int) -> RunResult {
     let wires = wireTimes(of: model)
     var expectations = model.vms.map { vm in
-      expectation(of: vm, in: model, wire: vm.nic.map { wires[$0] + Double(model.wireTime(ofRequestBy: vm)) } ?? 0)
+      expectation(
+        of: vm, in: model,
+        wire: vm.nic.map { wires[$0] + Double(model.wireTime(ofRequestBy: vm)) + vm.io.walkDelay } ?? 0)
     }
     addServices(of: model, to: &expectations)
     share(model: model, expectations: &expectations)
@@ -52,7 +54,9 @@ public enum FluidEngine {
       }
     }
     var result = make(1)
-    guard vm.load.logging != nil || vm.load.codeTranslation != nil else { return result }
+    guard vm.load.logging != nil || vm.load.codeTranslation != nil || vm.load.deferredInvalidation != nil else {
+      return result
+    }
     for _ in 0..<100 {
       let before = result.utilization
       result = make(before)

@@ -97,6 +97,11 @@ struct JobExpectation {
         all.append((operation, design.cost(of: operation)?.synchronous ?? [], rate * work * 1e-9))
       }
     }
+    if let deferred = load.deferredInvalidation, work > 0, utilization > 0 {
+      let requests = utilization / work * 1e9
+      let charges = design.cost(of: .iotlbFlush)?.synchronous ?? []
+      all.append((.iotlbFlush, charges, deferred.rate(requests: requests) / requests))
+    }
     if let code = load.codeTranslation {
       let charges = design.cost(of: .codeTranslation)?.synchronous ?? []
       // Work takes longer while code is cold.

@@ -6,7 +6,7 @@ import Virtualization
 /// Reads devices: documents that begin with `device: NAME`.
 enum DeviceReader {
   static func read(_ root: DocumentNode, _ reader: inout DocumentReader) -> Device? {
-    let kinds = ["nic", "nvme", "ssd", "disk", "frontend"]
+    let kinds = ["nic", "nvme", "ssd", "disk", "frontend", "iommu"]
     let common = ["device", "title", "kind", "sources"]
     let own: [String]
     var kind: String?
@@ -15,10 +15,11 @@ enum DeviceReader {
     case "nic": own = ["bandwidth", "moderation", "functions"]
     case "nvme", "ssd", "disk": own = ["parallelism", "read", "write", "bandwidth", "functions"]
     case "frontend": own = ["use", "ring", "notification", "accesses"]
+    case "iommu": own = ["entries", "walk", "nested_walk", "walkers", "flush_queue"]
     default:
       own = [
         "bandwidth", "moderation", "functions", "parallelism", "read", "write", "use", "ring", "notification",
-        "accesses",
+        "accesses", "entries", "walk", "nested_walk", "walkers", "flush_queue",
       ]
     }
     guard let fields = reader.fields(of: root, in: "a device", known: common + own, ignoring: "x-") else { return nil }
@@ -31,6 +32,7 @@ enum DeviceReader {
     switch kind {
     case "nic": content = network(fields, &reader)
     case "frontend": content = frontEnd(fields, &reader)
+    case "iommu": content = iommu(fields, &reader)
     default: content = storage(fields, &reader)
     }
     guard let name, let title, let content else { return nil }
@@ -44,6 +46,26 @@ enum DeviceReader {
     return bandwidth.map {
       .network(NetworkDevice(bandwidth: $0, moderation: moderation ?? .zero, functions: functions))
     }
+  }
+
+  private static func iommu(_ fields: Fields, _ reader: inout DocumentReader) -> Device.Kind? {
+    let entries = reader.required("entries", in: fields, .integer(in: 1...1_000_000))
+    let walk = reader.required("walk", in: fields, .time)
+    let nestedWalk = reader.required("nested_walk", in: fields, .time)
+    let walkers = reader.required("walkers", in: fields, .integer(in: 1...1024))
+    var deferred: Int?
+    var deferral: TimeSpan?
+    if let node = reader.required("flush_queue", in: fields, .node("a mapping of entries and interval")),
+      let parts = reader.fields(of: node, in: "a flush queue", known: ["entries", "interval"])
+    {
+      deferred = reader.required("entries", in: parts, .integer(in: 1...1_000_000))
+      deferral = reader.required("interval", in: parts, .time)
+    }
+    guard let entries, let walk, let nestedWalk, let walkers, let deferred, let deferral else { return nil }
+    return .iommu(
+      IOMMU(
+        entries: entries, walk: Double(walk.nanoseconds), nestedWalk: Double(nestedWalk.nanoseconds), walkers: walkers,
+        deferred: deferred, deferral: Double(deferral.nanoseconds)))
   }
 
   private static func storage(_ fields: Fields, _ reader: inout DocumentReader) -> Device.Kind? {

@@ -11,7 +11,7 @@ extension Expectation where Value == HostGroup {
           of: node, in: "a host",
           known: [
             "name", "count", "cpu", "memory", "nics", "disks", "design", "profile", "power", "capabilities",
-            "scheduling",
+            "scheduling", "iommu",
           ])
       else { return nil }
       let name = reader.required("name", in: fields, .label)
@@ -29,6 +29,7 @@ extension Expectation where Value == HostGroup {
       let power = reader.optional("power", in: fields, Expectation<String>.name.located)
       let capabilities = reader.optional("capabilities", in: fields, .list(of: .name, "a list of names"))
       let scheduling = reader.optional("scheduling", in: fields, .scheduling)
+      let iommu = reader.optional("iommu", in: fields, Expectation<String>.name.located)
       guard let name, let cpu, let memory, let design, let profile else { return nil }
       var group = HostGroup(
         name: name, count: count ?? Defaults.count, cpu: cpu, memory: memory.size, page: memory.page,
@@ -40,6 +41,7 @@ extension Expectation where Value == HostGroup {
       group.overcommit = memory.overcommit
       group.slice = scheduling?.slice
       group.skew = scheduling?.skew
+      group.iommu = iommu.map { ($0.value, $0.location) }
       return group
     }
   }

@@ -178,6 +178,8 @@ struct BulkComponent {
     case blocks(isRead: Bool)
     /// So many an interrupt for received packets.
     case perInterrupt(Int64)
+    /// Deferred invalidations that fall due with the job.
+    case invalidations
   }
 
   let operation: GuestOperation
@@ -255,8 +257,9 @@ struct VMState {
   var nic: Int32 = -1
   /// What interrupts for its packets, and may be moderated.
   var interruptSource: Int32 = -1
-  /// Time on the wire of the packets of one request, in nanoseconds.
+  /// Time on the wire of the packets of one request, in nanoseconds, and what a walk of the IOMMU adds to it.
   var wireTime: Int64 = 0
+  var walkDelay: Int64 = 0
   /// Time on the wire under the VM's own limit, and when that lets the next pass.
   var limitTime: Int64 = 0
   var limitFree: Int64 = 0
@@ -304,6 +307,31 @@ struct CodeState {
     let before = translated
     translated = translation.translated(after: work)
     return translated - before
+  }
+}
+
+/// Buffers of a VM whose translations wait to be invalidated together.
+struct InvalidationQueue {
+  var deferred: DeferredInvalidation?
+  var waiting = 0.0
+  var due: Int64 = .max
+
+  /// Takes the buffers of a job in, and returns how many invalidations have come due since the job before.
+  mutating func advance(to now: Int64) -> Int64 {
+    guard let deferred else { return 0 }
+    var invalidations: Int64 = 0
+    if now >= due {
+      invalidations = 1
+      waiting = 0
+    }
+    if waiting == 0 { due = now + Int64(deferred.deferral) }
+    waiting += deferred.perRequest
+    while waiting >= deferred.capacity {
+      invalidations += 1
+      waiting -= deferred.capacity
+      due = waiting > 0 ? now + Int64(deferred.deferral) : .max
+    }
+    return invalidations
   }
 }
 

@@ -122,6 +122,7 @@ extension Simulation {
       case .fullLogs:
         operations = carry(dirtyRounds[vm].fullLogs, component: component)
       case .blocks(let isRead): operations = Int64(isRead ? reads : writes)
+      case .invalidations: operations = invalidationQueues[vm].advance(to: now)
       case .perInterrupt: break
       case .perRunning: continue
       }
@@ -260,6 +261,7 @@ extension Simulation {
       end = max(end, wireFree[nic]) + vms[vm].wireTime
       wireFree[nic] = end
     }
+    end += vms[vm].walkDelay
     if isMeasuring {
       vms[vm].completed += 1
       latencies[Int(vms[vm].workload)].record(end - jobs[job].arrival)

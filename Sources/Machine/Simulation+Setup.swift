@@ -41,6 +41,7 @@ extension Simulation {
     let logged = vm.logged?.load ?? vm.load
     _ = dirtyRounds.append(DirtyRound(logging: logged.logging, exitsPerCPUSecond: logged.exitsPerCPUSecond))
     _ = windows.append(LoggingWindow(vm.logged))
+    _ = invalidationQueues.append(InvalidationQueue(deferred: vm.load.deferredInvalidation))
     _ = codeStates.append(CodeState(translation: vm.load.codeTranslation))
     _ = vms.append(state)
   }
@@ -148,6 +149,7 @@ extension Simulation {
       add(OperationLoad.Entry(operation: .dirtyPage, rate: 0), .dirtyPages)
       add(OperationLoad.Entry(operation: .dirtyLogFull, rate: 0), .fullLogs)
     }
+    if load.deferredInvalidation != nil { add(OperationLoad.Entry(operation: .iotlbFlush, rate: 0), .invalidations) }
     if load.codeTranslation != nil {
       add(OperationLoad.Entry(operation: .codeTranslation, rate: 0), .newCode)
     }

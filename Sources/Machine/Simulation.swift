@@ -74,6 +74,8 @@ struct Simulation: ~Copyable {
   var arrivalCarry: Pool<Double>
   /// Rounds of dirty logging by VM.
   var dirtyRounds: Pool<DirtyRound>
+  /// Deferred invalidations of the IOMMU's translations by VM.
+  var invalidationQueues: Pool<InvalidationQueue>
   /// Translated code by VM.
   var codeStates: Pool<CodeState>
   /// Windows of dirty logging by VM.
@@ -125,6 +127,7 @@ struct Simulation: ~Copyable {
     arrivalCarry = Pool(capacity: model.vms.count)
     dirtyRounds = Pool(capacity: model.vms.count)
     windows = Pool(capacity: model.vms.count)
+    invalidationQueues = Pool(capacity: model.vms.count)
     codeStates = Pool(capacity: model.vms.count)
     latencies = Pool(capacity: model.workloads.count)
     for workload in model.workloads { _ = latencies.append(LatencyRecord(objective: workload.objective)) }
@@ -182,6 +185,7 @@ struct Simulation: ~Copyable {
     samplers.deallocate()
     arrivalCarry.deallocate()
     dirtyRounds.deallocate()
+    invalidationQueues.deallocate()
     codeStates.deallocate()
     locks.deallocate()
     windows.deallocate()

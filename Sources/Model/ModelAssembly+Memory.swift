@@ -11,7 +11,8 @@ extension ModelAssembly {
     let free = ByteCount(bytes: max(0, slots[slot].freeMemory))
     let guests = slots[slot].guests + [asked]
     let choice = hosts[slot].design.choice
-    guard choice.design.capabilities.canOvercommitMemory else {
+    // An emulated IOMMU pins what the guest maps, and nothing else.
+    guard choice.design.capabilities.canOvercommitMemory || choice.axes[.iommu] == "emulated" else {
       fault(
         group.location,
         "vm '\(name)' needs \(ByteCount(bytes: needed)) of memory, but no host has more than \(free) left, and design "

@@ -33,13 +33,13 @@ public struct PageLayout: Sendable, Hashable {
 /// How often each operation of a VM happens, before any cost: what both engines charge.
 public struct OperationLoad: Sendable {
   /// Expected operations per request, loop iteration or idle wake-up, in the order of `GuestOperation`.
-  public private(set) var perRequest: [Entry]
+  public internal(set) var perRequest: [Entry]
   /// Operations per second of CPU time on the bare host, TLB misses under the design among them.
   public private(set) var perCPUSecond: [Entry]
   /// Operations per second during which a vCPU runs its guest.
   public let perRunningSecond: [Entry]
   /// The design with the prices that hold for this workload and its memory: the only one to ask about the VM's costs.
-  public private(set) var design: CompiledDesign
+  public internal(set) var design: CompiledDesign
   /// Dirty logging of the VM, if it is on.
   public let logging: DirtyLogging?
   /// Exits of a job's operations and ticks per second of CPU time on the bare host, dirty logging left out.
@@ -63,6 +63,8 @@ public struct OperationLoad: Sendable {
   public let block: BlockLoad
   /// Register accesses at an interrupt for received packets.
   public let interruptAccesses: [Entry]
+  /// Invalidations of an IOMMU's translations that its driver defers; nil where it does not.
+  public let deferredInvalidation: DeferredInvalidation?
 
   /// An operation with its frequency.
   public struct Entry: Sendable, Hashable {
@@ -126,6 +128,9 @@ public struct OperationLoad: Sendable {
         Entry(operation: .devicePort, rate: Double(atInterrupt.ports)),
         Entry(operation: .deviceMemory, rate: Double(atInterrupt.memory)),
       ].filter { $0.rate > 0 } : []
+    deferredInvalidation = Self.mapBuffers(
+      io, workload: workload, vcpus: vcpus, sent: packetsSent, received: packetsReceived, block: block,
+      into: &perRequest)
     perRequest.merge(Self.accesses(io, sent: packetsSent, received: packetsReceived, block: block)) { $0 + $1 }
     let expansion = PagingExpansion(
       operations: Array(perRequest.keys) + perCPUSecond.keys, extents: workload.extents, guest: guest,

@@ -117,6 +117,8 @@ public struct HostGroup: Sendable {
   public var skew: TimeSpan?
   /// What the host may do to promise more memory than it has.
   public var overcommit = Overcommit()
+  /// The device that translates devices' addresses, where the scenario names one.
+  public var iommu: (name: String, location: SourceLocation)?
   /// Share of guests' memory that transparent huge pages back.
   public let hugePageShare: Double
   /// Levels of the page tables.

@@ -43,6 +43,7 @@ extension SimulationModel {
     let isFleet = assembly.scenario.isFleet
     fleet = isFleet ? assembly.makeFleet() : nil
     if !isFleet { assembly.placeVMs() }
+    assembly.translateDMA()
     assembly.reclaimMemory()
     let isSmall =
       assembly.hosts.count <= Self.exitLimit.hosts && scenario.duration <= Self.exitLimit.duration
@@ -308,7 +309,8 @@ struct ModelAssembly {
       name: name, slot: slot, design: design, nic: nic.map { ($0, hostGroup.nics[$0]) },
       disk: disk.map { ($0, hostGroup.disks[$0]) }, group: group)
     let io = setting(
-      of: group, design: design, nic: nic.map { hostGroup.nics[$0] }, disk: disk.map { slots[slot].firstDisk + $0 })
+      of: group, design: design, nic: nic.map { hostGroup.nics[$0] }, disk: disk.map { slots[slot].firstDisk + $0 },
+      iommu: iommu(of: hostGroup))
     func makeLoad(_ logging: DirtyLogging?) -> OperationLoad {
       OperationLoad(
         workload: scenario.workloads[workload], guest: guest,

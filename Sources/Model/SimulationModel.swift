@@ -107,7 +107,7 @@ public struct SimulationModel: Sendable {
   public func wireTime(ofRequestBy vm: VirtualMachine) -> Int64 {
     guard let bandwidth = vm.bandwidth, case .requests(let requests) = workloads[vm.workload].shape else { return 0 }
     let bits = Double(vm.load.packetsSent) * Double(requests.sentPacket.bytes) * 8
-    return Int64((bits / Double(bandwidth.bitsPerSecond) * 1e9).rounded(.up))
+    return Int64(max(bits / Double(bandwidth.bitsPerSecond) * 1e9, vm.io.packetWalks).rounded(.up))
   }
 
   private static func common(_ labels: [String]) -> String {
@@ -140,6 +140,9 @@ public struct Library: Sendable {
 
   /// The name of the design whose paths `native` stands for.
   public static let bareHostDesign = "bare-metal"
+
+  /// The device that translates the addresses of devices on hosts that name no other.
+  public static let usualIOMMU = "vt-d"
 }
 
 /// A fault of a scenario that shows when it is joined with the library.

@@ -24,7 +24,7 @@ public struct CompiledDesign: Sendable {
   }
 
   /// The design with another cost of an operation, whatever state the vCPU is in.
-  func replacing(_ operation: GuestOperation, by cost: OperationCost) -> CompiledDesign {
+  public func replacing(_ operation: GuestOperation, by cost: OperationCost) -> CompiledDesign {
     var other = self
     for target in TargetState.allCases { other.costs[Self.index(operation, target)] = cost }
     return other

@@ -1,7 +1,7 @@
 /// The independent choices of which a hypervisor design is made.
 public enum DesignAxis: UInt8, CaseIterable, Sendable, Hashable, CustomStringConvertible {
   case cpu, paging, interrupts, network, disk, structure, guestPageTableIsolation, hostPageTableIsolation
-  case dirtyLogging, mitigations, scheduler, nesting, nestedTables
+  case dirtyLogging, mitigations, scheduler, nesting, nestedTables, iommu, dmaMapping
 
   /// The name used in YAML, CSV and text.
   public var name: String {
@@ -19,6 +19,8 @@ public enum DesignAxis: UInt8, CaseIterable, Sendable, Hashable, CustomStringCon
     case .scheduler: "scheduler"
     case .nesting: "nesting"
     case .nestedTables: "nested_tables"
+    case .iommu: "iommu"
+    case .dmaMapping: "dma_mapping"
     }
   }
 
@@ -40,13 +42,16 @@ public enum DesignAxis: UInt8, CaseIterable, Sendable, Hashable, CustomStringCon
     case .scheduler: SchedulerKind.allCases.map(\.rawValue)
     case .nesting: ["none", "vmcs_shadowing", "vmcs_trapped"]
     case .nestedTables: ["none", "trapped", "free"]
+    case .iommu: ["none", "hardware", "emulated", "nested"]
+    case .dmaMapping: ["strict", "lazy"]
     }
   }
 
   /// The value of an axis that a design need not state; nil for one that it must.
   public var usualValue: String? {
     switch self {
-    case .dirtyLogging, .nesting, .nestedTables: "none"
+    case .dirtyLogging, .nesting, .nestedTables, .iommu: "none"
+    case .dmaMapping: "strict"
     case .mitigations: "off"
     case .scheduler: SchedulerKind.fair.rawValue
     default: nil

@@ -13,7 +13,7 @@ public enum GuestOperation: UInt8, CaseIterable, Sendable, Hashable {
     shootdown, lockWait, mmuUpdate, mmuValidation, mmuPin, interrupt, eoi, timerInterrupt, hostInterrupt, doorbell,
     deviceInterrupt, dirtyPage, dirtyLogFull, dirtyLogRound, swapIn, guestSwapIn, memoryScan, victimHit, integerWork,
     floatingWork, memoryWork, branchWork, callWork, codeTranslation,
-    blockCompletion, devicePort, deviceMemory, busyPoll
+    blockCompletion, devicePort, deviceMemory, busyPoll, dmaMap, dmaUnmap, iotlbFlush, iotlbMiss
 
   /// Who decides how often the operation happens.
   public enum Origin: String, Sendable { case given, derived }
@@ -189,6 +189,15 @@ public enum GuestOperation: UInt8, CaseIterable, Sendable, Hashable {
       operation: .deviceMemory, name: "device_mmio",
       meaning: "memory-mapped access of the driver of an emulated device, as the device's document counts them"),
     Entry(operation: .busyPoll, name: "busy_poll", meaning: "a backend polls its rings before it sleeps"),
+    Entry(
+      operation: .dmaMap, name: "dma_map", meaning: "a driver maps a buffer for its device in the tables of an IOMMU"),
+    Entry(operation: .dmaUnmap, name: "dma_unmap", meaning: "a driver takes a buffer's mapping for its device back"),
+    Entry(
+      operation: .iotlbFlush, name: "iotlb_flush",
+      meaning: "a driver invalidates translations that an IOMMU may still hold, of one buffer or of a batch"),
+    Entry(
+      operation: .iotlbMiss, name: "iotlb_miss",
+      meaning: "a device's address is not in the IOMMU's cache of translations: a walk, which takes the device's time"),
   ]
 }
 

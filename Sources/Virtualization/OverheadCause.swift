@@ -24,7 +24,9 @@ extension GuestOperation {
       .shootdown, .lockWait, .mmuUpdate, .mmuValidation, .mmuPin, .dirtyPage, .dirtyLogFull, .dirtyLogRound, .swapIn,
       .guestSwapIn, .memoryScan:
       .paging
-    case .portIO, .mmio, .netTx, .netRx, .blockRead, .blockWrite, .doorbell, .deviceInterrupt: .inputOutput
+    case .portIO, .mmio, .netTx, .netRx, .blockRead, .blockWrite, .doorbell, .deviceInterrupt, .dmaMap, .dmaUnmap,
+      .iotlbFlush, .iotlbMiss:
+      .inputOutput
     case .halt, .timerProgram, .ipi, .interrupt, .eoi, .timerInterrupt, .hostInterrupt: .scheduling
     case .tlbMiss, .pageAccess, .victimHit, .integerWork, .floatingWork, .memoryWork, .branchWork, .callWork,
       .codeTranslation:

@@ -15,6 +15,8 @@ extension Device {
         "\(title); \(storage.parallelism) at a time, read \(SummaryText.decimal(storage.read.latency.mean / 1000)) us, "
         + "write \(SummaryText.decimal(storage.write.latency.mean / 1000)) us"
         + Self.summary(ofFunctions: storage.functions)
+    case .iommu(let iommu):
+      return "\(title); \(iommu.entries) translations, a walk of \(SummaryText.decimal(iommu.walk)) ns"
     case .frontEnd(let frontEnd):
       let accesses = FrontEnd.Cause.allCases.compactMap { cause -> String? in
         guard let counts = frontEnd.accesses[cause] else { return nil }

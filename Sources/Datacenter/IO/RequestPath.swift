@@ -96,7 +96,8 @@ struct RequestPath {
     guard let device, blocks > 0 else { return nil }
     let others = SharedBackends.diskRates(beside: vm, in: model)
     let transfer =
-      readShare * device.transfer(vm.load.block.readSize) + (1 - readShare) * device.transfer(vm.load.block.writeSize)
+      readShare * max(device.transfer(vm.load.block.readSize), vm.io.blockWalks)
+      + (1 - readShare) * max(device.transfer(vm.load.block.writeSize), vm.io.blockWalks)
     return DiskStation(
       device: device, reads: others.reads + rate * vm.load.block.reads,
       writes: others.writes + rate * vm.load.block.writes, transfer: transfer,

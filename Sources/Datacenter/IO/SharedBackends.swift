@@ -7,11 +7,7 @@ enum SharedBackends {
   /// Requests per nanosecond that a VM is asked for.
   static func nominalRate(of vm: VirtualMachine, in model: SimulationModel) -> Double {
     guard case .requests(let requests) = model.workloads[vm.workload].shape else { return 0 }
-    switch requests.arrivals {
-    case .poisson(let rate), .deterministic(let rate): return rate.perSecond * 1e-9
-    case .closed(let clients, let think):
-      return Double(clients) / (Double(think.nanoseconds) + requests.service.mean)
-    }
+    return requests.nominalRate
   }
 
   /// Items of other VMs that pass the same vCPU of the privileged domain.

@@ -80,6 +80,7 @@ extension Simulation {
     // A function of its own interrupts for itself.
     state.interruptSource = vm.nic == nil ? -1 : vm.io.hasOwnInterrupts ? Int32(nextInterrupt.append(0)) : state.nic
     state.wireTime = model.wireTime(ofRequestBy: vm)
+    state.walkDelay = Int64(vm.io.walkDelay.rounded())
     state.limitTime = model.limitTime(ofRequestBy: vm)
     state.moderation = vm.io.moderation
     state.pollTime = Int64((Double(vm.load.packetsReceived) * (design.cost(of: .netRx)?.nativeMean ?? 0)).rounded())
@@ -103,8 +104,8 @@ extension Simulation {
     state.readsFraction = load.reads - load.reads.rounded(.down)
     state.writesWhole = Int32(load.writes.rounded(.down))
     state.writesFraction = load.writes - load.writes.rounded(.down)
-    state.readTransfer = Int64(device.transfer(load.readSize).rounded())
-    state.writeTransfer = Int64(device.transfer(load.writeSize).rounded())
+    state.readTransfer = Int64(max(device.transfer(load.readSize), vm.io.blockWalks).rounded())
+    state.writeTransfer = Int64(max(device.transfer(load.writeSize), vm.io.blockWalks).rounded())
     if let limit = vm.io.blockOptions.limit { state.diskGap = Int64((1e9 / limit).rounded()) }
     let read = design.cost(of: .blockRead)?.asynchronous ?? []
     let write = design.cost(of: .blockWrite)?.asynchronous ?? []

@@ -19,6 +19,8 @@ public struct Device: Sendable {
     case storage(StorageDevice)
     /// What a guest's driver sees.
     case frontEnd(FrontEnd)
+    /// What translates devices' addresses.
+    case iommu(IOMMU)
   }
 
   /// Creates a device.
@@ -209,6 +211,14 @@ public struct IOSetting: Sendable {
   public var moderation: Int64 = 0
   /// Whether the interface's interrupts are the VM's own: it has the interface, or a virtual function of it.
   public var hasOwnInterrupts = false
+  /// How its devices' addresses are translated; nil where they are not.
+  public var dma: DMASetting?
+  /// Least time of a request's packets at their interface in nanoseconds, set by walks of the IOMMU's tables.
+  public var packetWalks = 0.0
+  /// What a walk adds to the latency of a request's packets, in nanoseconds.
+  public var walkDelay = 0.0
+  /// Least time of a block request on the bus in nanoseconds, set by walks.
+  public var blockWalks = 0.0
 
   /// Neither.
   public init() {}

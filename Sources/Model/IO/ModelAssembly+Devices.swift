@@ -53,9 +53,12 @@ extension ModelAssembly {
 
   /// The way of a VM's packets and requests.
   mutating func setting(
-    of group: VMGroup, design: CompiledDesign, nic: HostGroup.NetworkInterface?, disk: Int?
+    of group: VMGroup, design: CompiledDesign, nic: HostGroup.NetworkInterface?, disk: Int?, iommu: IOMMU?
   ) -> IOSetting {
     var setting = IOSetting()
+    setting.dma = iommu.flatMap {
+      DMASetting(design: design, iommu: $0, hasNetwork: nic != nil, hasDisk: disk != nil)
+    }
     setting.networkOptions = group.nicOptions
     setting.blockOptions = group.diskOptions
     if group.nic != nil {

@@ -19,6 +19,41 @@ extension OperationLoad {
   }
 }
 
+extension OperationLoad {
+  /// Adds the mappings of a request's buffers and their invalidations. Returns how these are deferred, if they are.
+  static func mapBuffers(
+    _ io: IOSetting, workload: Workload, vcpus: Int, sent: Int, received: Int, block: BlockLoad,
+    into rates: inout [GuestOperation: Double]
+  ) -> DeferredInvalidation? {
+    guard let dma = io.dma, dma.mapping != .pinned, case .requests(let requests) = workload.shape else { return nil }
+    let mappings = dma.mappings(
+      sent: sent, received: received, sizes: (requests.sentPacket, requests.receivedPacket), blocks: block.count)
+    guard mappings > 0 else { return nil }
+    rates[.dmaMap] = mappings
+    rates[.dmaUnmap] = mappings
+    if dma.mapping == .strict {
+      rates[.iotlbFlush] = mappings
+      return nil
+    }
+    return DeferredInvalidation(
+      perRequest: mappings, capacity: Double(dma.iommu.deferred * vcpus), deferral: dma.iommu.deferral)
+  }
+
+  /// The load with misses of the IOMMU's cache in each request: walks take the device's time and no processor's.
+  func missing(_ misses: Double, scenario: String) -> OperationLoad {
+    guard misses > 0 else { return self }
+    var load = self
+    let walk = StepCharge(
+      step: "iotlb_walk", place: .guest, count: 1, exitsPerStep: 0, stepMean: 0, distribution: .deterministic,
+      kind: .assumed,
+      origin: PriceOrigin(document: scenario, source: "no processor's time: the walk is part of the device's"))
+    load.design = load.design.replacing(
+      .iotlbMiss, by: OperationCost(steps: [.init(charge: walk, role: .synchronous)], bareHost: 0))
+    load.perRequest.append(Entry(operation: .iotlbMiss, rate: misses))
+    return load
+  }
+}
+
 extension BlockLoad {
   /// The block requests of a workload.
   init(_ shape: Workload.Shape) {
