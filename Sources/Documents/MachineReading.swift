@@ -83,16 +83,25 @@ struct MemoryFields {
   var image: (name: String, share: Double)?
   var balloon: (target: ByteCount, latency: TimeSpan)?
   var shadowPages: Int?
+
+  /// The memory of a VM that is as large as its trace says.
+  static let traced = MemoryFields(
+    size: VMGroup.tracedMemory, page: Defaults.guestPage, hugePageShare: Defaults.hugePageShare,
+    pageTableLevels: Defaults.pageTableLevels)
 }
 
 extension Expectation where Value == MemoryFields {
   private static let keys = ["size", "page", "transparent_huge_pages", "page_table_levels"]
 
   /// The memory of a host or a VM.
-  static func memory(defaultPage: ByteCount, keys more: [String]) -> Expectation {
+  ///
+  /// - Parameter absentSize: the size where none is stated; nil where one must be.
+  static func memory(defaultPage: ByteCount, keys more: [String], absentSize: ByteCount? = nil) -> Expectation {
     Expectation("a mapping with size") { reader, node in
       guard let fields = reader.fields(of: node, in: "a memory", known: Self.keys + more) else { return nil }
-      let size = reader.required("size", in: fields, .positiveSize)
+      let size =
+        fields["size"] == nil && absentSize != nil
+        ? absentSize : reader.required("size", in: fields, .positiveSize)
       let page = reader.optional("page", in: fields, .page)
       let share = reader.optional("transparent_huge_pages", in: fields, .share)
       let levels = reader.optional("page_table_levels", in: fields, .integer(in: 3...5))
@@ -150,9 +159,19 @@ extension Expectation where Value == VMGroup {
       else { return nil }
       let name = reader.required("name", in: fields, .label)
       let count = reader.optional("count", in: fields, .integer(in: 1...10_000_000))
-      let vcpus = reader.required("vcpus", in: fields, .integer(in: 1...1024))
-      let memory = reader.required(
-        "memory", in: fields, .memory(defaultPage: Defaults.guestPage, keys: ["image", "balloon", "shadow_pages"]))
+      // What is not stated of a VM that follows a trace is as large as the trace says.
+      let isTraced = fields["trace"] != nil
+      let cores = Expectation<Int>.integer(in: 1...1024)
+      let vcpus =
+        isTraced
+        ? reader.optional("vcpus", in: fields, cores) ?? VMGroup.tracedVCPUs
+        : reader.required("vcpus", in: fields, cores)
+      let size = Expectation<MemoryFields>.memory(
+        defaultPage: Defaults.guestPage, keys: ["image", "balloon", "shadow_pages"],
+        absentSize: isTraced ? VMGroup.tracedMemory : nil)
+      let memory =
+        isTraced && fields["memory"] == nil
+        ? MemoryFields.traced : reader.required("memory", in: fields, size)
       let guest = reader.optional("guest", in: fields, .name)
       let logging = reader.optional("dirty_logging", in: fields, .dirtyLogging)
       let nic = reader.optional("nic", in: fields, .usedDevice("nic"))

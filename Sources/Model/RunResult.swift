@@ -304,7 +304,7 @@ public struct RunResult: Sendable {
   private static func provenance(of model: SimulationModel) -> [ProvenanceRow] {
     var rows: [String: ProvenanceRow] = [:]
     let designs =
-      model.fleet.map { $0.loads.compactMap { $0?.design } } ?? model.hosts.map(\.design) + model.vms.map(\.design)
+      model.fleet.map { $0.distinctLoads.map(\.design) } ?? model.hosts.map(\.design) + model.vms.map(\.design)
       + model.vms.compactMap { $0.logged?.load.design }
     for design in designs {
       for operation in GuestOperation.allCases {

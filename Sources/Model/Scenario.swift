@@ -248,10 +248,14 @@ public struct VMGroup: Sendable {
   public let name: String
   /// How many.
   public let count: Int
-  /// vCPUs of each.
+  /// vCPUs of each; `tracedVCPUs` where the trace says.
   public let vcpus: Int
-  /// Memory of each.
+  /// Memory of each; `tracedMemory` where the trace says.
   public let memory: ByteCount
+  /// Stands for as many vCPUs as the trace says.
+  public static let tracedVCPUs = 0
+  /// Stands for as much memory as the trace says.
+  public static let tracedMemory = ByteCount.zero
   /// Size of the guest's own pages.
   public let page: ByteCount
   /// Most shadow pages that the hypervisor keeps for the VM, if the scenario says.

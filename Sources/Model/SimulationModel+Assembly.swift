@@ -277,6 +277,12 @@ struct ModelAssembly {
   /// Places one VM of the group with that index. Returns whether it found a place and its workload can run there.
   private mutating func place(name: String, index: Int, workload: Int, guest: GuestSystem) -> Bool {
     let group = scenario.vms[index]
+    guard group.vcpus != VMGroup.tracedVCPUs, group.memory != VMGroup.tracedMemory else {
+      fault(
+        group.location,
+        "vm group '\(group.name)' takes its size from a trace, which only fleets follow; expected vcpus and memory")
+      return false
+    }
     let candidates = slots.indices.filter { slot in
       guard let wanted = group.host else { return true }
       return hosts[slot].name == wanted || scenario.hosts[slots[slot].group].name == wanted

@@ -57,7 +57,7 @@ struct TraceImportOptions: ParsableArguments {
       loaded.set, speed: Frequency.parse(speed), memory: ByteCount.parse(memory), location: location)
     let summary = TraceSummary(loaded.set)
     let starter = StarterScenario(
-      name: name, summary: summary, interval: loaded.set.usualLength, speed: speed, memory: memory)
+      name: name, summary: summary, memory: memory)
     let manifest = """
       {
         "generator": "vdcsim \(Manifest.version)",
@@ -209,36 +209,36 @@ struct ImportSWF: AsyncParsableCommand {
 struct StarterScenario {
   let name: String
   let summary: TraceSummary
-  let interval: TimeSpan
-  let speed: String
   let memory: String
 
-  /// Cores of a host.
+  /// Cores of a host, if no VM has more.
   private static let cores = 32
 
   var text: String {
-    let vcpus = max(1, Int(min(summary.usualVCPUs, Double(Self.cores)).rounded(.up)))
-    let size = summary.usualMemory > 0 ? "\(ByteCount(bytes: summary.usualMemory))" : memory
-    let hosts = max(1, (summary.peakCount * vcpus + Self.cores - 1) / Self.cores)
-    let bytes = max(1, summary.usualMemory) * Int64(max(1, Self.cores / vcpus))
-    let hostMemory = max(64, Int((Double(bytes) * 1.25 / 1_073_741_824).rounded(.up)))
+    let cores = max(Self.cores, Int(min(4096, summary.largestVCPUs).rounded(.up)))
+    // Filling hosts one after another leaves at most every second one less than half full.
+    let vcpus = max(summary.peakVCPUs, Double(summary.peakCount))
+    let hosts = max(1, min(100_000, Int((2 * vcpus / Double(cores)).rounded(.up)) + (summary.peakCount > 1 ? 1 : 0)))
+    let unknown = (try? ByteCount.parse(memory).bytes) ?? 0
+    let bytes = max(max(summary.mostMemoryPerVCPU, Double(unknown)) * Double(cores), Double(summary.largestMemory))
+    let hostMemory = max(64, Int((bytes * 1.1 / 1_073_741_824).rounded(.up)) + 8)
     return """
       # Written by vdcsim import as a start: \(summary.count) VMs, \(summary.samples) samples.
-      # All VMs have the size that most of them have in the trace, and there are enough hosts for each vCPU of the VMs
-      # that exist at one time to have a core of its own. Change what you know better.
+      # VMs have the sizes that tasks.csv gives them (state vcpus and memory to give all the same), and there are hosts for
+      # twice the vCPUs that exist at one time, so that sizes which do not fit together find room. Change what you know better.
       scenario: \(Self.quoted(name))
       duration: \(max(summary.span, .seconds(1)))
       fidelity: fluid
       hosts:
         - name: host
           count: \(hosts)
-          cpu: {cores: \(Self.cores), frequency: 2.5 GHz}
+          cpu: {cores: \(cores), frequency: 2.5 GHz}
           memory: {size: \(hostMemory) GiB}
           nics: [{name: eth0, bandwidth: 10 Gbit/s}]
           design: kvm-virtio
           profile: cascade-lake-pvm-paper
       vms:
-        - {name: vm, vcpus: \(vcpus), memory: {size: \(size)}, trace: demand, workload: demand}
+        - {name: vm, trace: demand, workload: demand}
       traces:
         demand: {file: tasks.csv, format: opendc}
       workloads:

@@ -77,7 +77,7 @@ final class CompatibleEngine {
       let samples = series < 0 ? nil : demands[group.demand].samples(of: series)
       (fleet.vmKinds + vm).initialize(
         to: CompatibleFleet.VMKind(
-          mips: group.speed * Double(group.vcpus), vcpus: Int32(group.vcpus), megabytes: Double(group.memory) / 1e6,
+          mips: group.speed * group.cpus, vcpus: Int32(group.vcpus), megabytes: Double(group.memory) / 1e6,
           memory: group.memory, samples: samples?.baseAddress, sampleCount: samples?.count ?? 0,
           constant: group.constantDemand))
       (fleet.vms + vm).initialize(to: CompatibleFleet.VMState())

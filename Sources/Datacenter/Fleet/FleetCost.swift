@@ -30,7 +30,7 @@ struct FleetCost {
     let vmClass = fleet.vmClasses[vm]
     let hostClass = fleet.hostClasses[host]
     let speed = vmClass.speed > 0 ? vmClass.speed : hostClass.coreSpeed
-    perPercent = Double(vmClass.vcpus) * speed / 100
+    perPercent = vmClass.cpus * speed / 100
     cap = min(Double(vmClass.vcpus) * hostClass.coreSpeed, vmClass.limit)
     weight = vmClass.weight
     reservation = vmClass.reservation

@@ -78,7 +78,8 @@ extension FleetSimulation {
           let operations = flow.rate * work[index]
           return operations > 0
             ? FleetReport.Step(
-              hostClass: pair % hostClasses, vmClass: pair / hostClasses, operation: flow.operation,
+              hostClass: pair % hostClasses, vmClass: fleet.vmClasses[pair / hostClasses].group,
+              operation: flow.operation,
               charge: flow.charge, operations: operations) : nil
         }
       }

@@ -71,7 +71,7 @@ struct Placer {
 
   /// The MHz that a VM is promised on hosts of a class.
   func promise(_ vm: FleetModel.VMClass, on group: FleetModel.HostClass) -> Double {
-    Double(vm.vcpus) * (vm.speed > 0 ? min(vm.speed, group.coreSpeed) : group.coreSpeed)
+    vm.cpus * (vm.speed > 0 ? min(vm.speed, group.coreSpeed) : group.coreSpeed)
   }
 
   /// Places a VM; nil when no host can take it.

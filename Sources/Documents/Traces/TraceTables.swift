@@ -96,6 +96,12 @@ public struct TraceSummary: Sendable, Hashable {
   public let usualVCPUs: Double
   /// See `usualVCPUs`.
   public let usualMemory: Int64
+  /// The largest VM: vCPUs and bytes of memory; 0 for what the trace does not say.
+  public let largestVCPUs: Double
+  /// See `largestVCPUs`.
+  public let largestMemory: Int64
+  /// The most bytes of memory for each whole vCPU of a VM.
+  public let mostMemoryPerVCPU: Double
 
   /// - Complexity: O(VMs log VMs + samples).
   public init(_ set: TraceSet) {
@@ -140,5 +146,8 @@ public struct TraceSummary: Sendable, Hashable {
     let usual = sizes.max { ($0.value, $1.key.vcpus, $1.key.memory) < ($1.value, $0.key.vcpus, $0.key.memory) }
     usualVCPUs = usual?.key.vcpus ?? 0
     usualMemory = usual?.key.memory ?? 0
+    largestVCPUs = sizes.keys.reduce(0) { max($0, $1.vcpus) }
+    largestMemory = sizes.keys.reduce(0) { max($0, $1.memory) }
+    mostMemoryPerVCPU = sizes.keys.reduce(0) { max($0, Double($1.memory) / max(1, $1.vcpus.rounded(.up))) }
   }
 }

@@ -41,15 +41,19 @@ extension ModelAssembly {
         continue
       }
       guard let demand = makeDemand(group, workload: scenario.workloads[workload], in: &builder) else { continue }
-      if policies.semantics == .cloudSimCompatible, group.fleet.speed == nil {
+      guard let sizes = sizes(of: group, demand) else { continue }
+      if policies.semantics == .cloudSimCompatible, sizes.all.contains(where: { $0.speed == 0 }) {
         fault(
           group.location,
           "vm group '\(group.name)' needs cpu: {speed: ...}; expected one with the policy set cloudsim-compatible")
       }
       let requirement = makeRequirement(group, hostClasses: hostClasses, in: &builder)
-      builder.add(group, workload: workload, guest: guest, demand: demand, requirement: requirement)
+      builder.add(group, sizes, workload: workload, guest: guest, demand: demand, requirement: requirement)
       if policies.semantics == .standard {
-        addLoads(of: index, workload: workload, guest: guest, policies, to: &builder)
+        var known = LoadsOfSizes()
+        for size in sizes.all {
+          addLoads(of: index, size, workload: workload, guest: guest, policies, known: &known, to: &builder)
+        }
       }
     }
     let intervals = Set(builder.demands.map(\.interval))
@@ -58,8 +62,10 @@ extension ModelAssembly {
     }
     guard faults.isEmpty else { return nil }
     return FleetModel(
-      hostClasses: hostClasses, vmClasses: builder.classes, series: builder.series, demands: builder.demands,
-      policies: policies, loads: builder.loads, migratingLoads: builder.migratingLoads, guests: builder.guests)
+      hostClasses: hostClasses, vmClasses: builder.classes, series: builder.series, vmClass: builder.vmClass,
+      demands: builder.demands,
+      policies: policies, loads: builder.loads, migratingLoads: builder.migratingLoads, guests: builder.guests,
+      distinctLoads: builder.distinctLoads.compactMap(\.self))
   }
 
   private mutating func makeHostClasses(_ policies: FleetPolicies) -> [FleetModel.HostClass] {
@@ -167,14 +173,34 @@ extension ModelAssembly {
     return requirement
   }
 
+  /// Loads that VMs of a group have in common: they depend on the memory only where there are shadow tables.
+  private struct LoadsOfSizes {
+    struct Key: Hashable {
+      let vcpus: Int
+      let memory: Int64
+      let hostGroup: Int
+    }
+    var plain: [Key: OperationLoad?] = [:]
+    var migrating: [Key: OperationLoad?] = [:]
+  }
+
   private mutating func addLoads(
-    of index: Int, workload: Int, guest: GuestSystem, _ policies: FleetPolicies, to builder: inout VMClassBuilder
+    of index: Int, _ size: VMSize, workload: Int, guest: GuestSystem, _ policies: FleetPolicies,
+    known: inout LoadsOfSizes, to builder: inout VMClassBuilder
   ) {
     let group = scenario.vms[index]
     var first = 0
-    for hostGroup in scenario.hosts {
+    for (number, hostGroup) in scenario.hosts.enumerated() {
       guard first < hosts.count else { return }
       let design = hosts[first].design
+      let isSized = design.choice.axes[.paging] == "shadow" || policies.consolidation != nil
+      let key = LoadsOfSizes.Key(vcpus: size.vcpus, memory: isSized ? size.memory : 0, hostGroup: number)
+      if let load = known.plain[key] {
+        builder.loads.append(load)
+        if let migrating = known.migrating[key] { builder.migratingLoads.append(migrating) }
+        first += hostGroup.count
+        continue
+      }
       let isAllowed =
         (group.fleet.hypervisors.isEmpty || group.fleet.hypervisors.contains(design.choice.design.name))
         && (group.host == nil || group.host == hostGroup.name)
@@ -188,22 +214,26 @@ extension ModelAssembly {
       let layout = PageLayout(
         guest: PageMix(page: group.page.bytes, hugeShare: group.hugePageShare),
         host: PageMix(page: hostGroup.page.bytes, hugeShare: hostGroup.hugePageShare),
-        guestLevels: group.pageTableLevels, hostLevels: hostGroup.pageTableLevels, size: group.memory.bytes)
+        guestLevels: group.pageTableLevels, hostLevels: hostGroup.pageTableLevels, size: size.memory)
       func makeLoad(_ logging: DirtyLogging?) -> OperationLoad {
         OperationLoad(
-          workload: scenario.workloads[workload], guest: guest, memory: layout, vcpus: group.vcpus, design: design,
+          workload: scenario.workloads[workload], guest: guest, memory: layout, vcpus: size.vcpus, design: design,
           logging: logging)
       }
       let load = makeLoad(group.dirtyLogging)
       if policies.consolidation != nil, policies.migration.mechanism == .preCopy, policies.migration.dirtyRate > 0,
         design.choice.axes[.dirtyLogging] != "none"
       {
-        let logging = migrationLogging(of: group, from: hostGroup, policies.migration)
-        builder.migratingLoads.append(makeLoad(group.dirtyLogging ?? logging))
+        let logging = migrationLogging(of: size, from: hostGroup, policies.migration)
+        known.migrating[key] = makeLoad(group.dirtyLogging ?? logging)
       } else if policies.consolidation != nil {
-        builder.migratingLoads.append(load)
+        known.migrating[key] = load
       }
-      builder.loads.append(check(load, of: scenario.workloads[workload], group: group) ? load : nil)
+      let checked = check(load, of: scenario.workloads[workload], group: group) ? load : nil
+      known.plain[key] = checked
+      if let migrating = known.migrating[key] { builder.migratingLoads.append(migrating) }
+      builder.loads.append(checked)
+      builder.distinctLoads.append(checked)
       first += hostGroup.count
     }
   }
@@ -211,63 +241,12 @@ extension ModelAssembly {
 
 extension ModelAssembly {
   /// What the hypervisor notes while a VM is copied, in rounds as long as the first one.
-  private func migrationLogging(of group: VMGroup, from host: HostGroup, _ policy: MigrationPolicy) -> DirtyLogging {
+  private func migrationLogging(of size: VMSize, from host: HostGroup, _ policy: MigrationPolicy) -> DirtyLogging {
     let wire = host.nics.map { Double($0.bandwidth.bitsPerSecond) / 8 }.max() ?? 0
     let rate = max(1, min(policy.bandwidthLimit, wire * policy.bandwidthShare))
     return DirtyLogging(
-      interval: Double(group.memory.bytes) / rate * 1e9,
-      writesPerSecond: policy.dirtyRate / 4096 / Double(group.vcpus),
-      writableSet: Int64(max(1, Double(group.memory.bytes) * policy.writableShare)))
-  }
-}
-
-/// Collects VM classes, their series and the demand that they refer to.
-struct VMClassBuilder {
-  private(set) var classes: [FleetModel.VMClass] = []
-  private(set) var series: [Int32] = []
-  private(set) var demands: [DemandSource] = []
-  private(set) var guests: [GuestSystem] = []
-  var loads: [OperationLoad?] = []
-  var migratingLoads: [OperationLoad?] = []
-  private var sources: [String: Int] = [:]
-  private var groups: [String: Int] = [:]
-
-  enum GroupKind: String { case affinity, antiAffinity }
-
-  mutating func source(of demand: DemandSource, key: String) -> Int {
-    if let known = sources[key] { return known }
-    demands.append(demand)
-    sources[key] = demands.count - 1
-    return demands.count - 1
-  }
-
-  /// The number of a group of VMs that belong together, or apart.
-  mutating func group(named name: String, among kind: GroupKind) -> Int {
-    let key = "\(kind.rawValue) \(name)"
-    if let known = groups[key] { return known }
-    groups[key] = groups.count
-    return groups.count - 1
-  }
-
-  mutating func add(
-    _ group: VMGroup, workload: Int, guest: GuestSystem, demand: ModelAssembly.GroupDemand,
-    requirement: FleetModel.Requirement
-  ) {
-    let count = group.fleet.hasCount || demand.series.isEmpty ? group.count : demand.series.count
-    classes.append(
-      FleetModel.VMClass(
-        name: group.name, count: count, vcpus: group.vcpus,
-        speed: group.fleet.speed.map { Double($0.hertz) / 1e6 } ?? 0, memory: group.memory.bytes,
-        bandwidth: group.fleet.bandwidth.map { Double($0.bitsPerSecond) / 8 } ?? 0, workload: workload,
-        demand: demand.source, constantDemand: demand.constant, weight: group.fleet.weight,
-        reservation: group.fleet.reservation.map { Double($0.hertz) / 1e6 } ?? 0,
-        limit: group.fleet.limit.map { Double($0.hertz) / 1e6 } ?? .infinity, requirement: requirement))
-    guests.append(guest)
-    if demand.series.isEmpty {
-      series += repeatElement(-1, count: count)
-    } else {
-      let width = demand.series.count
-      series += (0..<count).map { Int32(demand.series.lowerBound + $0 % width) }
-    }
+      interval: Double(size.memory) / rate * 1e9,
+      writesPerSecond: policy.dirtyRate / 4096 / Double(size.vcpus),
+      writableSet: Int64(max(1, Double(size.memory) * policy.writableShare)))
   }
 }

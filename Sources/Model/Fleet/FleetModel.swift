@@ -53,10 +53,16 @@ public struct FleetModel: Sendable {
   public struct VMClass: Sendable {
     /// The group's name.
     public let name: String
-    /// How many VMs the group has.
+    /// How many VMs the class has.
     public let count: Int
+    /// How many VMs its group has: more where a trace gives the group's VMs different sizes.
+    public let groupCount: Int
+    /// Index of the first class of its group.
+    public let group: Int
     /// vCPUs.
     public let vcpus: Int
+    /// vCPUs' worth of work that it asks for at full demand; less than `vcpus` where a trace gives it a part of one.
+    public let cpus: Double
     /// Speed of a vCPU in MHz, to which demand refers; 0 for that of the host's cores.
     public let speed: Double
     /// Bytes of memory.
@@ -83,11 +89,14 @@ public struct FleetModel: Sendable {
       name: String, count: Int, vcpus: Int, speed: Double, memory: Int64, bandwidth: Double, workload: Int,
       demand: Int = -1, constantDemand: Double = 0, weight: Double = 1, reservation: Double = 0,
       limit: Double = .infinity,
-      requirement: Requirement = Requirement()
+      requirement: Requirement = Requirement(), cpus: Double? = nil, groupCount: Int? = nil, group: Int = 0
     ) {
       self.name = name
       self.count = count
+      self.groupCount = groupCount ?? count
+      self.group = group
       self.vcpus = vcpus
+      self.cpus = cpus ?? Double(vcpus)
       self.speed = speed
       self.memory = memory
       self.bandwidth = bandwidth
@@ -130,7 +139,7 @@ public struct FleetModel: Sendable {
   public let hostNumber: [Int32]
   /// The class of each VM.
   public let vmClass: [Int32]
-  /// The number of each VM in its class, from 0.
+  /// The number of each VM in its group, from 0.
   public let vmNumber: [Int32]
   /// The series of each VM in its class's demand; -1 for none.
   public let vmSeries: [Int32]
@@ -144,14 +153,21 @@ public struct FleetModel: Sendable {
   public let migratingLoads: [OperationLoad?]
   /// Guest system of each VM class.
   public let guests: [GuestSystem]
+  /// The loads, each once.
+  public let distinctLoads: [OperationLoad]
 
-  /// Creates a model; VMs are those of the classes one after another, hosts too unless the policies number them in turn.
+  /// Creates a model; VMs are those of the groups one after another, hosts too unless the policies number them in turn.
   ///
-  /// - Parameter series: the series of each VM in the order of the classes.
+  /// - Parameters:
+  ///   - series: the series of each VM in the order of the VMs.
+  ///   - vmClass: the class of each VM; nil where the VMs of the classes stand one after another.
   public init(
-    hostClasses: [HostClass], vmClasses: [VMClass], series: [Int32], demands: [DemandSource], policies: FleetPolicies,
-    loads: [OperationLoad?] = [], migratingLoads: [OperationLoad?] = [], guests: [GuestSystem] = []
+    hostClasses: [HostClass], vmClasses: [VMClass], series: [Int32], vmClass given: [Int32]? = nil,
+    demands: [DemandSource], policies: FleetPolicies, loads: [OperationLoad?] = [],
+    migratingLoads: [OperationLoad?] = [], guests: [GuestSystem] = [],
+    distinctLoads: [OperationLoad] = []
   ) {
+    self.distinctLoads = distinctLoads
     self.hostClasses = hostClasses
     self.vmClasses = vmClasses
     self.demands = demands
@@ -176,14 +192,17 @@ public struct FleetModel: Sendable {
     }
     hostClass = classes
     hostNumber = numbers
-    classes = []
-    numbers = []
-    for (index, group) in vmClasses.enumerated() {
-      classes += repeatElement(Int32(index), count: group.count)
-      numbers += (0..<group.count).map(Int32.init)
-    }
-    vmClass = classes
-    vmNumber = numbers
+    vmClass =
+      given ?? vmClasses.enumerated().flatMap { index, group in repeatElement(Int32(index), count: group.count) }
+    var members = [Int32](repeating: 0, count: vmClasses.count)
+    vmNumber =
+      given == nil
+      ? vmClasses.flatMap { (0..<$0.count).map(Int32.init) }
+      : vmClass.map { number in
+        let group = vmClasses[Int(number)].group
+        members[group] += 1
+        return members[group] - 1
+      }
     precondition(series.count == vmClass.count, "each VM has a series or none")
     vmSeries = series
   }
@@ -197,7 +216,7 @@ public struct FleetModel: Sendable {
   /// The name of a VM.
   public func vmName(_ vm: Int) -> String {
     let group = vmClasses[Int(vmClass[vm])]
-    return group.count == 1 ? group.name : "\(group.name)-\(vmNumber[vm] + 1)"
+    return group.groupCount == 1 ? group.name : "\(group.name)-\(vmNumber[vm] + 1)"
   }
 }
 

@@ -1,0 +1,60 @@
+import Quantities
+import Virtualization
+
+/// Collects VM classes, their series and the demand that they refer to.
+struct VMClassBuilder {
+  private(set) var classes: [FleetModel.VMClass] = []
+  private(set) var series: [Int32] = []
+  private(set) var demands: [DemandSource] = []
+  private(set) var guests: [GuestSystem] = []
+  var loads: [OperationLoad?] = []
+  var migratingLoads: [OperationLoad?] = []
+  var distinctLoads: [OperationLoad?] = []
+  private(set) var vmClass: [Int32] = []
+  private var sources: [String: Int] = [:]
+  private var groups: [String: Int] = [:]
+
+  enum GroupKind: String { case affinity, antiAffinity }
+
+  mutating func source(of demand: DemandSource, key: String) -> Int {
+    if let known = sources[key] { return known }
+    demands.append(demand)
+    sources[key] = demands.count - 1
+    return demands.count - 1
+  }
+
+  /// The number of a group of VMs that belong together, or apart.
+  mutating func group(named name: String, among kind: GroupKind) -> Int {
+    let key = "\(kind.rawValue) \(name)"
+    if let known = groups[key] { return known }
+    groups[key] = groups.count
+    return groups.count - 1
+  }
+
+  mutating func add(
+    _ group: VMGroup, _ sizes: GroupSizes, workload: Int, guest: GuestSystem, demand: ModelAssembly.GroupDemand,
+    requirement: FleetModel.Requirement
+  ) {
+    let count = group.fleet.hasCount || demand.series.isEmpty ? group.count : demand.series.count
+    let width = max(1, demand.series.count)
+    let first = classes.count
+    var counts = [Int](repeating: 0, count: sizes.all.count)
+    for number in 0..<count {
+      let size = sizes.ofSeries.isEmpty ? 0 : Int(sizes.ofSeries[number % width])
+      counts[size] += 1
+      vmClass.append(Int32(first + size))
+      series.append(demand.series.isEmpty ? -1 : Int32(demand.series.lowerBound + number % width))
+    }
+    for (index, size) in sizes.all.enumerated() {
+      classes.append(
+        FleetModel.VMClass(
+          name: group.name, count: counts[index], vcpus: size.vcpus, speed: size.speed, memory: size.memory,
+          bandwidth: group.fleet.bandwidth.map { Double($0.bitsPerSecond) / 8 } ?? 0, workload: workload,
+          demand: demand.source, constantDemand: demand.constant, weight: group.fleet.weight,
+          reservation: group.fleet.reservation.map { Double($0.hertz) / 1e6 } ?? 0,
+          limit: group.fleet.limit.map { Double($0.hertz) / 1e6 } ?? .infinity, requirement: requirement,
+          cpus: size.cpus, groupCount: count, group: first))
+      guests.append(guest)
+    }
+  }
+}
