@@ -18,8 +18,8 @@ public enum FluidEngine {
         wire: vm.nic.map { wires[$0] + Double(model.wireTime(ofRequestBy: vm)) + vm.io.walkDelay } ?? 0)
     }
     addServices(of: model, to: &expectations)
-    share(model: model, expectations: &expectations)
-    return FluidResult(model: model, expectations: expectations).make(replication: replication)
+    let works = share(model: model, expectations: &expectations)
+    return FluidResult(model: model, expectations: expectations, works: works).make(replication: replication)
   }
 
   /// The expectation of one VM. How many pages a round of dirty logging finds, and how much new code a translator meets, depends on the work done,
@@ -93,11 +93,44 @@ public enum FluidEngine {
     return zip(load, secondMoment).map { $0 < 1 ? $1 / (2 * (1 - $0)) : 0 }
   }
 
+  /// Works of one place as one contender: their processors, and the weight of the threads that want them. Those of the
+  /// privileged domain have its vCPUs, behind the backends.
+  private struct Beside {
+    var demand: Double
+    var weight: Double
+    /// Indices of the host's works.
+    var members: [Int]
+  }
+
+  private static func contenders(on host: Host, backends: Double) -> [Beside] {
+    let isWeighted = host.processors.scheduler != .roundRobin
+    var contenders: [Beside] = []
+    var inDomain = Beside(demand: 0, weight: 0, members: [])
+    for (index, work) in host.works.enumerated() {
+      switch work.home {
+      case .host:
+        contenders.append(
+          Beside(
+            demand: work.demand, weight: Double(work.threads) * (isWeighted ? work.weight : 1), members: [index]))
+      case .privilegedDomain:
+        inDomain.demand += work.demand
+        inDomain.members.append(index)
+      }
+    }
+    guard !inDomain.members.isEmpty else { return contenders }
+    let vcpus = Double(host.privilegedVCPUs)
+    inDomain.demand = min(inDomain.demand, max(0, vcpus - backends))
+    inDomain.weight = max(1, min(vcpus, inDomain.demand.rounded(.up))) * (isWeighted ? host.privilegedWeight : 1)
+    return contenders + [inDomain]
+  }
+
   /// Holds VMs to their caps, and scales down those of hosts that are asked for more than their processors can do.
   ///
   /// VMs that are pinned to the same processors divide these; others divide what pinned ones leave. Siblings of a core that
-  /// are both busy slow each other down, which is counted as time of what they run.
-  private static func share(model: SimulationModel, expectations: inout [VMExpectation]) {
+  /// are both busy slow each other down, which is counted as time of what they run. Returns the processors that the works
+  /// of each host get.
+  private static func share(model: SimulationModel, expectations: inout [VMExpectation]) -> [[Double]] {
+    var given = model.hosts.map { [Double](repeating: 0, count: $0.works.count) }
     for host in model.hosts.indices {
       let vms = model.vms.indices.filter { model.vms[$0].host == host }
       for vm in vms {
@@ -113,24 +146,40 @@ public enum FluidEngine {
         divide(min(left, Double(set.count) * each), among: group, of: model, &expectations)
         left -= group.reduce(0) { $0 + demand($1) }
       }
-      divide(left, among: pinned[[]] ?? [], of: model, &expectations)
-      let all = vms.reduce(0) { $0 + demand($1) }
+      let beside = contenders(
+        on: model.hosts[host], backends: vms.reduce(0) { $0 + expectations[$1].backendDemand } * 1e-9)
+      let shares = divide(left, among: pinned[[]] ?? [], beside: beside, of: model, &expectations)
+      for (contender, share) in zip(beside, shares) {
+        let asked = contender.members.reduce(0) { $0 + model.hosts[host].works[$1].demand }
+        for member in contender.members {
+          given[host][member] = asked > 0 ? share * model.hosts[host].works[member].demand / asked : 0
+        }
+      }
+      let all = vms.reduce(0) { $0 + demand($1) } + given[host].reduce(0, +)
       guard processors.threadsPerCore > 1, all > 0 else { continue }
       let stretch = max(1, processors.busyThreads(demand: all) / all)
       for vm in vms { expectations[vm].stretch = stretch }
+      for index in given[host].indices { given[host][index] *= stretch }
     }
+    return given
   }
 
+  /// Returns what those beside the guests get.
+  @discardableResult
   private static func divide(
-    _ capacity: Double, among vms: [Int], of model: SimulationModel, _ expectations: inout [VMExpectation]
-  ) {
-    let demands = vms.map { (expectations[$0].vcpuDemand + expectations[$0].backendDemand) * 1e-9 }
-    guard demands.reduce(0, +) > capacity else { return }
+    _ capacity: Double, among vms: [Int], beside: [Beside] = [], of model: SimulationModel,
+    _ expectations: inout [VMExpectation]
+  ) -> [Double] {
+    let demands =
+      vms.map { (expectations[$0].vcpuDemand + expectations[$0].backendDemand) * 1e-9 } + beside.map(\.demand)
+    guard demands.reduce(0, +) > capacity else { return beside.map(\.demand) }
     let shares = HostSharing.maxMin(
-      demands: demands, weights: vms.map { weight(of: model.vms[$0], in: model) }, capacity: capacity)
+      demands: demands, weights: vms.map { weight(of: model.vms[$0], in: model) } + beside.map(\.weight),
+      capacity: capacity)
     for (position, vm) in vms.enumerated() where shares[position] < demands[position] {
       expectations[vm].scale(by: shares[position] / demands[position])
     }
+    return Array(shares.suffix(beside.count))
   }
 
   /// The weight of all threads of a VM that want to run: schedulers divide among threads.

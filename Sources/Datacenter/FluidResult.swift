@@ -5,6 +5,8 @@ import Virtualization
 struct FluidResult {
   let model: SimulationModel
   let expectations: [VMExpectation]
+  /// Processors that the works of each host get.
+  let works: [[Double]]
 
   /// Seconds of the measured window in which a VM works, and when its work ends.
   private func activity(of vm: Int) -> (seconds: Double, end: Double?) {
@@ -25,7 +27,8 @@ struct FluidResult {
     if model.vms.contains(where: { $0.logged != nil }) { exits = RunResult.joining(exits) }
     return RunResult(
       model: model, replication: replication, fidelity: .fluid, exits: exits,
-      vms: rows, workloads: model.workloads.indices.map { workloadRow($0) }, events: 0)
+      vms: rows, services: serviceRows(exits: exits, vms: rows),
+      workloads: model.workloads.indices.map { workloadRow($0) }, events: 0)
   }
 
   private func exitRows(of vm: Int) -> [RunResult.ExitRow] {
@@ -66,6 +69,26 @@ struct FluidResult {
       name: vm.name, host: vm.host, workload: vm.workload, vcpus: vm.vcpus, guest: guest, stall: stall, steal: steal,
       halted: rest - steal, backend: backend, completed: completed(by: index),
       exits: exits.reduce(0) { $0 + $1.exits }, shadowTables: vm.load.shadowTables)
+  }
+
+  private func serviceRows(exits: [RunResult.ExitRow], vms rows: [RunResult.VMRow]) -> [RunResult.ServiceRow] {
+    var left = model.hosts.map { Int64($0.cores) * model.window.nanoseconds }
+    for row in exits { left[row.host] -= row.nanoseconds }
+    for row in rows { left[row.host] -= row.guest }
+    var result: [RunResult.ServiceRow] = []
+    for (host, description) in model.hosts.enumerated() {
+      for (work, processors) in zip(description.works, works[host]) {
+        let time = min(
+          max(0, left[host]), Int64((processors * Double(model.window.nanoseconds)).rounded(.down)))
+        left[host] -= time
+        result.append(
+          RunResult.ServiceRow(
+            host: host, name: work.name, home: work.home, threads: work.threads,
+            wakeups: Int64((Double(work.threads) * (work.wakeups ?? 0) * model.window.seconds).rounded()),
+            nanoseconds: time))
+      }
+    }
+    return result
   }
 
   private func saturatedVCPUs(of index: Int) -> Int {

@@ -24,7 +24,7 @@ enum DesignReader {
         of: root, in: "the design",
         known: [
           "design", "base", "title", "description", "backends", "axes", "memory", "translation_cache", "capabilities",
-          "nested_exits", "default_place", "paths",
+          "nested_exits", "services", "host_tick", "default_place", "paths",
         ],
         ignoring: "x-")
     else { return nil }
@@ -40,6 +40,7 @@ enum DesignReader {
     let memory = reader.optional("memory", in: fields, .memoryOverhead) ?? base?.memory
     let cache = reader.optional("translation_cache", in: fields, .translationCache) ?? base?.translationCache
     let nested = reader.optional("nested_exits", in: fields, .nestedExits)
+    let tick = reader.optional("host_tick", in: fields, .hostTick) ?? base?.hostTick
     let isBareHost = name == Library.bareHostDesign
     // After a fault any place will do, so that the fault is told only once.
     let place = fields["default_place"].map { reader.read($0, .place) ?? .guest } ?? (isBareHost ? .guest : nil)
@@ -51,12 +52,15 @@ enum DesignReader {
       for (operation, path) in reader.required("paths", in: fields, expectation) ?? [:] { paths[operation] = path }
     }
     let capabilities = reader.capabilities(fields["capabilities"], base: base?.capabilities)
+    let services = reader.services(fields, base: base, axes: axes?.defaults)
     guard let name, let title, let backends, let axes else { return nil }
     var design = HypervisorDesign(
       name: name, title: title, description: description, backends: backends, defaults: axes.defaults,
       allowed: axes.allowed, paths: paths, memory: memory ?? HypervisorDesign.MemoryOverhead(),
       translationCache: cache)
     design.capabilities = capabilities
+    design.services = services
+    if let tick { design.hostTick = tick }
     design.nestedExits = nested ?? base?.nestedExits
     return design
   }

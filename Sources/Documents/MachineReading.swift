@@ -11,7 +11,7 @@ extension Expectation where Value == HostGroup {
           of: node, in: "a host",
           known: [
             "name", "count", "cpu", "memory", "nics", "disks", "design", "profile", "power", "capabilities",
-            "scheduling", "iommu",
+            "scheduling", "iommu", "background", "numa",
           ])
       else { return nil }
       let name = reader.required("name", in: fields, .label)
@@ -30,6 +30,8 @@ extension Expectation where Value == HostGroup {
       let capabilities = reader.optional("capabilities", in: fields, .list(of: .name, "a list of names"))
       let scheduling = reader.optional("scheduling", in: fields, .scheduling)
       let iommu = reader.optional("iommu", in: fields, Expectation<String>.name.located)
+      let background = reader.optional("background", in: fields, .background)
+      let nodes = reader.optional("numa", in: fields, .hostNodes)
       guard let name, let cpu, let memory, let design, let profile else { return nil }
       var group = HostGroup(
         name: name, count: count ?? Defaults.count, cpu: cpu, memory: memory.size, page: memory.page,
@@ -42,6 +44,8 @@ extension Expectation where Value == HostGroup {
       group.slice = scheduling?.slice
       group.skew = scheduling?.skew
       group.iommu = iommu.map { ($0.value, $0.location) }
+      group.background = background
+      group.nodes = nodes
       return group
     }
   }
@@ -154,7 +158,9 @@ extension Expectation where Value == VMGroup {
       guard
         let fields = reader.fields(
           of: node, in: "a vm",
-          known: ["name", "count", "vcpus", "memory", "guest", "nic", "disk", "workload", "host", "dirty_logging"]
+          known: [
+            "name", "count", "vcpus", "memory", "guest", "nic", "disk", "workload", "host", "dirty_logging", "numa",
+          ]
             + FleetKeys.vm)
       else { return nil }
       let name = reader.required("name", in: fields, .label)
@@ -178,6 +184,7 @@ extension Expectation where Value == VMGroup {
       let disk = reader.optional("disk", in: fields, .usedDevice("disk"))
       let workload = reader.required("workload", in: fields, .name)
       let host = reader.optional("host", in: fields, .label)
+      let nodes = reader.optional("numa", in: fields, .nodeOptions)
       let fleet = reader.fleetOptions(fields)
       guard let name, let vcpus, let memory, let workload else { return nil }
       var group = VMGroup(
@@ -186,6 +193,7 @@ extension Expectation where Value == VMGroup {
         guest: guest ?? Defaults.guest, nic: nic?.name, disk: disk?.name, workload: workload, host: host,
         fleet: fleet, location: node.location)
       group.dirtyLogging = logging
+      if let nodes { group.nodes = nodes }
       if let nic { group.nicOptions = nic.options }
       if let disk { group.diskOptions = disk.options }
       group.image = memory.image

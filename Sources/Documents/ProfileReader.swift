@@ -22,6 +22,7 @@ enum ProfileReader {
         of: root, in: "the profile",
         known: [
           "profile", "base", "scaling", "title", "backend", "frequency", "processors", "provenance", "tlb", "walks",
+          "memory_nodes",
           "steps", "other_backends",
         ], ignoring: "x-")
     else { return nil }
@@ -32,6 +33,7 @@ enum ProfileReader {
     let processors = reader.optional("processors", in: fields, .list(of: .name, "a list of processor models"))
     let tlb = reader.optional("tlb", in: fields, .tlb)
     let walks = reader.optional("walks", in: fields, .walkHardware)
+    let nodes = reader.optional("memory_nodes", in: fields, .memoryNodes)
     let steps = reader.required("steps", in: fields, .node("a mapping of steps and costs"))
     let provenance = reader.optional("provenance", in: fields, .facts)
     let costs = reader.stepCosts(steps, at: frequency, catalogue)
@@ -51,11 +53,13 @@ enum ProfileReader {
     let ratios = Set(catalogue.steps.lazy.filter(\.isRelative).map(\.name))
     let taken = base.map { base in scaling.map { base.scaled(by: $0, leaving: ratios) } ?? base }
     guard let name, let title, let backend, let frequency else { return nil }
-    return CostProfile(
+    var profile = CostProfile(
       name: name, title: title, backend: backend, frequency: frequency, processors: processors ?? [], tlb: tlb,
       walks: walks,
       costs: costs, otherBackends: others, provenance: provenance ?? [], bases: taken.map { [$0] + $0.bases } ?? [],
       digest: digest)
+    profile.memoryNodes = nodes
+    return profile
   }
 }
 

@@ -157,7 +157,7 @@ extension Expectation where Value == DesignReference {
       }
       guard
         let fields = reader.fields(
-          of: node, in: "a design", known: ["name", "privileged_domain"] + DesignAxis.allCases.map(\.name))
+          of: node, in: "a design", known: ["name", "privileged_domain", "services"] + DesignAxis.allCases.map(\.name))
       else { return nil }
       let name = reader.required("name", in: fields, Expectation<String>.name.located)
       var overrides: [DesignAxis: String] = [:]
@@ -173,10 +173,12 @@ extension Expectation where Value == DesignReference {
         weight = reader.optional(
           "weight", in: parts, .real("a number from 0.001 to 10000") { (0.001...10_000).contains($0) })
       }
+      let services = reader.optional("services", in: fields, .flag)
       return name.map {
         var reference = DesignReference(name: $0.value, overrides: overrides, location: $0.location)
         reference.privilegedVCPUs = vcpus
         reference.privilegedWeight = weight
+        reference.hasServices = services
         return reference
       }
     }

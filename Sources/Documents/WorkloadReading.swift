@@ -167,6 +167,7 @@ extension Expectation where Value == MemoryReferences {
           of: node, in: "a memory",
           known: [
             "working_set", "page_references", "references_per", "reuse_skew", "regions", "tagged", "nested_leaf_share",
+            "cache_misses", "parallel_misses",
           ])
       else { return nil }
       var regions: [MemoryReferences.Region]?
@@ -191,11 +192,17 @@ extension Expectation where Value == MemoryReferences {
       let base = reader.optional("references_per", in: fields, .word("base", among: ["cpu_time", "work_time"]))
       let tagged = reader.optional("tagged", in: fields, .flag)
       let nestedLeafShare = reader.optional("nested_leaf_share", in: fields, .share)
+      let misses = reader.optional("cache_misses", in: fields, .rate)
+      let parallel = reader.optional(
+        "parallel_misses", in: fields, .real("a number from 1 to 100") { (1...100).contains($0) })
       guard let regions, let references else { return nil }
-      return MemoryReferences(
+      var memory = MemoryReferences(
         regions: regions, referencesPerSecond: references.perSecond, isTagged: tagged ?? Defaults.tagged,
         nestedLeafShare: nestedLeafShare ?? MemoryReferences.usualNestedLeafShare,
         base: base == "work_time" ? .workTime : .cpuTime)
+      memory.cacheMisses = misses?.perSecond
+      memory.missParallelism = parallel ?? memory.missParallelism
+      return memory
     }
   }
 }

@@ -23,6 +23,8 @@ public struct Breakdown: Sendable {
     public let design: String
     /// The guests' own work.
     public let guest: Int128
+    /// CPU time of what runs beside the guests, by where it runs.
+    public let services: [HostService.Home: Int128]
     /// The cells that are not empty.
     public let cells: [Key: Cell]
 
@@ -55,14 +57,16 @@ public struct Breakdown: Sendable {
     rows = designs.map { design in
       var guest: Int128 = 0
       var cells: [Key: Cell] = [:]
+      var services: [HostService.Home: Int128] = [:]
       for result in results where result.design == design {
         guest += result.vms.reduce(Int128(0)) { $0 + Int128($1.guest) }
+        for row in result.services { services[row.home, default: 0] += Int128(row.nanoseconds) }
         for row in result.exits {
           cells[Key(cause: row.operation.cause, place: row.place), default: Cell()].add(
             Cell(nanoseconds: Int128(row.nanoseconds), assumed: row.kind == .assumed ? Int128(row.nanoseconds) : 0))
         }
       }
-      return Row(design: design, guest: guest, cells: cells)
+      return Row(design: design, guest: guest, services: services, cells: cells)
     }
   }
 
@@ -72,8 +76,11 @@ public struct Breakdown: Sendable {
     columns: [
       Column(name: "scenario", type: .text, meaning: "name of the scenario"),
       Column(name: "design", type: .text, meaning: "hypervisor design"),
-      Column(name: "cause", type: .text, meaning: "exits, paging, io, scheduling or translation"),
-      Column(name: "place", type: .text, meaning: "where the CPU time was spent"),
+      Column(
+        name: "cause", type: .text,
+        meaning: "exits, paging, io, scheduling or translation"),
+      Column(
+        name: "place", type: .text, meaning: "where the CPU time was spent"),
       Column(name: "cpu_seconds", type: .real, unit: "seconds", meaning: "overhead, all replications together"),
       Column(name: "overhead", type: .real, unit: "ratio", meaning: "overhead over the guests' own work"),
       Column(name: "assumed", type: .real, unit: "ratio", meaning: "share of it whose price is assumed"),

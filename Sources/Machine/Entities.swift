@@ -26,6 +26,8 @@ enum EventKind {
   static let delivery: UInt8 = 10
   /// A disk has done the block request of job `handle`.
   static let diskEnd: UInt8 = 11
+  /// Work beside the guests, `handle` among all, wakes up.
+  static let workWakeup: UInt8 = 20
 }
 
 /// Where a thread of a host is.
@@ -60,6 +62,8 @@ enum Activity: UInt8 {
   case item
   /// A service of the host does a period's work.
   case service
+  /// Work beside the guests.
+  case beside
   /// A vCPU holds the lock of its shadow tables; the hold is part of its job.
   case hold
   /// A vCPU spins until it gets that lock.
@@ -97,6 +101,10 @@ struct Thread {
   var ringsDisk = false
   /// Whether it is a service of the host, which works periodically.
   var isService = false
+  /// The work beside the guests that it does, or that a vCPU of the privileged domain does while its backend has nothing
+  /// to do: the first of a list, and the one in hand; -1 for none.
+  var firstWork: Int32 = -1
+  var work: Int32 = -1
   /// The job on the vCPU, or the item in the backend's hands; -1 for none.
   var current: Int32 = -1
   var generation: UInt32 = 0

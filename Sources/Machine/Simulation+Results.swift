@@ -22,7 +22,8 @@ extension Simulation {
     }
     return RunResult(
       model: model, replication: Int(replication), fidelity: .exit, exits: exits,
-      vms: rows, workloads: model.workloads.indices.map { workloadRow($0) }, events: eventCount)
+      vms: rows, services: serviceRows(virtualized: exits, vms: rows),
+      workloads: model.workloads.indices.map { workloadRow($0) }, events: eventCount)
   }
 
   private func exitRows() -> [RunResult.ExitRow] {

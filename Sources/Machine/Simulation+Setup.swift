@@ -13,6 +13,8 @@ extension Simulation {
     static let costs: UInt16 = 4
     static let disk: UInt16 = 5
     static let locks: UInt16 = 16
+    /// The first thread of work beside the guests; the others follow.
+    static let work: UInt16 = 1 << 14
   }
 
   mutating func addVM(_ index: Int) {

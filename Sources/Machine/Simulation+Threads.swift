@@ -375,7 +375,9 @@ extension Simulation {
 
   /// A thread on a core with nothing left to do chooses what comes next.
   mutating func decide(thread index: Int) {
-    if threads[index].isService {
+    if threads[index].isService, threads[index].firstWork >= 0 {
+      doWork(thread: index)
+    } else if threads[index].isService {
       decideService(thread: index)
     } else if threads[index].vcpu < 0 {
       decideBackend(thread: index)
@@ -422,6 +424,7 @@ extension Simulation {
     case .backendWake, .poll: decideBackend(thread: index, hasPolled: activity == .poll)
     case .item: endItem(thread: index)
     case .service: decideService(thread: index)
+    case .beside: endWork(thread: index)
     case .none, .woken, .job, .hold, .spin, .pageWait: break
     }
   }
@@ -431,6 +434,9 @@ extension Simulation {
     let group = threads[index].group
     let booked = threads[index].groupBooked
     guard upTo > booked else { return }
+    if threads[index].activity == .beside {
+      works[Int(threads[index].work)].time += span(of: upTo - booked, thread: index)
+    }
     var start: Int64 = 0
     for offset in 0..<Int(group.count) {
       let amount = groupAmounts[index * groupStride + offset]

@@ -82,6 +82,9 @@ struct Simulation: ~Copyable {
   var windows: Pool<LoggingWindow>
   /// Locks of shadow tables.
   var locks = Pool<LockState>(capacity: 1)
+  /// Threads of work beside the guests.
+  var works = Pool<WorkState>(capacity: 16)
+  var workStreams = Pool<RandomStream>(capacity: 16)
   /// Latencies by workload.
   var latencies: Pool<LatencyRecord>
   /// Native work of a job in nanoseconds beyond which it cannot end before the run does, so that more need not be told
@@ -145,6 +148,7 @@ struct Simulation: ~Copyable {
     addDisks()
     for index in model.vms.indices { addVM(index) }
     addServices()
+    addWorks()
     addShares()
     for index in 0..<vms.count { jobStride = max(jobStride, vms[index].bulkLeafCount, vms[index].componentCount) }
     groupAmounts.deallocate()
@@ -189,6 +193,8 @@ struct Simulation: ~Copyable {
     codeStates.deallocate()
     locks.deallocate()
     windows.deallocate()
+    works.deallocate()
+    workStreams.deallocate()
     latencies.deallocate()
     jobAmounts.deallocate()
     jobCounts.deallocate()
@@ -201,6 +207,7 @@ struct Simulation: ~Copyable {
   mutating func run(isCancelled: () -> Bool) throws {
     for vm in 0..<vms.count { start(vm) }
     startServices()
+    startWorks()
     startSchedulers()
     try run(until: model.warmup.nanoseconds, isCancelled: isCancelled)
     now = model.warmup.nanoseconds
@@ -229,6 +236,7 @@ struct Simulation: ~Copyable {
       case EventKind.arrival: arrive(index)
       case EventKind.thinkEnd: submit(vm: index)
       case EventKind.servicePeriod: beginPeriod(service: index)
+      case EventKind.workWakeup: wakeWork(index)
       case EventKind.pageArrival: endPageWait(thread: index)
       case EventKind.delivery: deliver(job: Int32(index), vm: Int(jobs[index].vm))
       case EventKind.diskEnd: endDisk(job: Int32(index))
@@ -281,6 +289,10 @@ struct Simulation: ~Copyable {
     for vm in 0..<vms.count {
       vms[vm].completed = 0
       vms[vm].done = 0
+    }
+    for index in works.indices {
+      works[index].time = 0
+      works[index].wakeups = 0
     }
     isMeasuring = true
   }

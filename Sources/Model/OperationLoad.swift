@@ -80,11 +80,6 @@ public struct OperationLoad: Sendable {
     }
   }
 
-  /// Ticks per second of the host's own clock.
-  ///
-  /// Linux's default on x86 servers: CONFIG_HZ=250 (Debian, Ubuntu); the host's tick stops the running guest.
-  public static let hostTickRate = 250.0
-
   /// Creates the load of a VM.
   ///
   /// - Parameters:
@@ -178,7 +173,7 @@ public struct OperationLoad: Sendable {
       + (ticks
         ? [
           Entry(operation: .timerInterrupt, rate: guest.tickRate),
-          Entry(operation: .hostInterrupt, rate: Self.hostTickRate),
+          Entry(operation: .hostInterrupt, rate: design.choice.design.hostTick.rate),
         ].filter { $0.rate > 0 } : [])
     let lockLoad = ShadowLockLoad(workload: workload, vcpus: vcpus, design: priced)
     lock = lockLoad.use(
@@ -222,6 +217,18 @@ public struct OperationLoad: Sendable {
     for (operation, share) in [(GuestOperation.swapIn, hostFaults), (.guestSwapIn, guestFaults)] where share > 0 {
       load.perCPUSecond.append(Entry(operation: operation, rate: references * share))
     }
+    return load
+  }
+
+  /// The load of a VM of which some references go to memory of another node.
+  ///
+  /// - Parameters:
+  ///   - rate: such references that the vCPU waits for, per second of CPU time on the bare host.
+  ///   - design: the design with their price.
+  public func reaching(remote rate: Double, design: CompiledDesign) -> OperationLoad {
+    var load = self
+    load.design = design
+    if rate > 0 { load.perCPUSecond.append(Entry(operation: .remoteAccess, rate: rate)) }
     return load
   }
 

@@ -58,7 +58,7 @@ public enum ResultTables {
       + [
         Column(
           name: "services_seconds", type: .real, unit: "seconds",
-          meaning: "CPU time of the host's own daemons (none are modelled)"),
+          meaning: "CPU time of what runs beside the guests, by service in services.csv"),
         Column(name: "idle_seconds", type: .real, unit: "seconds", meaning: "idle time of all cores"),
         Column(name: "utilization_ratio", type: .real, unit: "ratio", meaning: "busy share of all cores"),
         Column(
@@ -97,6 +97,12 @@ public enum ResultTables {
       ),
       Column(name: "migrations", type: .integer, unit: "count", meaning: "times that the VM was moved, in fleets"),
       Column(name: "shadow_table_bytes", type: .integer, unit: "bytes", meaning: "memory of its shadow page tables"),
+      Column(
+        name: "nodes", type: .text, unit: nil,
+        meaning: "memory nodes on which its vCPUs run; empty where all memory is alike"),
+      Column(
+        name: "remote_memory_ratio", type: .real, unit: "ratio",
+        meaning: "share of its references to memory that go to another node than the vCPU's"),
     ])
 
   /// `requests.csv`.
@@ -122,8 +128,20 @@ public enum ResultTables {
       Column(name: "range_high_ns", type: .real, unit: "ns", meaning: "upper end of an assumed mean"),
     ])
 
+  /// `services.csv`.
+  public static let services = TableSchema(
+    name: "services",
+    columns: identity + [
+      Column(name: "host", type: .text, unit: nil, meaning: "host"),
+      Column(name: "service", type: .text, unit: nil, meaning: "what runs beside the guests"),
+      Column(name: "runs_in", type: .text, unit: nil, meaning: "host, or privileged_domain"),
+      Column(name: "threads", type: .integer, unit: "threads", meaning: "threads"),
+      Column(name: "wakeups", type: .integer, unit: "count", meaning: "times that it woke up"),
+      Column(name: "cpu_seconds", type: .real, unit: "seconds", meaning: "its CPU time"),
+    ])
+
   /// All tables of runs.
-  public static let schemas = [summary, exits, hosts, vms, requests, provenance]
+  public static let schemas = [summary, exits, hosts, vms, requests, provenance, services]
 
   /// Makes all tables of the given runs, rows in the order of the runs.
   public static func make(_ results: [RunResult]) -> [Table] {
@@ -151,6 +169,11 @@ public enum ResultTables {
   private static func fleetCells(ofVM vm: Int, in result: RunResult) -> [CellValue] {
     guard let fleet = result.fleet else { return [.empty, .empty] }
     return [.real(fleet.report.vmRequested[vm]), .integer(Int64(fleet.report.vmMigrations[vm]))]
+  }
+
+  private static func nodeCells(of vm: RunResult.VMRow) -> [CellValue] {
+    guard let home = vm.home else { return [.empty, .empty] }
+    return [.text(home.nodes.map(String.init).joined(separator: " ")), .real(home.remoteShare)]
   }
 
   /// Rows in the order of `schemas`.
@@ -181,7 +204,7 @@ public enum ResultTables {
       let capacity = Int64(host.cores) * result.window.nanoseconds
       let utilization = capacity > 0 ? 1 - Double(host.idle) / Double(capacity) : 0
       return own(index) + [.text(host.name), .integer(Int64(host.cores)), seconds(host.guest)]
-        + host.virtualization.map(seconds) + [seconds(0), seconds(host.idle), .real(utilization)]
+        + host.virtualization.map(seconds) + [seconds(host.services), seconds(host.idle), .real(utilization)]
         + fleetCells(ofHost: index, in: result) + [.integer(host.shadowTables)]
     }
     let vms: [[CellValue]] = result.vms.enumerated().map { index, vm in
@@ -189,7 +212,7 @@ public enum ResultTables {
         .text(vm.host < 0 ? "" : result.hosts[vm.host].name), .text(vm.name), .text(result.workloads[vm.workload].name),
         .integer(Int64(vm.vcpus)), seconds(vm.guest), seconds(vm.stall), seconds(vm.steal), seconds(vm.halted),
         seconds(vm.backend), .integer(vm.completed), .integer(vm.exits),
-      ] + fleetCells(ofVM: index, in: result) + [.integer(vm.shadowTables)]
+      ] + fleetCells(ofVM: index, in: result) + [.integer(vm.shadowTables)] + nodeCells(of: vm)
     }
     let requests: [[CellValue]] = result.workloads.flatMap { workload in
       workload.quantiles.map {
@@ -203,6 +226,12 @@ public enum ResultTables {
         row.range.map { .real($0.upperBound) } ?? .empty,
       ]
     }
-    return [summary, exits, hosts, vms, requests, provenance]
+    let services: [[CellValue]] = result.services.map { row in
+      own(row.host) + [
+        .text(result.hosts[row.host].name), .text(row.name), .text(row.home.rawValue), .integer(Int64(row.threads)),
+        .integer(row.wakeups), seconds(row.nanoseconds),
+      ]
+    }
+    return [summary, exits, hosts, vms, requests, provenance, services]
   }
 }

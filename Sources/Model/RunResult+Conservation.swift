@@ -8,7 +8,7 @@ public struct ConservationError: Error, CustomStringConvertible {
 }
 
 extension RunResult {
-  /// Checks that the accounts close to the nanosecond: per host `guest + virtualization by place + idle = cores × time`,
+  /// Checks that the accounts close to the nanosecond: per host `guest + virtualization by place + services + idle = cores × time`,
   /// per VM `guest + stall + steal + halted = vCPUs × time`, and that the steps of `exits.csv` add up to both.
   ///
   /// - Complexity: O(rows).
@@ -34,7 +34,9 @@ extension RunResult {
       try require([vm.guest, vm.steal, vm.halted].allSatisfy { $0 >= 0 }, "vm \(vm.name) has a negative time")
     }
     for (index, host) in hosts.enumerated() {
-      let all = host.guest + host.virtualization.reduce(0, +) + host.idle
+      let beside = services.reduce(0) { $0 + ($1.host == index ? $1.nanoseconds : 0) }
+      let all = host.guest + host.virtualization.reduce(0, +) + host.services + host.idle
+      try require(host.services == beside, "host \(host.name): the services add up to \(beside) ns")
       try require(
         all == Int64(host.cores) * window.nanoseconds, "host \(host.name): \(all) ns do not fill its cores' time")
       try require(host.virtualization == byPlace[index], "host \(host.name): the steps add up to other times by place")

@@ -4,7 +4,8 @@ import Virtualization
 /// The figures of `summary.csv`.
 public enum SummaryMetric: String, CaseIterable, Sendable {
   case throughput, latencyMean, latencyP50, latencyP95, latencyP99, latencyP999
-  case guestCPU, virtualizationCPU, virtualizationOverhead, overheadAssumed, exitsPerRequest, steal, utilization
+  case guestCPU, virtualizationCPU, virtualizationOverhead, overheadAssumed, exitsPerRequest, steal, utilization,
+    servicesCPU
   case slaViolation
   case energy, migrations, migrationDegradation, overloadTime, unserved, hostShutdowns, endedVMs
   case migrationDowntime, hostWakeups, asleepTime, transitionTime
@@ -26,6 +27,7 @@ public enum SummaryMetric: String, CaseIterable, Sendable {
     case .exitsPerRequest: "exits_per_request"
     case .steal: "steal"
     case .utilization: "utilization"
+    case .servicesCPU: "services_cpu"
     case .slaViolation: "sla_violation"
     case .energy: "energy"
     case .migrations: "migrations"
@@ -48,7 +50,8 @@ public enum SummaryMetric: String, CaseIterable, Sendable {
   public var unit: String {
     switch self {
     case .throughput: "1/s"
-    case .latencyMean, .latencyP50, .latencyP95, .latencyP99, .latencyP999, .guestCPU, .virtualizationCPU, .steal:
+    case .latencyMean, .latencyP50, .latencyP95, .latencyP99, .latencyP999, .guestCPU, .virtualizationCPU, .steal,
+      .servicesCPU:
       "seconds"
     case .virtualizationOverhead, .overheadAssumed, .utilization, .slaViolation: "ratio"
     case .migrationDegradation, .overloadTime, .unserved: "ratio"
@@ -149,6 +152,10 @@ extension RunResult {
       let capacity = hosts.reduce(0.0) { $0 + Double($1.cores) } * Double(window.nanoseconds)
       let idle = hosts.reduce(0.0) { $0 + Double($1.idle) }
       if capacity > 0 { add(.utilization, 1 - idle / capacity) }
+      if !services.isEmpty {
+        let time = services.reduce(Int128(0)) { $0 + Int128($1.nanoseconds) }
+        add(.servicesCPU, Double(time) * 1e-9, nanoseconds: Int64(exactly: time))
+      }
     }
     if counted.count == 1 { add(.slaViolation, counted[0].violation) }
     return rows

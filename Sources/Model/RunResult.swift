@@ -21,6 +21,8 @@ public struct RunResult: Sendable {
   public let exits: [ExitRow]
   /// Hosts.
   public let hosts: [HostRow]
+  /// What ran beside the guests.
+  public let services: [ServiceRow]
   /// VMs.
   public let vms: [VMRow]
   /// Workloads.
@@ -89,6 +91,8 @@ public struct RunResult: Sendable {
     public let guest: Int64
     /// Virtualization's CPU time by `Place.rawValue`.
     public let virtualization: [Int64]
+    /// CPU time of what runs beside the guests.
+    public let services: Int64
     /// Idle time of all cores.
     public let idle: Int64
     /// Bytes of its guests' shadow tables.
@@ -97,8 +101,9 @@ public struct RunResult: Sendable {
     /// Creates a row; times in nanoseconds.
     public init(
       name: String, design: String, profile: String, cores: Int, guest: Int64, virtualization: [Int64], idle: Int64,
-      shadowTables: Int64 = 0
+      services: Int64 = 0, shadowTables: Int64 = 0
     ) {
+      self.services = services
       self.name = name
       self.design = design
       self.profile = profile
@@ -107,6 +112,34 @@ public struct RunResult: Sendable {
       self.virtualization = virtualization
       self.idle = idle
       self.shadowTables = shadowTables
+    }
+  }
+
+  /// What ran beside the guests of one host.
+  public struct ServiceRow: Sendable, Hashable {
+    /// The host's index.
+    public let host: Int
+    /// The name.
+    public let name: String
+    /// Where it ran.
+    public let home: HostService.Home
+    /// Threads.
+    public let threads: Int
+    /// Times that it woke up.
+    public let wakeups: Int64
+    /// CPU time.
+    public let nanoseconds: Int64
+
+    /// Creates a row.
+    public init(
+      host: Int, name: String, home: HostService.Home, threads: Int, wakeups: Int64, nanoseconds: Int64
+    ) {
+      self.host = host
+      self.name = name
+      self.home = home
+      self.threads = threads
+      self.wakeups = wakeups
+      self.nanoseconds = nanoseconds
     }
   }
 
@@ -136,6 +169,8 @@ public struct RunResult: Sendable {
     public let exits: Int64
     /// Bytes of its shadow tables.
     public let shadowTables: Int64
+    /// Where it runs and has its memory; nil where all memory is alike.
+    public var home: NodeHome?
 
     /// Creates a row; times in nanoseconds.
     public init(
@@ -244,7 +279,7 @@ public struct RunResult: Sendable {
   /// - Complexity: O(rows).
   public init(
     model: SimulationModel, replication: Int, fidelity: Fidelity, exits: [ExitRow], vms: [VMRow],
-    workloads: [WorkloadRow], events: Int64
+    services: [ServiceRow] = [], workloads: [WorkloadRow], events: Int64
   ) {
     scenario = model.scenario
     design = model.designLabel
@@ -253,8 +288,13 @@ public struct RunResult: Sendable {
     self.fidelity = fidelity
     window = model.window
     self.exits = exits
-    hosts = Self.hostRows(of: model, exits: exits, vms: vms)
-    self.vms = vms
+    hosts = Self.hostRows(of: model, exits: exits, vms: vms, services: services)
+    self.services = services
+    self.vms = zip(vms, model.vms).map { row, vm in
+      var row = row
+      row.home = vm.home
+      return row
+    }
     self.workloads = workloads
     self.events = events
     warnings = model.warnings
@@ -274,6 +314,7 @@ public struct RunResult: Sendable {
     window = model.window
     hosts = Self.hostRows(of: model, fleet)
     exits = Self.exitRows(of: fleet, hosts: hosts)
+    services = []
     vms = Self.vmRows(of: model, fleet)
     self.workloads = workloads
     events = fleet.report.events
@@ -283,19 +324,24 @@ public struct RunResult: Sendable {
   }
 
   /// What is neither guest work nor virtualization of a host's cores is idle time.
-  private static func hostRows(of model: SimulationModel, exits: [ExitRow], vms: [VMRow]) -> [HostRow] {
+  private static func hostRows(of model: SimulationModel, exits: [ExitRow], vms: [VMRow], services: [ServiceRow])
+    -> [HostRow]
+  {
     var virtualization = [[Int64]](
       repeating: [Int64](repeating: 0, count: Place.allCases.count), count: model.hosts.count)
     var guest = [Int64](repeating: 0, count: model.hosts.count)
     for row in exits { virtualization[row.host][Int(row.place.rawValue)] += row.nanoseconds }
     for vm in vms { guest[vm.host] += vm.guest }
+    var beside = [Int64](repeating: 0, count: model.hosts.count)
+    for row in services { beside[row.host] += row.nanoseconds }
     return model.hosts.indices.map { index in
       let host = model.hosts[index]
       let capacity = Int64(host.cores) * model.window.nanoseconds
       return HostRow(
         name: host.name, design: host.design.choice.label, profile: host.design.profile.name, cores: host.cores,
         guest: guest[index], virtualization: virtualization[index],
-        idle: capacity - guest[index] - virtualization[index].reduce(0, +),
+        idle: capacity - guest[index] - virtualization[index].reduce(0, +) - beside[index],
+        services: beside[index],
         shadowTables: vms.reduce(0) { $0 + ($1.host == index ? $1.shadowTables : 0) })
     }
   }

@@ -88,6 +88,8 @@ public struct DesignReference: Sendable, Hashable {
   public var privilegedVCPUs: Int?
   /// Their weight against vCPUs of guests; nil for 1.
   public var privilegedWeight: Double?
+  /// Whether what the design runs beside the guests is there; nil for yes.
+  public var hasServices: Bool?
   /// Where the choice stands.
   public let location: SourceLocation
 
@@ -115,6 +117,10 @@ public struct HostGroup: Sendable {
   public var slice: TimeSpan?
   /// How far a vCPU may be ahead of its slowest sibling, where the scenario says.
   public var skew: TimeSpan?
+  /// Memory nodes; nil where all memory is alike.
+  public var nodes: HostNodes?
+  /// A load beside the guests that has nothing to do with them.
+  public var background: Background?
   /// What the host may do to promise more memory than it has.
   public var overcommit = Overcommit()
   /// The device that translates devices' addresses, where the scenario names one.
@@ -152,6 +158,21 @@ public struct HostGroup: Sendable {
       self.swapLatency = swapLatency
       self.scannedPages = scannedPages
     }
+  }
+
+  /// A load beside the guests.
+  public struct Background: Sendable, Hashable {
+    /// Threads.
+    public var threads: Int
+    /// Share of a processor that each asks for; 1 for one that never sleeps.
+    public var share = 1.0
+    /// CPU time between two sleeps.
+    public var burst = TimeSpan(nanoseconds: 10_000_000)
+    /// Weight of each against other threads.
+    public var weight = 1.0
+
+    /// Creates a load of threads that never sleep.
+    public init(threads: Int) { self.threads = threads }
   }
 
   /// A processor.
@@ -286,6 +307,8 @@ public struct VMGroup: Sendable {
   public let host: String?
   /// Weight, cap and pinning.
   public var share = ProcessorShare()
+  /// Where its memory lies.
+  public var nodes = NodeOptions()
   /// What only fleets use.
   public let fleet: FleetVMOptions
   /// Where the group stands.

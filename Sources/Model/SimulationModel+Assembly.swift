@@ -44,7 +44,9 @@ extension SimulationModel {
     fleet = isFleet ? assembly.makeFleet() : nil
     if !isFleet { assembly.placeVMs() }
     assembly.translateDMA()
+    assembly.countServices()
     assembly.reclaimMemory()
+    assembly.placeOnNodes()
     let isSmall =
       assembly.hosts.count <= Self.exitLimit.hosts && scenario.duration <= Self.exitLimit.duration
     fidelity = overrides.fidelity ?? scenario.fidelity ?? (isSmall && !isFleet ? .exit : .fluid)
@@ -97,7 +99,7 @@ struct ModelAssembly {
   }
   private var loads: [LoadKey: OperationLoad] = [:]
   private var phases: [LoadKey: LoggedPhase] = [:]
-  private var streamNames = StreamNames()
+  var streamNames = StreamNames()
 
   init(scenario: Scenario, library: Library, overrides: ModelOverrides) {
     // What the scenario does not state itself comes from the library.
@@ -142,6 +144,7 @@ struct ModelAssembly {
           scannedPages: group.overcommit.scannedPages?.perSecond ?? 0)
         host.privilegedWeight = reference.privilegedWeight ?? group.design.privilegedWeight ?? 1
         host.privilegedVCPUs = reference.privilegedVCPUs ?? group.design.privilegedVCPUs ?? group.cpu.cores
+        host.works = hostWork(of: group, reference, design)
         hosts.append(host)
         slots.append(
           Slot(group: index, firstNIC: nicCount, firstDisk: disks.count, freeMemory: free, capacity: free))

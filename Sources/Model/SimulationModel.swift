@@ -17,6 +17,13 @@ public struct Host: Sendable {
   public var privilegedVCPUs = 1
   /// Their weight under the host's scheduler.
   public var privilegedWeight = 1.0
+  /// Memory nodes; nil where all memory is alike.
+  public var nodes: HostNodes?
+  /// What runs beside the guests.
+  public var works: [HostWork] = []
+
+  /// Demand for processors of what runs in one place beside the guests.
+  public func demand(in home: HostService.Home) -> Double { works.reduce(0) { $0 + ($1.home == home ? $1.demand : 0) } }
 }
 
 /// A VM that an engine simulates.
@@ -29,6 +36,8 @@ public struct VirtualMachine: Sendable {
   public let vcpus: Int
   /// Weight, cap and pinning.
   public internal(set) var share = ProcessorShare()
+  /// Where it runs and has its memory; nil where all memory is alike.
+  public internal(set) var home: NodeHome?
   /// Index of its workload.
   public let workload: Int
   /// The guest system.

@@ -18,9 +18,11 @@ extension CostProfile {
       }
       return costs
     }
-    return CostProfile(
+    var other = CostProfile(
       name: name, title: title, backend: backend, frequency: frequency, processors: processors, tlb: tlb, walks: walks,
       costs: moved(costs), otherBackends: otherBackends.mapValues(moved), provenance: provenance,
       bases: bases.map { $0.atRangeEnds(ends) }, digest: digest)
+    other.memoryNodes = memoryNodes
+    return other
   }
 }

@@ -81,6 +81,8 @@ public struct CostProfile: Sendable {
   public let tlb: ProcessorTLB?
   /// The data of page walks, if the profile has it; without it walks cost the flat prices of their steps.
   public let walks: WalkHardware?
+  /// What memory of another node costs, if the profile has it.
+  public var memoryNodes: MemoryNodes?
   /// The profile's own prices by step.
   public let costs: [String: StepCost]
   /// Prices by backend and step for designs that run on another backend of the same machine than `backend`.
@@ -165,10 +167,12 @@ public struct CostProfile: Sendable {
   /// The profile for a machine of the same kind at another clock: prices in cycles are converted at that frequency,
   /// prices in time stay.
   public func at(_ frequency: Frequency) -> CostProfile {
-    CostProfile(
+    var other = CostProfile(
       name: name, title: title, backend: backend, frequency: frequency, processors: processors, tlb: tlb, walks: walks,
       costs: costs, otherBackends: otherBackends, provenance: provenance, bases: bases.map { $0.at(frequency) },
       digest: digest)
+    other.memoryNodes = memoryNodes
+    return other
   }
 
   /// The profile as the base of another machine's: every price is scaled and becomes an assumption, which says so. Prices
@@ -180,10 +184,12 @@ public struct CostProfile: Sendable {
           (step, ratios.contains(step) ? cost : scaling.apply(to: cost, of: self))
         })
     }
-    return CostProfile(
+    var other = CostProfile(
       name: name, title: title, backend: backend, frequency: frequency, processors: processors, tlb: tlb, walks: walks,
       costs: scaled(costs), otherBackends: otherBackends.mapValues(scaled), provenance: provenance,
       bases: bases.map { $0.scaled(by: scaling, leaving: ratios) }, digest: digest)
+    other.memoryNodes = memoryNodes
+    return other
   }
 
   /// The TLB's data of this profile or of the nearest base that has it.

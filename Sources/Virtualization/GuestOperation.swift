@@ -13,7 +13,8 @@ public enum GuestOperation: UInt8, CaseIterable, Sendable, Hashable {
     shootdown, lockWait, mmuUpdate, mmuValidation, mmuPin, interrupt, eoi, timerInterrupt, hostInterrupt, doorbell,
     deviceInterrupt, dirtyPage, dirtyLogFull, dirtyLogRound, swapIn, guestSwapIn, memoryScan, victimHit, integerWork,
     floatingWork, memoryWork, branchWork, callWork, codeTranslation,
-    blockCompletion, devicePort, deviceMemory, busyPoll, dmaMap, dmaUnmap, iotlbFlush, iotlbMiss
+    blockCompletion, devicePort, deviceMemory, busyPoll, dmaMap, dmaUnmap, iotlbFlush, iotlbMiss,
+    remoteAccess
 
   /// Who decides how often the operation happens.
   public enum Origin: String, Sendable { case given, derived }
@@ -198,6 +199,9 @@ public enum GuestOperation: UInt8, CaseIterable, Sendable, Hashable {
     Entry(
       operation: .iotlbMiss, name: "iotlb_miss",
       meaning: "a device's address is not in the IOMMU's cache of translations: a walk, which takes the device's time"),
+    Entry(
+      operation: .remoteAccess, name: "remote_access",
+      meaning: "reference to memory of another node, of which the vCPU waits for one at a time"),
   ]
 }
 

@@ -21,6 +21,10 @@ public struct HypervisorDesign: Sendable {
   /// The cache of a translator; nil for a design that translates nothing, or keeps everything that it has translated.
   public let translationCache: TranslationCache?
 
+  /// What runs beside the guests.
+  public var services: [HostService] = []
+  /// The host's own clock.
+  public var hostTick = HostTick.usual
   /// What an exit costs when the hypervisor itself runs in a VM; nil for a hypervisor that does not.
   public var nestedExits: NestedExits?
 

@@ -22,7 +22,7 @@ extension GuestOperation {
     case .pageFault, .pageTableUpdate, .tlbFlush, .processCreation, .exec, .mmap, .mprotect, .copyOnWrite,
       .contextSwitch, .firstTouch, .hiddenFault, .rootLoad, .rootRead, .emulatedStore, .tableUnprotect, .remoteFlush,
       .shootdown, .lockWait, .mmuUpdate, .mmuValidation, .mmuPin, .dirtyPage, .dirtyLogFull, .dirtyLogRound, .swapIn,
-      .guestSwapIn, .memoryScan:
+      .guestSwapIn, .memoryScan, .remoteAccess:
       .paging
     case .portIO, .mmio, .netTx, .netRx, .blockRead, .blockWrite, .doorbell, .deviceInterrupt, .dmaMap, .dmaUnmap,
       .iotlbFlush, .iotlbMiss:

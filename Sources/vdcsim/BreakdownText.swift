@@ -23,7 +23,20 @@ enum BreakdownText {
       causes.string(for: breakdown.rows, style: Style.simple), byPlace.string(for: breakdown.rows, style: Style.simple),
     ]
     .compactMap(\.self).joined(separator: "\n")
-      + "\n* more than half of it rests on assumed prices (breakdown.csv has the shares)"
+      + besideText(breakdown) + "\n* more than half of it rests on assumed prices (breakdown.csv has the shares)"
+  }
+
+  /// What ran beside the guests, which is no overhead of them.
+  private static func besideText(_ breakdown: Breakdown) -> String {
+    let parts = breakdown.rows.compactMap { row -> String? in
+      let time = row.services.values.reduce(0, +)
+      guard time > 0, row.guest > 0 else { return nil }
+      return "\(row.design) \(SummaryText.decimal(Double(time) / Double(row.guest) * 100, digits: 1))%"
+    }
+    guard !parts.isEmpty else { return "" }
+    return "\n"
+      + Explanation.wrapped("beside the guests, in units of their work: \(parts.joined(separator: ", "))")
+      .joined(separator: "\n")
   }
 
   private static func shortened(_ text: String) -> String {

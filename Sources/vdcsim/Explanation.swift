@@ -24,6 +24,7 @@ struct Explanation {
     lines += Self.wrapped("axes: \(axes)", indent: "  ")
     let limits = DesignTable.limits(of: design.choice.design)
     if !limits.isEmpty { lines += Self.wrapped("limits: \(limits.joined(separator: "; "))", indent: "  ") }
+    if operations.count > 1 { lines += serviceLines() }
     lines += Self.wrapped("profile \(design.profile.name): \(design.profile.title)", indent: "  ")
     for operation in operations {
       lines.append("")
@@ -39,6 +40,21 @@ struct Explanation {
       }
     }
     return lines.joined(separator: "\n")
+  }
+
+  /// What runs beside the guests.
+  private func serviceLines() -> [String] {
+    design.choice.design.services.flatMap { service in
+      let each = service.multiplicity == .vm ? " for each VM" : ""
+      let range =
+        service.range.map {
+          "; \(SummaryText.decimal($0.lowerBound * 100)) to \(SummaryText.decimal($0.upperBound * 100)) %"
+        } ?? ""
+      return Self.wrapped(
+        "beside the guests: \(service.name)\(each), in \(service.home.rawValue), "
+          + "\(SummaryText.decimal(service.load * 100)) % of a processor (\(service.kind.rawValue)\(range)): "
+          + service.source, indent: "  ")
+    }
   }
 
   /// The operations that a memory operation makes, with how often each happens.

@@ -26,8 +26,8 @@ struct CompareCommandTests {
       let files = try Command.files(in: target)
       #expect(
         Set(files.keys) == [
-          "summary.csv", "exits.csv", "hosts.csv", "vms.csv", "requests.csv", "provenance.csv", "comparison.csv",
-          "breakdown.csv",
+          "summary.csv", "exits.csv", "hosts.csv", "vms.csv", "requests.csv", "provenance.csv", "services.csv",
+          "comparison.csv", "breakdown.csv",
           "manifest.json",
         ])
       let manifest = try #require(
@@ -59,7 +59,11 @@ struct CompareCommandTests {
       #expect(
         try header("vms.csv")
           == "scenario,design,profile,replication,host,vm,workload,vcpus,guest_seconds,stall_seconds,steal_seconds,"
-          + "halted_seconds,backend_seconds,completed,exits,requested_seconds,migrations,shadow_table_bytes")
+          + "halted_seconds,backend_seconds,completed,exits,requested_seconds,migrations,shadow_table_bytes,nodes,"
+          + "remote_memory_ratio")
+      #expect(
+        try header("services.csv")
+          == "scenario,design,profile,replication,host,service,runs_in,threads,wakeups,cpu_seconds")
       #expect(try header("requests.csv") == "scenario,design,profile,replication,workload,quantile,latency_seconds")
       #expect(
         try header("provenance.csv")

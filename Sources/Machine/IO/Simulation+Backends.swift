@@ -215,6 +215,7 @@ extension Simulation {
     case networkBell = -3
     case blockDevice = -4
     case blockBell = -5
+    case work = -6
   }
 
   /// The guest's notification has reached the host.
@@ -223,10 +224,27 @@ extension Simulation {
       isBlock ? vms[vm].block.backend : vms[vm].network.backend, vm: vm, cause: isBlock ? .blockBell : .networkBell)
   }
 
+  /// A process of the privileged domain has something to do.
+  mutating func wakeForWork(backend thread: Int) {
+    threads[thread].activity = .woken
+    threads[thread].current = WakeCause.work.rawValue
+    wake(thread: thread)
+  }
+
   private mutating func wakeBackend(_ backend: Int32, vm: Int, cause: WakeCause) {
     let thread = Int(backends[Int(backend)].thread)
     if threads[thread].activity == .poll {
       endPoll(thread: thread)
+      return
+    }
+    if threads[thread].activity == .beside {
+      // The backend goes first: its domain's kernel preempts processes.
+      let isRunning = threads[thread].state == .running
+      putAsideWork(thread: thread)
+      threads[thread].activity = .woken
+      threads[thread].vm = Int32(vm)
+      threads[thread].current = cause.rawValue
+      if isRunning { decideBackend(thread: thread) }
       return
     }
     guard threads[thread].state == .blocked else { return }
@@ -261,6 +279,7 @@ extension Simulation {
       case .networkBell: group = vms[vm].network.wakeByBell
       case .blockDevice: group = vms[vm].block.wakeByDevice
       case .blockBell: group = vms[vm].block.wakeByBell
+      case .work: group = LeafGroup()
       }
       begin(.backendWake, group: group, operations: 1, thread: index)
       return
@@ -270,7 +289,9 @@ extension Simulation {
     guard item >= 0 else {
       let vm = Int(threads[index].vm)
       let poll = vms[vm].network.backend == Int32(backend) ? vms[vm].network.poll : vms[vm].block.poll
-      if poll.isEmpty || hasPolled {
+      if threads[index].firstWork >= 0, pendingWork(of: index) >= 0 {
+        doWork(thread: index)
+      } else if poll.isEmpty || hasPolled {
         block(thread: index)
       } else {
         begin(.poll, group: poll, operations: 1, thread: index)

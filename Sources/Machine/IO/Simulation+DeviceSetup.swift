@@ -29,14 +29,18 @@ extension Simulation {
     let vm = model.vms[index]
     if charges.contains(where: { $0.place == .privilegedDomain }) {
       let count = model.hosts[vm.host].privilegedVCPUs
-      if firstPrivileged[vm.host] < 0 {
-        firstPrivileged[vm.host] = Int32(backends.count)
-        for _ in 0..<count { _ = addBackend(host: vm.host, vm: index) }
-      }
+      addPrivilegedDomain(host: vm.host, vm: index)
       let position = model.vms[..<index].count { $0.host == vm.host }
       return firstPrivileged[vm.host] + Int32(position % count)
     }
     return other >= 0 ? other : addBackend(host: vm.host, vm: index)
+  }
+
+  /// Adds the vCPUs of a host's privileged domain, if they are not there.
+  mutating func addPrivilegedDomain(host: Int, vm: Int) {
+    guard firstPrivileged[host] < 0 else { return }
+    firstPrivileged[host] = Int32(backends.count)
+    for _ in 0..<model.hosts[host].privilegedVCPUs { _ = addBackend(host: host, vm: vm) }
   }
 
   private mutating func addBackend(host: Int, vm: Int) -> Int32 {

@@ -46,6 +46,9 @@ extension Simulation {
         if queues[pinned] == nil { queues[pinned] = addQueue(pinned, host: host) }
         shares[thread].queue = queues[pinned]!
         shares[thread].weight = threads[thread].isService ? 1 : share.weight
+        if threads[thread].isService, threads[thread].firstWork >= 0 {
+          shares[thread].weight = works[Int(threads[thread].firstWork)].weight
+        }
         if isPrivileged(thread: thread) { shares[thread].weight = model.hosts[host].privilegedWeight }
       }
       hosts[host].queues = Int32(queues.count)

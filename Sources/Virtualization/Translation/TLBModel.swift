@@ -15,6 +15,11 @@ public struct MemoryReferences: Sendable, Hashable {
   /// Share of walks that hybrid paging begins in the shadow table and ends in the guest's own leaf table.
   public let nestedLeafShare: Double
 
+  /// Misses of the last cache for data per second of CPU time; nil where they follow from the references.
+  public var cacheMisses: Double?
+  /// Misses that are under way at a time; 1 where each waits for the one before.
+  public var missParallelism = 1.0
+
   /// Share of walks with a nested leaf under hybrid paging that brings the 4.8 references of a cold walk in the paper's
   /// average: 4 in shadow mode and 4 more to translate the data page.
   ///
