@@ -130,12 +130,13 @@ extension Expectation where Value == Scenario.Comparison {
     Expectation("a mapping with designs") { reader, node in
       guard let fields = reader.fields(of: node, in: "a comparison", known: ["designs", "baseline"]) else { return nil }
       let designs = reader.required(
-        "designs", in: fields, .list(of: .designReference, "a list of at least one design", minimum: 1))
+        "designs", in: fields,
+        .list(of: .designReference(withProfile: true), "a list of at least one design", minimum: 1))
       let baseline = reader.optional("baseline", in: fields, Expectation<String>.name.located)
       guard let designs, let first = designs.first else { return nil }
       for (index, design) in designs.enumerated() {
         let isRepeated = designs[..<index].contains {
-          $0.name == design.name && $0.overrides == design.overrides
+          $0.name == design.name && $0.overrides == design.overrides && $0.profile == design.profile
         }
         if isRepeated { reader.error(at: design.location, "design \(Wording.quoted(design.name)) is compared twice") }
       }
@@ -150,14 +151,19 @@ extension Expectation where Value == Scenario.Comparison {
 
 extension Expectation where Value == DesignReference {
   /// A design by name, or a mapping of its name and the axes to override.
-  static var designReference: Expectation {
+  static var designReference: Expectation { designReference(withProfile: false) }
+
+  /// The same, where a comparison may price the design by a profile of its own.
+  static func designReference(withProfile isCompared: Bool) -> Expectation {
     Expectation("a design's name, or a mapping of name and axes") { reader, node in
       guard case .mapping = node.content else {
         return reader.read(node, .name).map { DesignReference(name: $0, location: node.location) }
       }
       guard
         let fields = reader.fields(
-          of: node, in: "a design", known: ["name", "privileged_domain", "services"] + DesignAxis.allCases.map(\.name))
+          of: node, in: "a design",
+          known: ["name", "privileged_domain", "services"] + (isCompared ? ["profile"] : [])
+            + DesignAxis.allCases.map(\.name))
       else { return nil }
       let name = reader.required("name", in: fields, Expectation<String>.name.located)
       var overrides: [DesignAxis: String] = [:]
@@ -174,8 +180,10 @@ extension Expectation where Value == DesignReference {
           "weight", in: parts, .real("a number from 0.001 to 10000") { (0.001...10_000).contains($0) })
       }
       let services = reader.optional("services", in: fields, .flag)
+      let profile = reader.optional("profile", in: fields, .name)
       return name.map {
         var reference = DesignReference(name: $0.value, overrides: overrides, location: $0.location)
+        reference.profile = profile
         reference.privilegedVCPUs = vcpus
         reference.privilegedWeight = weight
         reference.hasServices = services

@@ -42,7 +42,9 @@ public struct Validation: Sendable {
       Column(name: "tolerance", type: .text, meaning: "how far the simulated value may lie from the reference"),
       Column(name: "verdict", type: .text, meaning: "within, miss or skipped"),
       Column(name: "unit", type: .text, meaning: "unit of both values"),
-      Column(name: "role", type: .text, meaning: "predicted, or calibrated: used to find prices and not counted"),
+      Column(
+        name: "role", type: .text,
+        meaning: "predicted; or, not counted, calibrated (used to find prices) or recalled (known from memory only)"),
       Column(name: "tolerance_reason", type: .text, meaning: "why the tolerance is what it is"),
       Column(name: "note", type: .text, meaning: "why it is missed or skipped"),
     ])

@@ -134,7 +134,7 @@ extension Simulation {
       return
     }
     threads[index].activity = .none
-    if jobs[Int(job)].executed == jobs[Int(job)].stageEnd {
+    if jobs[Int(job)].executed >= jobs[Int(job)].stageEnd {
       threads[index].current = -1
       let isBlock = jobs[Int(job)].stage < jobs[Int(job)].reads + jobs[Int(job)].writes
       let rings = isBlock ? issueBlock(job: job, vm: vm) : complete(job: Int(job), vm: vm)

@@ -90,6 +90,8 @@ public struct DesignReference: Sendable, Hashable {
   public var privilegedWeight: Double?
   /// Whether what the design runs beside the guests is there; nil for yes.
   public var hasServices: Bool?
+  /// The profile that prices the design in a comparison instead of the hosts' own; nil for theirs.
+  public var profile: String?
   /// Where the choice stands.
   public let location: SourceLocation
 

@@ -177,7 +177,7 @@ struct ModelAssembly {
   private mutating func compile(_ group: HostGroup) -> CompiledDesign? {
     let reference = overrides.design ?? group.design
     let design = find(reference)
-    let profile = overrides.profile ?? find(profileOf: group)
+    let profile = overrides.profile ?? find(profileOf: group, for: reference)
     guard let design, let profile, let bareHost = library.designs[Library.bareHostDesign] else {
       if library.designs[Library.bareHostDesign] == nil {
         fault(group.location, "the library has no design '\(Library.bareHostDesign)'; expected its document")
@@ -218,9 +218,12 @@ struct ModelAssembly {
     return design
   }
 
-  private mutating func find(profileOf group: HostGroup) -> CostProfile? {
-    guard let profile = library.profiles[group.profile] else {
-      fault(group.profileLocation, unknown("profile", group.profile, among: library.profiles.keys))
+  /// The profile that a comparison names beside the design, else the hosts' own.
+  private mutating func find(profileOf group: HostGroup, for reference: DesignReference) -> CostProfile? {
+    let name = reference.profile ?? group.profile
+    guard let profile = library.profiles[name] else {
+      let location = reference.profile == nil ? group.profileLocation : reference.location
+      fault(location, unknown("profile", name, among: library.profiles.keys))
       return nil
     }
     return profile

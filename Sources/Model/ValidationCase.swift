@@ -72,6 +72,8 @@ public struct ValidationCase: Sendable {
     case predicted
     /// Used for calibration: shown, but it does not count.
     case calibrated
+    /// Its reference is known from memory only: shown, but it does not count.
+    case recalled
   }
 
   /// How far the simulated value may lie from the reference.

@@ -139,10 +139,31 @@ struct PathCompiler {
     _ item: OperationPath.Item, isNative: Bool, operation: GuestOperation
   ) -> [OperationCost.PathStep] {
     let charges = reflected(charges(of: item, operation: operation), item: item, operation: operation)
-    return (charges + mitigations(of: charges, item: item, operation: operation)).map { charge in
+    let more =
+      switches(of: charges, item: item, operation: operation)
+      + mitigations(of: charges, item: item, operation: operation)
+    return (charges + more).map { charge in
       let role: StepRole = isNative ? .native : charge.place.isAsynchronous ? .asynchronous : .synchronous
       return OperationCost.PathStep(charge: charge, role: role)
     }
+  }
+
+  /// What every exit takes on top where the hypervisor's kernel runs below its own level (KVM on ARM without VHE): the
+  /// machine's state is saved and loaded both ways.
+  ///
+  /// [C. Dall et al., ARM virtualization: performance and architectural implications, ISCA 2016]
+  static let splitModeStep = "split_mode_switch"
+
+  /// The switches of the machine's state at the exits among some charges.
+  private mutating func switches(
+    of charges: [StepCharge], item: OperationPath.Item, operation: GuestOperation
+  ) -> [StepCharge] {
+    guard choice.axes[.hypervisorMode] == "split" else { return [] }
+    var result: [StepCharge] = []
+    for charge in charges where charge.exits > 0 {
+      result += price(Self.splitModeStep, place: charge.place, count: charge.exits, item: item, operation: operation)
+    }
+    return result
   }
 
   /// The step that every exit takes on top when the host mitigates attacks by speculation at exits.
@@ -222,7 +243,9 @@ struct PathCompiler {
       fault(item, "unknown step '\(name)' in the path of \(operation)\(hint(name)); expected a step of the catalogue")
       return []
     }
-    if let price = profile.price(of: name, backends: choice.design.backends) {
+    if let price = profile.price(of: name, backends: choice.design.backends),
+      !hasNearerParts(step, than: price.distance)
+    {
       if let passedOver = price.passedOver {
         warn(
           "step '\(name)' of design '\(choice.design.name)': the measured price of profile '\(passedOver)' is for another "
@@ -245,6 +268,23 @@ struct PathCompiler {
     return step.parts.flatMap {
       price($0, place: place, count: count, item: item, operation: operation, depth: depth + 1)
     }
+  }
+
+  /// Whether nearer profiles price all parts of a composite: they know the machine better than a base that prices it whole.
+  private func hasNearerParts(_ step: TransitionStep, than distance: Int) -> Bool {
+    distance > 0 && !step.parts.isEmpty && (partsDistance(of: step) ?? .max) < distance
+  }
+
+  private func partsDistance(of step: TransitionStep, depth: Int = 0) -> Int? {
+    var farthest = 0
+    for name in step.parts {
+      guard depth < 8, let part = catalogue[name] else { return nil }
+      let whole = profile.price(of: name, backends: choice.design.backends)?.distance
+      let parts = part.parts.isEmpty ? nil : partsDistance(of: part, depth: depth + 1)
+      guard let nearest = [whole, parts].compactMap({ $0 }).min() else { return nil }
+      farthest = max(farthest, nearest)
+    }
+    return farthest
   }
 
   private func hint(_ name: String) -> String {

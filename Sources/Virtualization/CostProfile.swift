@@ -139,6 +139,8 @@ public struct CostProfile: Sendable {
     public let nanoseconds: Double
     /// The nearer profile whose measured price was passed over because its backend does not match.
     public let passedOver: String?
+    /// How many bases away that profile is: 0 for the profile itself.
+    public let distance: Int
   }
 
   /// The price of a step for a design that accepts the given backends, in their order of preference. Of each profile,
@@ -148,7 +150,7 @@ public struct CostProfile: Sendable {
   /// - Complexity: O(number of bases × backends).
   public func price(of step: String, backends: [String]) -> Price? {
     var passedOver: String?
-    for profile in [self] + bases {
+    for (distance, profile) in ([self] + bases).enumerated() {
       let preferred = backends.lazy.compactMap { backend in
         backend == profile.backend ? profile.costs[step] : profile.otherBackends[backend]?[step]
       }.first
@@ -159,7 +161,7 @@ public struct CostProfile: Sendable {
       }
       return Price(
         cost: cost, profile: profile.name, nanoseconds: cost.mean.nanoseconds(at: profile.frequency),
-        passedOver: passedOver)
+        passedOver: passedOver, distance: distance)
     }
     return nil
   }

@@ -1,7 +1,7 @@
 /// The independent choices of which a hypervisor design is made.
 public enum DesignAxis: UInt8, CaseIterable, Sendable, Hashable, CustomStringConvertible {
   case cpu, paging, interrupts, network, disk, structure, guestPageTableIsolation, hostPageTableIsolation
-  case dirtyLogging, mitigations, scheduler, nesting, nestedTables, iommu, dmaMapping
+  case dirtyLogging, mitigations, scheduler, nesting, nestedTables, iommu, dmaMapping, hypervisorMode
 
   /// The name used in YAML, CSV and text.
   public var name: String {
@@ -21,6 +21,7 @@ public enum DesignAxis: UInt8, CaseIterable, Sendable, Hashable, CustomStringCon
     case .nestedTables: "nested_tables"
     case .iommu: "iommu"
     case .dmaMapping: "dma_mapping"
+    case .hypervisorMode: "hypervisor_mode"
     }
   }
 
@@ -44,13 +45,14 @@ public enum DesignAxis: UInt8, CaseIterable, Sendable, Hashable, CustomStringCon
     case .nestedTables: ["none", "trapped", "free"]
     case .iommu: ["none", "hardware", "emulated", "nested"]
     case .dmaMapping: ["strict", "lazy"]
+    case .hypervisorMode: ["none", "vhe", "split"]
     }
   }
 
   /// The value of an axis that a design need not state; nil for one that it must.
   public var usualValue: String? {
     switch self {
-    case .dirtyLogging, .nesting, .nestedTables, .iommu: "none"
+    case .dirtyLogging, .nesting, .nestedTables, .iommu, .hypervisorMode: "none"
     case .dmaMapping: "strict"
     case .mitigations: "off"
     case .scheduler: SchedulerKind.fair.rawValue

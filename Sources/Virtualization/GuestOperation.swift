@@ -15,6 +15,8 @@ public enum GuestOperation: UInt8, CaseIterable, Sendable, Hashable {
     floatingWork, memoryWork, branchWork, callWork, codeTranslation,
     blockCompletion, devicePort, deviceMemory, busyPoll, dmaMap, dmaUnmap, iotlbFlush, iotlbMiss,
     remoteAccess
+  // Micro-benchmarks of hypervisors, as programs may state them.
+  case interruptController, vmSwitch, ioLatencyOut, ioLatencyIn
 
   /// Who decides how often the operation happens.
   public enum Origin: String, Sendable { case given, derived }
@@ -56,7 +58,7 @@ public enum GuestOperation: UInt8, CaseIterable, Sendable, Hashable {
   public var mayStandInProgram: Bool {
     switch self {
     case .halt, .netTx, .netRx, .blockRead, .blockWrite: false
-    case .doorbell: true
+    case .doorbell, .interruptController, .vmSwitch, .ioLatencyOut, .ioLatencyIn: true
     default: mayBeStated
     }
   }
@@ -202,6 +204,19 @@ public enum GuestOperation: UInt8, CaseIterable, Sendable, Hashable {
     Entry(
       operation: .remoteAccess, name: "remote_access",
       meaning: "reference to memory of another node, of which the vCPU waits for one at a time"),
+    Entry(
+      operation: .interruptController, name: "interrupt_controller",
+      meaning: "access to a register of the interrupt controller that the hypervisor emulates"),
+    Entry(
+      operation: .vmSwitch, name: "vm_switch",
+      meaning: "the hypervisor switches a processor from one VM to another; all of it is charged to the one that leaves"
+    ),
+    Entry(
+      operation: .ioLatencyOut, name: "io_latency_out",
+      meaning: "from a notification by the guest until the other end of its device has the signal"),
+    Entry(
+      operation: .ioLatencyIn, name: "io_latency_in",
+      meaning: "from the signal of a device's other end until the guest, which was idle, has its interrupt"),
   ]
 }
 

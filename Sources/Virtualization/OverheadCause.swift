@@ -24,10 +24,12 @@ extension GuestOperation {
       .shootdown, .lockWait, .mmuUpdate, .mmuValidation, .mmuPin, .dirtyPage, .dirtyLogFull, .dirtyLogRound, .swapIn,
       .guestSwapIn, .memoryScan, .remoteAccess:
       .paging
-    case .portIO, .mmio, .netTx, .netRx, .blockRead, .blockWrite, .doorbell, .deviceInterrupt, .dmaMap, .dmaUnmap,
-      .iotlbFlush, .iotlbMiss:
+    case .portIO, .mmio, .netTx, .netRx, .blockRead, .blockWrite, .doorbell, .deviceInterrupt, .blockCompletion,
+      .devicePort, .deviceMemory, .busyPoll, .dmaMap, .dmaUnmap, .iotlbFlush,
+      .iotlbMiss, .ioLatencyOut, .ioLatencyIn:
       .inputOutput
-    case .halt, .timerProgram, .ipi, .interrupt, .eoi, .timerInterrupt, .hostInterrupt: .scheduling
+    case .halt, .timerProgram, .ipi, .interrupt, .eoi, .timerInterrupt, .hostInterrupt, .interruptController, .vmSwitch:
+      .scheduling
     case .tlbMiss, .pageAccess, .victimHit, .integerWork, .floatingWork, .memoryWork, .branchWork, .callWork,
       .codeTranslation:
       .translation

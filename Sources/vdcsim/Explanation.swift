@@ -85,13 +85,13 @@ struct Explanation {
   private func lines(of cost: OperationCost) -> [String] {
     if cost.steps.isEmpty { return ["  no steps: it costs nothing"] }
     var lines = [
-      "  " + Self.padded("step", 24) + Self.padded("place", 18) + Self.padded("times", 6) + Self.padded("cost", 11)
+      "  " + Self.padded("step", 26) + Self.padded("place", 18) + Self.padded("times", 6) + Self.padded("cost", 11)
         + "kind"
     ]
     for step in cost.steps {
       let charge = step.charge
       lines.append(
-        "  " + Self.padded(charge.step, 24) + Self.padded(charge.place.name, 18) + Self.padded("\(charge.count)", 6)
+        "  " + Self.padded(charge.step, 26) + Self.padded(charge.place.name, 18) + Self.padded("\(charge.count)", 6)
           + Self.padded(Self.time(charge.mean), 11) + charge.kind.rawValue)
       lines += source(of: step)
     }

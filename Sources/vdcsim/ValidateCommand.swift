@@ -70,7 +70,7 @@ struct ValidateCommand: AsyncParsableCommand {
       print(Explanation.wrapped("\(one.name): \(one.title)").joined(separator: "\n"))
       let rows = validation.rows.filter { $0.caseName == one.name }
       let table = TextTable<Validation.Row> { row in
-        let mark = row.quantity.role == .calibrated ? "(calibrated)" : row.verdict.rawValue
+        let mark = row.quantity.role == .predicted ? row.verdict.rawValue : "(\(row.quantity.role.rawValue))"
         return [
           Column(title: "quantity", value: String(row.quantity.name.prefix(38)), align: .left),
           Column(title: "reference", value: Self.number(row.quantity.reference, row.quantity.unit), align: .right),

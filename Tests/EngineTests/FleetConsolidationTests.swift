@@ -30,7 +30,7 @@ struct FleetConsolidationTests {
       scenario: two
       duration: 1 h
       hosts:
-        - {name: node, count: 2, cpu: {cores: 4, frequency: \(frequency)}, memory: {size: 16 GB}, nics: [{name: eth0, bandwidth: 1 Gbit/s}], power: linear, design: bare-metal, profile: cascade-lake-pvm-paper}
+        - {name: node, count: 2, cpu: {cores: 4, frequency: \(frequency)}, memory: {size: 16 GB}, nics: [{name: eth0, bandwidth: 1 Gbit/s}], power: linear, design: ideal, profile: cascade-lake-pvm-paper}
       vms:
         - {name: vm, count: 2, vcpus: 2, memory: {size: 4 GB}, workload: light}
       workloads:
@@ -125,7 +125,7 @@ struct FleetConsolidationTests {
       scenario: relief
       duration: 4 h
       hosts:
-        - {name: node, count: 3, cpu: {cores: 4, frequency: 2000 MHz}, memory: {size: 16 GB}, nics: [{name: eth0, bandwidth: 10 Gbit/s}], power: linear, design: bare-metal, profile: cascade-lake-pvm-paper}
+        - {name: node, count: 3, cpu: {cores: 4, frequency: 2000 MHz}, memory: {size: 16 GB}, nics: [{name: eth0, bandwidth: 10 Gbit/s}], power: linear, design: ideal, profile: cascade-lake-pvm-paper}
       vms:
         - {name: vm, count: 4, vcpus: 2, memory: {size: 2 GB}, workload: wave}
       workloads:

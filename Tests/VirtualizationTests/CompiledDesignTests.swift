@@ -108,6 +108,23 @@ struct CompiledDesignTests {
     #expect(whole.exits == 3)
   }
 
+  @Test("Parts that a nearer profile prices go before the whole of its base; some of them do not")
+  func nearerParts() throws {
+    var whole = prices
+    whole["trip"] = World.cost(55)
+    let base = World.profile(whole, name: "base")
+    func steps(_ own: [String: StepCost]) throws -> [String] {
+      let design = World.design("other", axes: [:], [World.item("trip", place: .hostKernel)])
+      let compiled = try CompiledDesign(
+        choice: DesignChoice(design: design), bareHost: World.bareHost, catalogue: World.catalogue(),
+        profile: World.profile(own, name: "here", bases: [base]))
+      return try #require(compiled.cost(of: .syscall)).synchronous.map(\.step)
+    }
+    #expect(try steps(["out": World.cost(1), "in": World.cost(2)]) == ["out", "in"])
+    #expect(try steps(["out": World.cost(1)]) == ["trip"])
+    #expect(try steps(["out": World.cost(1), "in": World.cost(2), "trip": World.cost(3)]) == ["trip"])
+  }
+
   @Test("A step that nothing prices is a located fault, never zero")
   func unpriced() throws {
     let error = #expect(throws: CostFaults.self) {

@@ -73,7 +73,8 @@ extension Simulation {
   /// How long a job runs on before its end, the end of its turn, its next taking or its next swapped page.
   func burst(of job: Int, vm: Int) -> Int64 {
     let isShared = vms[vm].queueLength > vms[vm].waking
-    let left = jobs[job].stageEnd - jobs[job].executed
+    // A hold may have gone beyond the end of the stage.
+    let left = max(0, jobs[job].stageEnd - jobs[job].executed)
     guard jobs[job].takings > 0 || jobs[job].pageWaits > 0 else { return isShared ? min(left, vms[vm].turn) : left }
     var before = left
     if jobs[job].takings > 0 { before = min(before, jobs[job].nextTaking - jobs[job].executed) }
