@@ -46,13 +46,14 @@ extension Expectation where Value == ProcessImage {
   /// The address space of a program.
   fileprivate static var processImage: Expectation {
     Expectation("a mapping of a program") { reader, node in
-      let known = ["name", "areas", "parent", "child", "run", "run_seals", "run_calls"]
+      let known = ["name", "areas", "parent", "child", "child_before_exec", "run", "run_seals", "run_calls"]
       guard let fields = reader.fields(of: node, in: "a program", known: known) else { return nil }
       let name = reader.required("name", in: fields, .name)
       let areas = reader.required("areas", in: fields, .list(of: .processArea, "a list of areas", minimum: 1))
       let names = areas?.map(\.name) ?? []
       let parent = reader.optional("parent", in: fields, .touches(of: names))
       let child = reader.optional("child", in: fields, .touches(of: names))
+      let beforeExec = reader.optional("child_before_exec", in: fields, .touches(of: names))
       let run = reader.optional("run", in: fields, .touches(of: names))
       let seals = reader.optional("run_seals", in: fields, .touches(of: names))
       let calls = reader.optional("run_calls", in: fields, .integer(in: 0...1_000_000))
@@ -65,7 +66,8 @@ extension Expectation where Value == ProcessImage {
         (stated ?? []).map { ProcessImage.Touch(area: $0.area, count: $0.count, isWrite: !areas[$0.area].isFile) }
       }
       return ProcessImage(
-        name: name, areas: areas, parent: touches(parent), child: touches(child), run: touches(run),
+        name: name, areas: areas, parent: touches(parent), child: touches(child),
+        childBeforeExec: beforeExec.map(touches), run: touches(run),
         runSeals: touches(seals), runCalls: calls ?? 0)
     }
   }

@@ -68,9 +68,9 @@ extension DocumentReader {
       switch operation {
       case .mmap: [key, "pages", "touched", "huge", "file", "new_tables", "siblings"]
       case .mprotect: [key, "pages", "siblings"]
-      case .copyOnWrite: [key, "pages", "by_parent"]
-      case .exec: [key, "vfork"]
-      default: [key, "pages"]
+      case .copyOnWrite: [key, "pages", "by_parent", "program"]
+      case .exec: [key, "vfork", "program"]
+      default: [key, "pages", "program"]
       }
     guard let fields = fields(of: node, in: "'\(operation)'", known: known) else { return nil }
     return required(key, in: fields, expectation)
@@ -100,11 +100,13 @@ extension DocumentReader {
         let newTables = entry.value["new_tables"].flatMap { read($0, .integer(in: 0...4)) }
         let siblings = entry.value["siblings"].flatMap { read($0, .integer(in: 0...1023)) }
         let extent = MemoryExtent(
-          pages: pages ?? (isHuge ? 512 : max(1, touched ?? 1)), touched: touched, isHuge: isHuge,
+          pages: pages ?? (operation == .processCreation ? 0 : isHuge ? 512 : max(1, touched ?? 1)), touched: touched,
+          isHuge: isHuge,
           newTables: newTables ?? 0, siblings: siblings ?? 0,
           isVfork: entry.value["vfork"].flatMap { read($0, .flag) } ?? false,
           isFile: isFile,
-          byParent: entry.value["by_parent"].flatMap { read($0, .flag) } ?? false)
+          byParent: entry.value["by_parent"].flatMap { read($0, .flag) } ?? false,
+          program: entry.value["program"].flatMap { read($0, .name) })
         if let other = result[operation], other != extent {
           error(at: entry.keyLocation, "'\(operation)' has another extent elsewhere in the workload; expected one")
         }

@@ -70,6 +70,8 @@ enum Activity: UInt8 {
   case spin
   /// A vCPU waits with the lock in hand for its siblings' answers to a flush.
   case answer
+  /// A vCPU has taken the lock and waits for lines of memory from other processors.
+  case transfer
   /// A running vCPU is kicked for a sibling's flush.
   case flush
   /// A vCPU waits for a swapped page without a core.

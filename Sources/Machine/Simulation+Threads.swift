@@ -421,6 +421,7 @@ extension Simulation {
     switch activity {
     case .wake, .kick, .doorbell, .halt, .flush: endStall(activity, thread: index)
     case .answer: releaseLock(thread: index)
+    case .transfer: beginHold(thread: index)
     case .backendWake, .poll: decideBackend(thread: index, hasPolled: activity == .poll)
     case .item: endItem(thread: index)
     case .service: decideService(thread: index)

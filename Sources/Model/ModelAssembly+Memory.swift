@@ -42,6 +42,19 @@ extension ModelAssembly {
     }
   }
 
+  /// Faults operations of programs that the guest system does not have.
+  mutating func checkPrograms(of workload: Workload, guest: GuestSystem, _ group: VMGroup) {
+    for operation in GuestOperation.allCases {
+      guard let program = workload.extents[operation]?.program, let paging = guest.paging,
+        paging.program(named: program) == nil
+      else { continue }
+      fault(
+        group.location,
+        "'\(operation)' of workload '\(workload.name)': "
+          + unknown("program", program, among: paging.processes.map(\.name)) + " in guest '\(guest.name)'")
+    }
+  }
+
   /// Takes memory back on hosts that promised more than they have, and charges their VMs for it.
   mutating func reclaimMemory() {
     guard faults.isEmpty else { return }

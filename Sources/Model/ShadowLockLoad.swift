@@ -3,14 +3,17 @@ import Virtualization
 
 /// How the vCPUs of a VM use the lock of its shadow tables, per taking of it.
 ///
-/// The lock is taken by fills, emulated stores and the lifting of protections. A change that flushes kicks the siblings
-/// that run their guest, and its vCPU waits with the lock in hand until they have answered.
+/// The lock is taken by fills, emulated stores, the lifting of protections and synchronizations. A change that flushes kicks
+/// the siblings that run their guest, and its vCPU waits with the lock in hand until they have answered. While a sibling has
+/// work, the lines of memory that the lock guards come from its processor's caches, which makes the hold longer.
 public struct ShadowLockUse: Sendable, Hashable {
   /// Operations that take the lock.
-  public static let takers: [GuestOperation] = [.hiddenFault, .emulatedStore, .tableUnprotect]
+  public static let takers: [GuestOperation] = [.hiddenFault, .emulatedStore, .tableUnprotect, .tableSync]
 
-  /// Length of a hold in nanoseconds, siblings' answers left out.
+  /// Mean length of a hold in nanoseconds, siblings' answers and transfers of lines left out.
   public let hold: Double
+  /// Time that lines take from one processor to the next, in nanoseconds.
+  public let transfer: Double
   /// Flushes of siblings that a taking asks for.
   public let flushes: Double
   /// Time until siblings have answered a flush, in nanoseconds.
@@ -67,11 +70,15 @@ struct ShadowLockLoad {
     }
     let taken = ShadowLockUse.takers.reduce(0) { $0 + all($1) }
     guard taken > 0 else { return nil }
-    // A hold is part of the operation that takes the lock.
-    let hold = ShadowLockUse.takers.filter { all($0) > 0 }.reduce(price) {
-      min($0, design.cost(of: $1)?.synchronousMean ?? 0)
+    func cost(_ operation: GuestOperation) -> Double { design.cost(of: operation)?.synchronousMean ?? 0 }
+    // A hold is part of the operation that takes the lock; a synchronization holds it all the time.
+    let held = ShadowLockUse.takers.reduce(all(.entrySync) * cost(.entrySync)) {
+      $0 + all($1) * ($1 == .tableSync ? cost($1) : min(price, cost($1)))
     }
+    let hold = held / taken
     guard hold > 0 else { return nil }
+    let transfer =
+      design.profile.price(of: "mmu_lock_transfer", backends: design.choice.design.backends)?.nanoseconds ?? 0
     var busy = service
     for operation in GuestOperation.allCases where operation != .lockWait && operation != .remoteFlush {
       guard let cost = design.cost(of: operation) else { continue }
@@ -81,12 +88,13 @@ struct ShadowLockLoad {
     let flushes = all(.remoteFlush) / taken
     let answer = design.cost(of: .remoteFlush)?.synchronousMean ?? 0
     let takers = (1...contenders).map {
-      Takers(number: $0, hold: hold, inGuest: inGuest, flushes: flushes, answer: answer)
+      Takers(number: $0, hold: hold, inGuest: inGuest, transfer: transfer, flushes: flushes, answer: answer)
     }
     let weights = weights(of: takers, taken: taken, busy: busy)
     func mean(_ value: (Takers) -> Double) -> Double { zip(takers, weights).reduce(0) { $0 + value($1.0) * $1.1 } }
     return ShadowLockUse(
-      hold: hold, flushes: flushes, answer: answer, waits: mean { $0.waits }, wait: mean { $0.wait },
+      hold: hold, transfer: transfer, flushes: flushes, answer: answer, waits: mean { $0.waits },
+      wait: mean { $0.wait },
       kicks: mean { $0.kicks })
   }
 
@@ -143,13 +151,14 @@ private struct Takers {
   /// Time between two takings of a vCPU.
   let cycle: Double
 
-  init(number: Int, hold: Double, inGuest: Double, flushes: Double, answer: Double) {
-    let solution = ShadowLock.solve(takers: number, think: inGuest, hold: hold)
+  init(number: Int, hold: Double, inGuest: Double, transfer: Double, flushes: Double, answer: Double) {
+    let moved = number > 1 ? transfer : 0
+    let solution = ShadowLock.solve(takers: number, think: inGuest, hold: hold + moved)
     let kicked = max(0, Double(number - 1) - solution.others)
     // With idle siblings a flush may kick nobody.
     let answered = flushes * min(1, kicked)
-    waits = solution.waits + min(1, answered)
-    wait = solution.wait + answered * answer * (1 + solution.others)
+    waits = solution.waits + (moved > 0 ? 1 : 0) + min(1, answered)
+    wait = solution.wait + moved + answered * answer * (1 + solution.others)
     kicks = flushes * kicked
     cycle = inGuest + hold + wait + kicks * answer
   }

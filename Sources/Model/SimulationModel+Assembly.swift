@@ -323,6 +323,7 @@ struct ModelAssembly {
     let io = setting(
       of: group, design: design, nic: nic.map { hostGroup.nics[$0] }, disk: disk.map { slots[slot].firstDisk + $0 },
       iommu: iommu(of: hostGroup))
+    checkPrograms(of: scenario.workloads[workload], guest: guest, group)
     func makeLoad(_ logging: DirtyLogging?) -> OperationLoad {
       OperationLoad(
         workload: scenario.workloads[workload], guest: guest,

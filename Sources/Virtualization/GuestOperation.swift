@@ -9,8 +9,9 @@ public enum GuestOperation: UInt8, CaseIterable, Sendable, Hashable {
   case mmio, halt, timerProgram, ipi
   case netTx, netRx, blockRead, blockWrite
   // Derived.
-  case hypercall, tlbMiss, firstTouch, hiddenFault, rootLoad, rootRead, emulatedStore, tableUnprotect, remoteFlush,
-    shootdown, lockWait, mmuUpdate, mmuValidation, mmuPin, interrupt, eoi, timerInterrupt, hostInterrupt, doorbell,
+  case hypercall, tlbMiss, firstTouch, hiddenFault, rootLoad, rootRead, emulatedStore, tableUnprotect, tableSync,
+    entrySync, remoteFlush, shootdown, lockWait, mmuUpdate, mmuValidation, mmuPin, interrupt, eoi, timerInterrupt,
+    hostInterrupt, doorbell,
     deviceInterrupt, dirtyPage, dirtyLogFull, dirtyLogRound, swapIn, guestSwapIn, memoryScan, victimHit, integerWork,
     floatingWork, memoryWork, branchWork, callWork, codeTranslation,
     blockCompletion, devicePort, deviceMemory, busyPoll, dmaMap, dmaUnmap, iotlbFlush, iotlbMiss,
@@ -136,6 +137,12 @@ public enum GuestOperation: UInt8, CaseIterable, Sendable, Hashable {
     Entry(
       operation: .tableUnprotect, name: "table_unprotect",
       meaning: "store to a page that a hypervisor protects as a page table, after which it is free"),
+    Entry(
+      operation: .tableSync, name: "table_sync",
+      meaning: "shadow of a leaf table that is brought up to date with the guest's at a load of the root"),
+    Entry(
+      operation: .entrySync, name: "entry_sync",
+      meaning: "present entry of such a shadow that is compared with the guest's"),
     Entry(
       operation: .remoteFlush, name: "remote_flush",
       meaning: "flush that the hypervisor asks of a running sibling vCPU when shadow tables change"),

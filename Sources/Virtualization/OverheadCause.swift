@@ -20,9 +20,9 @@ extension GuestOperation {
   public var cause: OverheadCause {
     switch self {
     case .pageFault, .pageTableUpdate, .tlbFlush, .processCreation, .exec, .mmap, .mprotect, .copyOnWrite,
-      .contextSwitch, .firstTouch, .hiddenFault, .rootLoad, .rootRead, .emulatedStore, .tableUnprotect, .remoteFlush,
-      .shootdown, .lockWait, .mmuUpdate, .mmuValidation, .mmuPin, .dirtyPage, .dirtyLogFull, .dirtyLogRound, .swapIn,
-      .guestSwapIn, .memoryScan, .remoteAccess:
+      .contextSwitch, .firstTouch, .hiddenFault, .rootLoad, .rootRead, .emulatedStore, .tableUnprotect, .tableSync,
+      .entrySync, .remoteFlush, .shootdown, .lockWait, .mmuUpdate, .mmuValidation, .mmuPin, .dirtyPage, .dirtyLogFull,
+      .dirtyLogRound, .swapIn, .guestSwapIn, .memoryScan, .remoteAccess:
       .paging
     case .portIO, .mmio, .netTx, .netRx, .blockRead, .blockWrite, .doorbell, .deviceInterrupt, .blockCompletion,
       .devicePort, .deviceMemory, .busyPoll, .dmaMap, .dmaUnmap, .iotlbFlush,

@@ -32,6 +32,9 @@ struct ExplainCommand: AsyncParsableCommand {
   @Option(help: "Extent of a fork's resident pages, an mmap, an mprotect or a copy_on_write, in pages of 4 KiB.")
   var pages: Int?
 
+  @Option(help: "Program of the guest whose processes do it (default: the guest's first).")
+  var program: String?
+
   @OptionGroup var memory: WalkOptions
 
   @OptionGroup var library: LibraryOptions
@@ -77,12 +80,17 @@ struct ExplainCommand: AsyncParsableCommand {
     if pages != nil, !operations.contains(where: \.hasPages) {
       throw ValidationError("--pages: expected one of the operations that have an extent")
     }
-    let extent = pages.map { MemoryExtent(pages: $0) }
-    let extents = extent.map { extent in
-      Dictionary(uniqueKeysWithValues: GuestOperation.allCases.filter(\.hasPages).map { ($0, extent) })
+    if let program, system.paging?.program(named: program) == nil {
+      throw ValidationError(unknown("program", program, among: system.paging?.processes.map(\.name) ?? []))
+    }
+    var extents: [GuestOperation: MemoryExtent] = [:]
+    for operation in GuestOperation.allCases where operation.hasExtent {
+      if operation.hasPages ? pages == nil && program == nil : program == nil { continue }
+      extents[operation] = MemoryExtent(
+        pages: pages ?? (operation == .processCreation ? 0 : 1), program: operation.hasProcess ? program : nil)
     }
     return PagingExpansion(
-      operations: operations, extents: extents ?? [:], guest: system,
+      operations: operations, extents: extents, guest: system,
       mode: OperationLoad.pagingMode(of: choice, memory: try memory.layout, guest: system))
   }
 

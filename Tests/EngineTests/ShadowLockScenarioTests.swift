@@ -25,7 +25,9 @@ struct ShadowLockScenarioTests {
       let shares = share(of: operation, shadow)
       #expect(shares["one"] == nil)
       let grown = [shares["two"], shares["four"], shares["eight"]].map { $0 ?? 0 }
-      #expect(grown[0] > 0 && grown[1] > grown[0] && grown[2] > grown[1], "\(operation) \(grown)")
+      #expect(grown[0] > 0 && grown[1] > grown[0], "\(operation) \(grown)")
+      // Where most siblings wait for the lock few run their guest, and only those are kicked.
+      #expect(operation == .lockWait ? grown[2] > grown[1] : grown[2] > 0, "\(operation) \(grown)")
       #expect(share(of: operation, nested).isEmpty)
     }
   }
@@ -49,11 +51,13 @@ struct ShadowLockScenarioTests {
     let wait = Double(waits.reduce(0) { $0 + $1.nanoseconds }) / Double(stores)
     // What a cycle has besides hold and wait.
     let think = Double(vcpus) * Double(result.window.nanoseconds) / Double(stores) - use.hold - wait
-    let expected = ShadowLock.solve(takers: vcpus, think: think, hold: use.hold)
+    // All siblings have work, so that every hold includes a transfer of lines, which is booked as a wait.
+    let expected = ShadowLock.solve(takers: vcpus, think: think, hold: use.hold + use.transfer)
+    #expect(use.transfer > 0)
     // About 100,000 takings a vCPU: the sampling error is below 1 %; times round to nanoseconds.
-    #expect(abs(wait / expected.wait - 1) < 0.03, "\(wait) against \(expected.wait)")
+    #expect(abs(wait / (expected.wait + use.transfer) - 1) < 0.03, "\(wait) against \(expected.wait)")
     let share = Double(waits.reduce(0) { $0 + $1.count }) / Double(stores)
-    #expect(abs(share / expected.waits - 1) < 0.03, "\(share) against \(expected.waits)")
+    #expect(abs(share / (expected.waits + 1) - 1) < 0.03, "\(share) against \(expected.waits)")
   }
 
   @Test("Engines agree for one to eight vCPUs")

@@ -9,6 +9,8 @@ struct LockState {
   /// Length of a hold, and of the wait for siblings' answers to one flush, in units of `FineTime`.
   let hold: Int64
   let answer: Int64
+  /// Time by which a hold is longer while a sibling has work.
+  let transfer: Int64
   /// Flushes that a taking asks for.
   let flushes: Double
   /// The leaf of waits, and those of a kicked sibling.
@@ -40,6 +42,7 @@ extension Simulation {
       locks.append(
         LockState(
           hold: max(1, FineTime.units(nanoseconds: use.hold)), answer: FineTime.units(nanoseconds: use.answer),
+          transfer: FineTime.units(nanoseconds: use.transfer),
           flushes: use.flushes, wait: LeafGroup(first: Int32(waitLeaf), count: 1),
           flush: LeafGroup(first: Int32(flushLeaf), count: Int32(flush.count)),
           stream: RandomStream(
@@ -93,8 +96,7 @@ extension Simulation {
     let lock = Int(vms[vm].lock)
     if locks[lock].holder < 0 {
       locks[lock].holder = Int32(index)
-      threads[index].activity = .hold
-      threads[index].remaining = locks[lock].hold
+      planHold(thread: index, vm: vm, lock: lock)
     } else {
       threads[index].nextSpinner = -1
       if locks[lock].tail >= 0 {
@@ -119,6 +121,23 @@ extension Simulation {
     groupAmounts[index * groupStride] = time
   }
 
+  /// What a vCPU with the lock in hand does first: lines that siblings with work have changed come from their processors.
+  private mutating func planHold(thread index: Int, vm: Int, lock: Int) {
+    if locks[lock].transfer > 0, hasBusySibling(index, vm: vm) {
+      plan(.transfer, time: locks[lock].transfer, lock: lock, thread: index)
+    } else {
+      threads[index].activity = .hold
+      threads[index].remaining = locks[lock].hold
+    }
+  }
+
+  /// The lines are there.
+  mutating func beginHold(thread index: Int) {
+    threads[index].activity = .hold
+    threads[index].remaining = locks[Int(vms[Int(threads[index].vm)].lock)].hold
+    beginBurst(thread: index)
+  }
+
   /// The hold is over: flushes what has changed, or lets go.
   mutating func endHold(thread index: Int) {
     let vm = Int(threads[index].vm)
@@ -135,6 +154,11 @@ extension Simulation {
     } else {
       releaseLock(thread: index)
     }
+  }
+
+  private func hasBusySibling(_ index: Int, vm: Int) -> Bool {
+    let first = Int(vms[vm].firstThread)
+    return (first..<first + Int(vms[vm].vcpus)).contains { $0 != index && threads[$0].current >= 0 }
   }
 
   /// Kicks the siblings that run their guest; those in the hypervisor or without a core flush before they enter anyway.
@@ -185,8 +209,7 @@ extension Simulation {
     ledger.count[Int(locks[lock].wait.first)] += 1
     threads[index].groupTotal = 0
     threads[index].groupBooked = 0
-    threads[index].activity = .hold
-    threads[index].remaining = locks[lock].hold
+    planHold(thread: index, vm: Int(threads[index].vm), lock: lock)
     if isRunning { beginBurst(thread: index) }
   }
 }

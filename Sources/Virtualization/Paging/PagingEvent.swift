@@ -32,6 +32,8 @@ public enum PagingEvent: UInt8, CaseIterable, Sendable, Hashable {
   case tableUnprotect
   /// A shadow page that is synchronized with the guest's table.
   case synchronization
+  /// An entry of a shadow page that is compared with the guest's in a synchronization.
+  case synchronizedEntry
   /// A shadow page that is torn down.
   case zap
   /// A flush of all vCPUs' translations that the hypervisor asks for.
@@ -62,6 +64,7 @@ public enum PagingEvent: UInt8, CaseIterable, Sendable, Hashable {
     case .unprotection: "unprotection"
     case .tableUnprotect: "table_unprotect"
     case .synchronization: "synchronization"
+    case .synchronizedEntry: "synchronized_entry"
     case .zap: "zap"
     case .remoteFlush: "remote_flush"
     case .updateHypercall: "update_hypercall"

@@ -16,13 +16,15 @@ public struct MemoryExtent: Sendable, Hashable {
   public var byParent: Bool
   /// Other vCPUs that run the same address space and must join its flushes.
   public var siblings: Int
+  /// The program of the guest whose processes do it; nil for the guest's first.
+  public var program: String?
 
   /// Creates an extent.
   public init(
     pages: Int, touched: Int? = nil, isHuge: Bool = false, newTables: Int = 0, siblings: Int = 0, isVfork: Bool = false,
-    isFile: Bool = false,
-    byParent: Bool = false
+    isFile: Bool = false, byParent: Bool = false, program: String? = nil
   ) {
+    self.program = program
     self.isVfork = isVfork
     self.isFile = isFile
     self.byParent = byParent
@@ -65,7 +67,8 @@ public struct PagingExpansion: Sendable {
       let model = PagingModel(paging: paging, mode: mode)
       for operation in Set(operations) {
         guard let memory = operation.memoryOperation(extent: extents[operation]) else { continue }
-        let outcome = model.outcome(of: memory, siblings: siblings[operation] ?? 0)
+        let outcome = model.outcome(
+          of: memory, siblings: siblings[operation] ?? 0, program: extents[operation]?.program)
         counts[operation] = outcome.counts
         shadowPages = max(shadowPages, outcome.shadowPages)
       }
@@ -107,6 +110,8 @@ public struct PagingExpansion: Sendable {
       add(.hiddenFault, rate * events[.shadowFill])
       add(.emulatedStore, rate * events[.emulatedStore])
       add(.tableUnprotect, rate * (events[.tableUnprotect] + events[.unprotection]))
+      add(.tableSync, rate * events[.synchronization])
+      add(.entrySync, rate * events[.synchronizedEntry])
     }
     return result
   }
@@ -118,6 +123,9 @@ extension GuestOperation {
 
   /// Operations whose size a workload may state.
   public var hasPages: Bool { [.processCreation, .mmap, .mprotect, .copyOnWrite].contains(self) }
+
+  /// Operations that make a process of one of the guest's programs.
+  public var hasProcess: Bool { [.processCreation, .exec, .copyOnWrite].contains(self) }
 
   /// The operation as the paging model carries it out; nil when it is none.
   func memoryOperation(extent: MemoryExtent?) -> MemoryOperation? {

@@ -59,23 +59,25 @@ public struct PagingModel: Sendable {
     self.mode = mode
   }
 
-  /// Events of one operation in steady state, with `siblings` other vCPUs that run the same address space.
+  /// Events of one operation in steady state, with `siblings` other vCPUs that run the same address space. Processes run
+  /// `program`, the guest's first without a name; exec runs it anew.
   ///
   /// - Complexity: O(pages of the operation) for each of 24 repetitions.
-  public func counts(of operation: MemoryOperation, siblings: Int = 0) -> PagingCounts {
-    outcome(of: operation, siblings: siblings).counts
+  public func counts(
+    of operation: MemoryOperation, siblings: Int = 0, program: String? = nil
+  ) -> PagingCounts {
+    outcome(of: operation, siblings: siblings, program: program).counts
   }
 
   /// The same with the largest number of shadow pages that stand at a time.
-  public func outcome(of operation: MemoryOperation, siblings: Int = 0) -> (counts: PagingCounts, shadowPages: Int) {
+  public func outcome(
+    of operation: MemoryOperation, siblings: Int = 0, program: String? = nil
+  ) -> (counts: PagingCounts, shadowPages: Int) {
     var kernel = GuestKernel(paging: paging, mode: mode)
-    guard let image = paging.processes.first else { return (PagingCounts(), 0) }
+    guard let image = paging.program(named: program) else { return (PagingCounts(), 0) }
     let files = image.areas.map { $0.isFile ? kernel.cacheFile(pages: $0.pages) : -1 }
-    let other = paging.processes.last ?? image
-    let otherFiles = other.areas.map { $0.isFile ? kernel.cacheFile(pages: $0.pages) : -1 }
     let parent = kernel.start(image, files: files)
-    var state = Runner(
-      image: image, files: files, other: other, otherFiles: otherFiles, parent: parent, siblings: siblings)
+    var state = Runner(image: image, files: files, parent: parent, siblings: siblings)
     state.prepare(operation, &kernel)
     // Large operations settle within few repetitions: their own tables are most of what there is.
     let rounds = operation.pages > Self.largeOperation ? Self.largeRounds : (Self.settling, Self.counted)
@@ -90,8 +92,6 @@ public struct PagingModel: Sendable {
 private struct Runner {
   let image: ProcessImage
   let files: [Frame]
-  let other: ProcessImage
-  let otherFiles: [Frame]
   let parent: Int
   let siblings: Int
   var operationsPerRound = 1
@@ -106,13 +106,9 @@ private struct Runner {
   /// Pages of a mapping that single faults walk through; its tables stay.
   private static let arena = 2048
 
-  init(
-    image: ProcessImage, files: [Frame], other: ProcessImage, otherFiles: [Frame], parent: Int, siblings: Int
-  ) {
+  init(image: ProcessImage, files: [Frame], parent: Int, siblings: Int) {
     self.image = image
     self.files = files
-    self.other = other
-    self.otherFiles = otherFiles
     self.parent = parent
     self.siblings = siblings
   }
@@ -153,8 +149,8 @@ private struct Runner {
 
   /// A process that has been executed runs and ends.
   private func run(_ process: Int, _ kernel: inout GuestKernel) {
-    kernel.touch(other.run, of: other)
-    for seal in other.runSeals {
+    kernel.touch(image.run, of: image)
+    for seal in image.runSeals {
       kernel.own[.systemCall] += 1
       kernel.protect(area: seal.area, pages: seal.count, isWritable: false, siblings: siblings)
     }
@@ -175,15 +171,15 @@ private struct Runner {
       kernel.switchTo(parent)
       kernel.forgetProcesses(after: parent)
     case .forkExec:
-      kernel.own[.systemCall] += Double(4 + other.runCalls)
+      kernel.own[.systemCall] += Double(4 + image.runCalls)
       let child = kernel.fork(parent)
       kernel.touch(image.parent, of: image)
       kernel.switchTo(child)
-      kernel.touch(image.child, of: image)
-      run(kernel.exec(other, files: otherFiles), &kernel)
+      kernel.touch(image.childBeforeExec, of: image)
+      run(kernel.exec(image, files: files), &kernel)
     case .vforkExec:
-      kernel.own[.systemCall] += Double(4 + other.runCalls)
-      run(kernel.exec(other, files: otherFiles, isBorrowed: true), &kernel)
+      kernel.own[.systemCall] += Double(4 + image.runCalls)
+      run(kernel.exec(image, files: files, isBorrowed: true), &kernel)
     case .pageFault:
       kernel.access(Self.mappings + Int64(next % Self.arena), isWrite: true)
       next += 1

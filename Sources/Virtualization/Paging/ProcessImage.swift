@@ -49,6 +49,8 @@ public struct ProcessImage: Sendable, Hashable {
   public let parent: [Touch]
   /// What a child touches between fork and exit.
   public let child: [Touch]
+  /// What a child touches between fork and exec.
+  public let childBeforeExec: [Touch]
   /// What a process touches from exec to exit.
   public let run: [Touch]
   /// Pages of areas that are made read-only once the program has set itself up.
@@ -58,8 +60,10 @@ public struct ProcessImage: Sendable, Hashable {
 
   /// Creates an image.
   public init(
-    name: String, areas: [Area], parent: [Touch], child: [Touch], run: [Touch], runSeals: [Touch] = [], runCalls: Int
+    name: String, areas: [Area], parent: [Touch], child: [Touch], childBeforeExec: [Touch]? = nil, run: [Touch],
+    runSeals: [Touch] = [], runCalls: Int
   ) {
+    self.childBeforeExec = childBeforeExec ?? child
     self.runSeals = runSeals
     self.name = name
     self.areas = areas
@@ -84,8 +88,14 @@ public struct GuestPaging: Sendable, Hashable {
   public let isTagged: Bool
   /// Entries of a root that lead to areas of the kernel which every process uses, by levels of the tables.
   public let kernelLinks: [Int: Int]
-  /// Programs by name; the first is the default.
+  /// Programs; the first is the default.
   public let processes: [ProcessImage]
+
+  /// The program of that name; the first without one, nil for an unknown one.
+  public func program(named name: String?) -> ProcessImage? {
+    guard let name else { return processes.first }
+    return processes.first { $0.name == name }
+  }
 
   /// Creates a description.
   public init(

@@ -147,6 +147,7 @@ struct ShadowMMU {
     for index in 0..<TableGeometry.fanout {
       let entry = entries[slot(page, index)]
       guard entry != 0 else { continue }
+      count(.synchronizedEntry)
       let guest = memory.isTable(frame) ? memory[frame, index] : .absent
       if guest.isPresent, guest.isAccessed, guest.frame == Frame(truncatingIfNeeded: entry >> 2) {
         entries[slot(page, index)] = Self.leaf(guest, isWritable: guest.isWritable && guest.isDirty)
