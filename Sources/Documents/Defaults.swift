@@ -37,6 +37,8 @@ public enum Defaults {
   public static let block = ByteCount(bytes: 4 << 10)
   /// `ring` of a front end.
   public static let ringEntries = FrontEnd.usualEntries
+  /// `queues` of a front end.
+  public static let queues = 1
   /// `notification` of a front end.
   public static let notification = FrontEnd.Notification.eventIndex
   /// `compute` of a program.

@@ -14,11 +14,11 @@ enum DeviceReader {
     switch kind {
     case "nic": own = ["bandwidth", "moderation", "functions"]
     case "nvme", "ssd", "disk": own = ["parallelism", "read", "write", "bandwidth", "functions"]
-    case "frontend": own = ["use", "ring", "notification", "accesses"]
+    case "frontend": own = ["use", "ring", "queues", "notification", "accesses"]
     case "iommu": own = ["entries", "walk", "nested_walk", "walkers", "flush_queue"]
     default:
       own = [
-        "bandwidth", "moderation", "functions", "parallelism", "read", "write", "use", "ring", "notification",
+        "bandwidth", "moderation", "functions", "parallelism", "read", "write", "use", "ring", "queues", "notification",
         "accesses", "entries", "walk", "nested_walk", "walkers", "flush_queue",
       ]
     }
@@ -84,6 +84,7 @@ enum DeviceReader {
   private static func frontEnd(_ fields: Fields, _ reader: inout DocumentReader) -> Device.Kind? {
     let use = reader.required("use", in: fields, Expectation<FrontEnd.Use>.choice("use"))
     let entries = reader.optional("ring", in: fields, .integer(in: 1...65_536))
+    let queues = reader.optional("queues", in: fields, .integer(in: 1...4096))
     let notification = reader.optional(
       "notification", in: fields, Expectation<FrontEnd.Notification>.choice("notification"))
     var accesses: [FrontEnd.Cause: FrontEnd.Accesses] = [:]
@@ -103,7 +104,7 @@ enum DeviceReader {
       .frontEnd(
         FrontEnd(
           use: $0, entries: entries ?? Defaults.ringEntries, notification: notification ?? Defaults.notification,
-          accesses: accesses))
+          queues: queues ?? Defaults.queues, accesses: accesses))
     }
   }
 }
@@ -128,7 +129,8 @@ extension Expectation where Value == (name: String, options: DeviceOptions) {
         return reader.read(node, Expectation<String>.label).map { ($0, DeviceOptions()) }
       }
       guard
-        let fields = reader.fields(of: node, in: "a \(what)", known: ["name", "model", "busy_poll", "ring", "limit"])
+        let fields = reader.fields(
+          of: node, in: "a \(what)", known: ["name", "model", "busy_poll", "ring", "queues", "workers", "limit"])
       else { return nil }
       let name = reader.required("name", in: fields, .label)
       var options = DeviceOptions()
@@ -136,6 +138,8 @@ extension Expectation where Value == (name: String, options: DeviceOptions) {
       options.model = reader.optional("model", in: fields, .name)
       if let poll = reader.optional("busy_poll", in: fields, .time) { options.busyPoll = poll }
       options.ring = reader.optional("ring", in: fields, .integer(in: 1...65_536))
+      if let queues = reader.optional("queues", in: fields, .integer(in: 1...4096)) { options.queues = queues }
+      options.workers = reader.optional("workers", in: fields, .integer(in: 1...4096))
       if what == "nic" {
         options.limit = reader.optional("limit", in: fields, .bitRate).map { Double($0.bitsPerSecond) }
       } else {

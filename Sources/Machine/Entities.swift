@@ -99,8 +99,9 @@ struct Thread {
   var activity = Activity.none
   /// A device interrupt waits to be taken by this running vCPU.
   var isKickPending = false
-  /// Whether the bell in hand is for the disk.
+  /// Whether the bell in hand is for the disk, and the queue that it is for.
   var ringsDisk = false
+  var ringsQueue: Int32 = -1
   /// Whether it is a service of the host, which works periodically.
   var isService = false
   /// The work beside the guests that it does, or that a vCPU of the privileged domain does while its backend has nothing
@@ -138,6 +139,8 @@ struct Thread {
 struct Job {
   var next: Int32 = -1
   var vm: Int32 = -1
+  /// A random number that names the flow, by which queues are chosen.
+  var flow: UInt16 = 0
   var isAlive = false
   /// When the request came, in nanoseconds.
   var arrival: Int64 = 0
@@ -261,12 +264,17 @@ struct VMState {
   /// Native work of one iteration of a program in units of `FineTime`.
   var iteration: Int64 = 0
 
+  /// Whether a device has several queues, so that flows are told apart.
+  var isMultiQueue = false
+
   // Network.
   var packetsReceived: Int32 = 0
   var packetsSent: Int32 = 0
   var nic: Int32 = -1
   /// What interrupts for its packets, and may be moderated.
   var interruptSource: Int32 = -1
+  /// How many sources of its own it has, one for each queue of an assigned interface.
+  var interruptQueues: Int32 = 1
   /// Time on the wire of the packets of one request, in nanoseconds, and what a walk of the IOMMU adds to it.
   var wireTime: Int64 = 0
   var walkDelay: Int64 = 0

@@ -29,12 +29,14 @@ extension Simulation {
   /// A job has come into the queue: wakes a halted vCPU for it, or makes running jobs share.
   ///
   /// - Complexity: O(vCPUs of the VM).
-  mutating func notify(vm: Int, byInterrupt: Bool) {
+  mutating func notify(vm: Int, byInterrupt: Bool, preferred: Int? = nil) {
     guard vms[vm].queueLength > vms[vm].waking else { return }
     let first = Int(vms[vm].firstThread)
     let range = first..<first + Int(vms[vm].vcpus)
     if vms[vm].halted > 0 {
-      guard let thread = range.first(where: { threads[$0].state == .blocked && threads[$0].activity != .pageWait })
+      guard
+        let thread = preferred.flatMap({ canWake(thread: $0) ? $0 : nil })
+          ?? range.first(where: { canWake(thread: $0) })
       else { return }
       vms[vm].halted -= 1
       vms[vm].waking += 1
@@ -46,6 +48,16 @@ extension Simulation {
     if vms[vm].turn < .max {
       for thread in range { shorten(thread: thread, vm: vm) }
     }
+  }
+
+  private func canWake(thread index: Int) -> Bool {
+    threads[index].state == .blocked && threads[index].activity != .pageWait
+  }
+
+  /// The vCPU that a flow's interrupts go to; nil where all queues have one.
+  func vcpu(of job: Int32, vm: Int) -> Int? {
+    guard vms[vm].isMultiQueue else { return nil }
+    return Int(vms[vm].firstThread) + (Int(vms[vm].vcpus) * Int(jobs[Int(job)].flow)) >> 16
   }
 
   /// Interrupts the first vCPU that can take it; one that is already to be interrupted takes this one along.
@@ -108,7 +120,7 @@ extension Simulation {
       vms[vm].waking -= 1
       decideVCPU(thread: index)
     case .doorbell:
-      ringBackend(vm: vm, isBlock: threads[index].ringsDisk)
+      ringBackend(vm: vm, queue: Int(threads[index].ringsQueue), isBlock: threads[index].ringsDisk)
       decideVCPU(thread: index)
     case .halt:
       if vms[vm].queueLength > vms[vm].waking || threads[index].isKickPending {
@@ -140,6 +152,7 @@ extension Simulation {
       let rings = isBlock ? issueBlock(job: job, vm: vm) : complete(job: Int(job), vm: vm)
       if rings {
         threads[index].ringsDisk = isBlock
+        threads[index].ringsQueue = Int32(vms[vm][isBlock].queue(of: jobs[Int(job)].flow))
         begin(
           .doorbell, group: isBlock ? vms[vm].block.doorbell : vms[vm].network.doorbell, operations: 1, thread: index)
         return

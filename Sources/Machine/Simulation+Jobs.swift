@@ -132,6 +132,7 @@ extension Simulation {
     jobs[job] = Job()
     jobs[job].vm = Int32(vm)
     jobs[job].isAlive = true
+    if vms[vm].isMultiQueue { jobs[job].flow = UInt16(countStreams[vm].nextUniform() * 65536) }
     jobs[job].arrival = now
     // A job that costs nothing still ends: one unit keeps the shares of its parts defined.
     jobs[job].total = max(1, total)
@@ -238,7 +239,7 @@ extension Simulation {
     book(job: job, upTo: jobs[job].total, stretch: 1)
     switch vms[vm].shape {
     case .requests:
-      if vms[vm].network.backend >= 0 && vms[vm].packetsSent > 0 { return send(job: job, vm: vm) }
+      if vms[vm].network.hasBackend && vms[vm].packetsSent > 0 { return send(job: job, vm: vm) }
       leave(job: job, vm: vm)
     case .idle:
       vms[vm].completed += 1

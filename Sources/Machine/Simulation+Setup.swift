@@ -29,6 +29,7 @@ extension Simulation {
     addBulkComponents(of: index, to: &state)
     addStalls(of: index, design: design, to: &state)
     addLock(of: index, to: &state)
+    state.isMultiQueue = max(vm.io.networkOptions.queues, vm.io.blockOptions.queues) > 1
     addNetwork(of: index, design: design, to: &state)
     addBlock(of: index, design: design, to: &state)
     describeWork(of: index, in: &state)

@@ -52,6 +52,8 @@ struct Simulation: ~Copyable {
   var groupAmounts: UnsafeMutablePointer<Int64>
   let groupStride = 16
   var backends = Pool<Backend>(capacity: 8)
+  /// Queues of all VMs' devices.
+  var queues = Pool<DeviceQueue>(capacity: 8)
   /// The first of the privileged domain's backends by host, -1 without.
   var firstPrivileged: Pool<Int32>
   var disks: Pool<DiskState>
@@ -176,6 +178,7 @@ struct Simulation: ~Copyable {
     wireFree.deallocate()
     nextInterrupt.deallocate()
     backends.deallocate()
+    queues.deallocate()
     firstPrivileged.deallocate()
     disks.deallocate()
     channelFree.deallocate()

@@ -12,7 +12,7 @@ struct IOMMUTests {
     try Support.scenario(
       """
       scenario: iommu
-      duration: 2200 ms
+      duration: 1200 ms
       warmup: 200 ms
       hosts:
         - name: node

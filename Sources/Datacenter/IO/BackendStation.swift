@@ -23,6 +23,22 @@ struct BackendStation {
   /// When the guest rings.
   var notification = FrontEnd.Notification.eventIndex
 
+  /// Makes the station one of several workers, each of which serves as many of the queues, by which flows are divided at
+  /// random. Sent batches of other queues of the same worker do not share a bell.
+  mutating func divide(among workers: Int, queues: Int) {
+    received.rate /= Double(workers)
+    let all = sent.rate / Double(workers)
+    sent.rate /= Double(queues)
+    addOthers((all - sent.rate, (all - sent.rate) * sent.time, (all - sent.rate) * sent.time * sent.time))
+  }
+
+  /// Adds items of others that the worker handles.
+  mutating func addOthers(_ items: (rate: Double, load: Double, secondMoment: Double)) {
+    other.rate += items.rate
+    other.load += items.load
+    other.secondMoment += items.secondMoment
+  }
+
   private var rate: Double { received.rate + sent.rate + other.rate }
   /// Probability that nothing comes while the worker polls.
   private var undisturbed: Double { poll > 0 ? PortableMath.exp(-rate * poll) : 1 }

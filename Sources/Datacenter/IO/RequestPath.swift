@@ -58,11 +58,16 @@ struct RequestPath {
     hasBackend && hasDiskBackend && (design.sharesBackend || design.hasPrivilegedDomain)
   }
 
+  /// Threads that serve the queues of each device.
+  private var networkWorkers: Int { design.workers(of: vm.io.networkOptions) }
+  private var diskWorkers: Int { design.workers(of: vm.io.blockOptions) }
+
   private func networkBackend(rate: Double) -> BackendStation {
     var station = BackendStation(
       received: (receives ? rate : 0, receiveTime), sent: (sends ? rate : 0, sendTime),
       wake: elsewhere(.doorbell), bell: stall(.doorbell))
-    station.other = SharedBackends.others(beside: vm, in: model)
+    station.divide(among: networkWorkers, queues: vm.io.networkOptions.queues)
+    station.addOthers(SharedBackends.others(beside: vm, in: model))
     if isShared {
       let own = rate * blocks
       station.other.rate += 2 * own
@@ -79,7 +84,8 @@ struct RequestPath {
     var station = BackendStation(
       received: (hasDiskBackend ? own : 0, completionTime), sent: (submitTime > 0 ? own : 0, submitTime),
       wake: elsewhere(.doorbell), bell: stall(.doorbell))
-    station.other = SharedBackends.others(beside: vm, in: model)
+    station.divide(among: diskWorkers, queues: vm.io.blockOptions.queues)
+    station.addOthers(SharedBackends.others(beside: vm, in: model))
     if isShared {
       let count = (receives ? 1.0 : 0) + (sends ? 1.0 : 0)
       station.other.rate += rate * count
@@ -135,8 +141,8 @@ struct RequestPath {
     flow.diskBells = diskBells
     if hasBackend { flow.backendWakes = network.asleep * ((receives ? 1 : 0) + (sends ? 1 : 0)) }
     if hasDiskBackend { flow.diskBackendWakes = diskBackend.asleep * blocks * (submitTime > 0 ? 2 : 1) }
-    flow.polling = hasBackend ? network.polling : 0
-    flow.diskPolling = hasDiskBackend && !isShared ? diskBackend.polling : 0
+    flow.polling = hasBackend ? network.polling * Double(networkWorkers) : 0
+    flow.diskPolling = hasDiskBackend && !isShared ? diskBackend.polling * Double(diskWorkers) : 0
     return (flow, station, network, diskBackend, disk)
   }
 
@@ -144,7 +150,8 @@ struct RequestPath {
   private func moderationDelay(_ rate: Double) -> Double {
     let interval = Double(vm.io.moderation)
     guard interval > 0, vm.load.packetsReceived > 0 else { return 0 }
-    let arrivals = SharedBackends.packetRate(of: vm, in: model, own: rate)
+    var arrivals = SharedBackends.packetRate(of: vm, in: model, own: rate)
+    if vm.io.hasOwnInterrupts { arrivals /= Double(vm.io.networkOptions.queues) }
     return arrivals * interval / (1 + arrivals * interval) * interval / 2
   }
 
@@ -177,7 +184,7 @@ struct RequestPath {
     var times = [(job + kickTime) / Double(vm.vcpus)]
     let network = (receives ? receiveTime : 0) + (sends ? sendTime : 0)
     let block = blocks * (submitTime + completionTime)
-    times += isShared ? [network + block] : [network, block]
+    times += isShared ? [network + block] : [network / Double(networkWorkers), block / Double(diskWorkers)]
     if let disk = disk(rate: 1e-9) {
       times += [
         blocks * disk.service / Double(disk.device.parallelism), blocks * disk.start, blocks * disk.transfer,
@@ -237,11 +244,14 @@ struct RequestPath {
       var blockIndex: Int?
       if hasBackend {
         networkIndex = stations.count
-        stations.append(ClosedNetwork.Station(servers: 1, demand: networkDemand + (isShared ? blockDemand : 0)))
+        let each = (networkDemand + (isShared ? blockDemand : 0)) / Double(networkWorkers)
+        for _ in 0..<networkWorkers { stations.append(ClosedNetwork.Station(servers: 1, demand: each)) }
       }
       if hasDiskBackend {
         blockIndex = isShared ? networkIndex : stations.count
-        if !isShared { stations.append(ClosedNetwork.Station(servers: 1, demand: blockDemand)) }
+        for _ in 0..<(isShared ? 0 : diskWorkers) {
+          stations.append(ClosedNetwork.Station(servers: 1, demand: blockDemand / Double(diskWorkers)))
+        }
       }
       if let disk {
         stations.append(
@@ -265,12 +275,16 @@ struct RequestPath {
       flow.wakes = solved.idle[0] * entries
       flow.kicks = kickTime > 0 ? max(0, entries - flow.wakes - others) : 0
       if let networkIndex {
-        let share = networkDemand > 0 ? sendTime / stations[networkIndex].demand : 0
+        // Of what waits at a worker, so much was sent by the same queue.
+        let share =
+          networkDemand > 0 ? sendTime / Double(vm.io.networkOptions.queues) / stations[networkIndex].demand : 0
         if sends { flow.bells = bells(solved.found[networkIndex] * share, vm.io.network) }
         flow.backendWakes = solved.idle[networkIndex] * ((receives ? 1 : 0) + (sends ? 1 : 0))
       }
       if let blockIndex {
-        let share = stations[blockIndex].demand > 0 ? blocks * submitTime / stations[blockIndex].demand : 0
+        let share =
+          stations[blockIndex].demand > 0
+          ? blocks * submitTime / Double(vm.io.blockOptions.queues) / stations[blockIndex].demand : 0
         if submitTime > 0 { flow.diskBells = blocks * bells(solved.found[blockIndex] * share, vm.io.block) }
         flow.diskBackendWakes = solved.idle[blockIndex] * blocks * (submitTime > 0 ? 2 : 1)
       }

@@ -2,8 +2,10 @@ import Model
 
 /// One of a VM's devices as the event loop sees it: ring, notification, costs, backend.
 struct DevicePath {
-  /// The backend; -1 where the vCPU works with the host's device itself.
-  var backend: Int32 = -1
+  /// The first of its queues among all; -1 where the vCPU works with the host's device itself.
+  var firstQueue: Int32 = -1
+  /// How many queues.
+  var queues: Int32 = 1
   var doorbell = LeafGroup()
   var wakeByBell = LeafGroup()
   var wakeByDevice = LeafGroup()
@@ -16,8 +18,20 @@ struct DevicePath {
   /// Polling before the backend sleeps; empty for none.
   var poll = LeafGroup()
   var notification = FrontEnd.Notification.eventIndex
-  /// Entries of the ring, and how many are in use.
+  /// Entries of each ring.
   var entries: Int32 = 0
+
+  /// Whether a backend stands between the guest and the host's device.
+  var hasBackend: Bool { firstQueue >= 0 }
+
+  /// The queue of a job.
+  func queue(of flow: UInt16) -> Int { Int(firstQueue) + (Int(queues) * Int(flow)) >> 16 }
+}
+
+/// A queue of a device: a ring, or a pair of rings, and the thread that serves it.
+struct DeviceQueue {
+  var backend: Int32
+  /// Entries in use.
   var used: Int32 = 0
   /// Handed-over items that the backend has not finished; while there are any, an event index need not be rung.
   var pending: Int32 = 0
@@ -35,6 +49,7 @@ struct BackendItem {
   var next: Int32 = -1
   var job: Int32 = -1
   var vm: Int32 = -1
+  var queue: Int32 = -1
   var kind = Kind.receive
 }
 
@@ -44,6 +59,8 @@ struct Backend {
   var thread: Int32
   var head: Int32 = -1
   var tail: Int32 = -1
+  /// Whether it serves network queues, by whose setting it polls.
+  var servesNetwork = false
 }
 
 /// A disk: channels that work side by side, a bound on starts, a bus.

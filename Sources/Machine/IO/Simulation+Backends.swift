@@ -10,7 +10,7 @@ extension Simulation {
 
   /// The packets of a request arrive at the host's interface, which may hold them back for an interrupt together.
   mutating func receive(job: Int32, vm: Int) {
-    let source = Int(vms[vm].interruptSource)
+    let source = interruptSource(of: job, vm: vm)
     if vms[vm].moderation > 0, source >= 0, now < nextInterrupt[source] {
       events.insert(
         Event(time: nextInterrupt[source], kind: EventKind.delivery, handle: UInt32(job), generation: 0))
@@ -19,18 +19,26 @@ extension Simulation {
     }
   }
 
+  /// What interrupts for a job's packets: the host's interface, or a queue of the VM's own.
+  private func interruptSource(of job: Int32, vm: Int) -> Int {
+    let own = vms[vm].isMultiQueue && vms[vm].interruptQueues > 1
+    return Int(vms[vm].interruptSource) + (own ? (Int(vms[vm].interruptQueues) * Int(jobs[Int(job)].flow)) >> 16 : 0)
+  }
+
   /// The host's interface hands over the packets of a request.
   mutating func deliver(job: Int32, vm: Int) {
-    let source = Int(vms[vm].interruptSource)
+    let source = interruptSource(of: job, vm: vm)
     if vms[vm].moderation > 0, source >= 0, now >= nextInterrupt[source] {
       nextInterrupt[source] = now + vms[vm].moderation
     }
-    guard vms[vm].network.backend >= 0 else {
+    guard vms[vm].network.hasBackend else {
       takePackets(job: job, vm: vm)
       return
     }
-    push(BackendItem(job: job, vm: Int32(vm), kind: .receive), backend: vms[vm].network.backend)
-    wakeBackend(vms[vm].network.backend, vm: vm, cause: .networkDevice)
+    let queue = vms[vm].network.queue(of: jobs[Int(job)].flow)
+    let backend = queues[queue].backend
+    push(BackendItem(job: job, vm: Int32(vm), queue: Int32(queue), kind: .receive), backend: backend)
+    wakeBackend(backend, vm: vm, cause: .networkDevice)
   }
 
   /// The guest gets the packets of a request: its driver is polling, or takes an interrupt and begins to.
@@ -41,7 +49,7 @@ extension Simulation {
     vms[vm].pollsUntil = max(now, vms[vm].pollsUntil) + vms[vm].pollTime
     if !isPolling { chargeInterrupt(job: Int(job), vm: vm) }
     pushJob(job, vm: vm)
-    notify(vm: vm, byInterrupt: !isPolling)
+    notify(vm: vm, byInterrupt: !isPolling, preferred: vcpu(of: job, vm: vm))
   }
 
   /// Adds the register accesses of an interrupt to the job whose packets caused it.
@@ -58,7 +66,8 @@ extension Simulation {
   /// The guest hands the packets of a finished job to the ring. Returns whether it must ring.
   mutating func send(job: Int, vm: Int) -> Bool {
     let need = min(vms[vm].packetsSent, vms[vm].network.entries)
-    let item = BackendItem(job: Int32(job), vm: Int32(vm), kind: .transmit)
+    let queue = vms[vm].network.queue(of: jobs[job].flow)
+    let item = BackendItem(job: Int32(job), vm: Int32(vm), queue: Int32(queue), kind: .transmit)
     return handOver(item, need: need, isBlock: false, vm: vm)
   }
 
@@ -67,7 +76,7 @@ extension Simulation {
   /// The guest hands the next block request of a job to its disk. Returns whether it must ring.
   mutating func issueBlock(job: Int32, vm: Int) -> Bool {
     let isRead = jobs[Int(job)].stage < jobs[Int(job)].reads
-    guard vms[vm].block.backend >= 0 else {
+    guard vms[vm].block.hasBackend else {
       startDisk(job: job, vm: vm, isRead: isRead)
       return false
     }
@@ -76,8 +85,10 @@ extension Simulation {
       startDisk(job: job, vm: vm, isRead: isRead)
       return false
     }
+    let queue = vms[vm].block.queue(of: jobs[Int(job)].flow)
     return handOver(
-      BackendItem(job: job, vm: Int32(vm), kind: isRead ? .read : .write), need: 1, isBlock: true, vm: vm)
+      BackendItem(job: job, vm: Int32(vm), queue: Int32(queue), kind: isRead ? .read : .write), need: 1, isBlock: true,
+      vm: vm)
   }
 
   /// The first free channel takes the request, no earlier than the limits of disk and VM allow; its bytes go
@@ -114,21 +125,26 @@ extension Simulation {
   /// A disk has done a block request.
   mutating func endDisk(job: Int32) {
     let vm = Int(jobs[Int(job)].vm)
-    guard vms[vm].block.backend >= 0, !vms[vm].block.receive.isEmpty else {
+    guard vms[vm].block.hasBackend, !vms[vm].block.receive.isEmpty else {
       completeBlock(job: job, vm: vm)
       return
     }
-    push(BackendItem(job: job, vm: Int32(vm), kind: .completion), backend: vms[vm].block.backend)
-    wakeBackend(vms[vm].block.backend, vm: vm, cause: .blockDevice)
+    let queue = vms[vm].block.queue(of: jobs[Int(job)].flow)
+    let backend = queues[queue].backend
+    push(BackendItem(job: job, vm: Int32(vm), queue: Int32(queue), kind: .completion), backend: backend)
+    wakeBackend(backend, vm: vm, cause: .blockDevice)
   }
 
   /// The guest gets its block request back and goes on with the job.
   private mutating func completeBlock(job: Int32, vm: Int) {
-    if vms[vm].block.used > 0 { free(1, isBlock: true, vm: vm) }
+    if vms[vm].block.hasBackend {
+      let queue = vms[vm].block.queue(of: jobs[Int(job)].flow)
+      if queues[queue].used > 0 { free(1, queue: queue, isBlock: true, vm: vm) }
+    }
     jobs[Int(job)].stage += 1
     jobs[Int(job)].stageEnd = stageEnd(of: Int(job))
     pushJob(job, vm: vm)
-    notify(vm: vm, byInterrupt: true)
+    notify(vm: vm, byInterrupt: true, preferred: vcpu(of: job, vm: vm))
   }
 
   // MARK: Rings
@@ -137,19 +153,20 @@ extension Simulation {
   private mutating func handOver(
     _ item: BackendItem, need: Int32, isBlock: Bool, vm: Int
   ) -> Bool {
-    guard vms[vm][isBlock].used + need <= vms[vm][isBlock].entries else {
+    let queue = Int(item.queue)
+    guard queues[queue].used + need <= vms[vm][isBlock].entries else {
       let index = makeItem(item)
-      if vms[vm][isBlock].waitTail >= 0 {
-        items[Int(vms[vm][isBlock].waitTail)].next = index
+      if queues[queue].waitTail >= 0 {
+        items[Int(queues[queue].waitTail)].next = index
       } else {
-        vms[vm][isBlock].waitHead = index
+        queues[queue].waitHead = index
       }
-      vms[vm][isBlock].waitTail = index
+      queues[queue].waitTail = index
       return false
     }
-    vms[vm][isBlock].used += need
-    vms[vm][isBlock].pending += 1
-    let backend = vms[vm][isBlock].backend
+    queues[queue].used += need
+    queues[queue].pending += 1
+    let backend = queues[queue].backend
     let thread = Int(backends[Int(backend)].thread)
     let isPolling = threads[thread].activity == .poll
     push(item, backend: backend)
@@ -159,28 +176,28 @@ extension Simulation {
     }
     switch vms[vm][isBlock].notification {
     case .always: return true
-    case .eventIndex: return vms[vm][isBlock].pending == 1
+    case .eventIndex: return queues[queue].pending == 1
     case .flags:
       let isWaking = threads[thread].activity == .woken || threads[thread].activity == .backendWake
-      return vms[vm][isBlock].pending == 1 || threads[thread].state == .blocked || isWaking
+      return queues[queue].pending == 1 || threads[thread].state == .blocked || isWaking
     }
   }
 
   /// Frees entries of a ring and lets the items that wait for them in. The backend is at work, or woken.
-  private mutating func free(_ entries: Int32, isBlock: Bool, vm: Int) {
-    vms[vm][isBlock].used -= entries
-    while vms[vm][isBlock].waitHead >= 0 {
-      let index = vms[vm][isBlock].waitHead
+  private mutating func free(_ entries: Int32, queue: Int, isBlock: Bool, vm: Int) {
+    queues[queue].used -= entries
+    while queues[queue].waitHead >= 0 {
+      let index = queues[queue].waitHead
       let item = items[Int(index)]
       let need = item.kind == .transmit ? min(vms[vm].packetsSent, vms[vm][isBlock].entries) : 1
-      guard vms[vm][isBlock].used + need <= vms[vm][isBlock].entries else { return }
-      vms[vm][isBlock].waitHead = item.next
-      if item.next < 0 { vms[vm][isBlock].waitTail = -1 }
+      guard queues[queue].used + need <= vms[vm][isBlock].entries else { return }
+      queues[queue].waitHead = item.next
+      if item.next < 0 { queues[queue].waitTail = -1 }
       items[Int(index)].next = freeItem
       freeItem = index
-      vms[vm][isBlock].used += need
-      vms[vm][isBlock].pending += 1
-      let backend = vms[vm][isBlock].backend
+      queues[queue].used += need
+      queues[queue].pending += 1
+      let backend = queues[queue].backend
       push(item, backend: backend)
       wakeBackend(backend, vm: vm, cause: item.kind == .transmit ? .networkBell : .blockBell)
     }
@@ -219,9 +236,8 @@ extension Simulation {
   }
 
   /// The guest's notification has reached the host.
-  mutating func ringBackend(vm: Int, isBlock: Bool) {
-    wakeBackend(
-      isBlock ? vms[vm].block.backend : vms[vm].network.backend, vm: vm, cause: isBlock ? .blockBell : .networkBell)
+  mutating func ringBackend(vm: Int, queue: Int, isBlock: Bool) {
+    wakeBackend(queues[queue].backend, vm: vm, cause: isBlock ? .blockBell : .networkBell)
   }
 
   /// A process of the privileged domain has something to do.
@@ -288,7 +304,7 @@ extension Simulation {
     let item = Int(backends[backend].head)
     guard item >= 0 else {
       let vm = Int(threads[index].vm)
-      let poll = vms[vm].network.backend == Int32(backend) ? vms[vm].network.poll : vms[vm].block.poll
+      let poll = backends[backend].servesNetwork ? vms[vm].network.poll : vms[vm].block.poll
       if threads[index].firstWork >= 0, pendingWork(of: index) >= 0 {
         doWork(thread: index)
       } else if poll.isEmpty || hasPolled {
@@ -320,16 +336,17 @@ extension Simulation {
     let job = items[item].job
     let vm = Int(items[item].vm)
     let kind = items[item].kind
+    let queue = Int(items[item].queue)
     items[item].next = freeItem
     freeItem = Int32(item)
     switch kind {
     case .receive: takePackets(job: job, vm: vm)
     case .transmit:
-      vms[vm].network.pending -= 1
-      free(min(vms[vm].packetsSent, vms[vm].network.entries), isBlock: false, vm: vm)
+      queues[queue].pending -= 1
+      free(min(vms[vm].packetsSent, vms[vm].network.entries), queue: queue, isBlock: false, vm: vm)
       leave(job: Int(job), vm: vm)
     case .read, .write:
-      vms[vm].block.pending -= 1
+      queues[queue].pending -= 1
       startDisk(job: job, vm: vm, isRead: kind == .read)
     case .completion: completeBlock(job: job, vm: vm)
     }

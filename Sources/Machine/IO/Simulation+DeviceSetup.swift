@@ -23,17 +23,33 @@ extension Simulation {
     }
   }
 
-  /// The backend for a device of a VM. Devices that the VMM's main loop serves share its thread; the privileged domain's
-  /// vCPUs are shared by all VMs of the host.
-  private mutating func backend(of index: Int, charges: [StepCharge], shared other: Int32) -> Int32 {
+  /// Opens the queues of a VM's device, and the threads that serve them. Devices that the VMM's main loop serves share its
+  /// thread; the privileged domain's vCPUs are shared by all VMs of the host.
+  private mutating func openQueues(
+    of path: inout DevicePath, vm index: Int, options: DeviceOptions, charges: [StepCharge], shared other: Int32,
+    isNetwork: Bool
+  ) {
     let vm = model.vms[index]
-    if charges.contains(where: { $0.place == .privilegedDomain }) {
-      let count = model.hosts[vm.host].privilegedVCPUs
+    let isPrivileged = charges.contains { $0.place == .privilegedDomain }
+    let count = vm.design.workers(of: options)
+    var workers: [Int32] = []
+    if isPrivileged {
+      let domain = model.hosts[vm.host].privilegedVCPUs
       addPrivilegedDomain(host: vm.host, vm: index)
       let position = model.vms[..<index].count { $0.host == vm.host }
-      return firstPrivileged[vm.host] + Int32(position % count)
+      workers = (0..<count).map { firstPrivileged[vm.host] + Int32((position + $0) % domain) }
+    } else if other >= 0 {
+      workers = [queues[Int(other)].backend]
+    } else {
+      workers = (0..<count).map { _ in addBackend(host: vm.host, vm: index) }
     }
-    return other >= 0 ? other : addBackend(host: vm.host, vm: index)
+    path.firstQueue = Int32(queues.count)
+    path.queues = Int32(options.queues)
+    for queue in 0..<options.queues {
+      let backend = workers[queue % workers.count]
+      if isNetwork { backends[Int(backend)].servesNetwork = true }
+      _ = queues.append(DeviceQueue(backend: backend))
+    }
   }
 
   /// Adds the vCPUs of a host's privileged domain, if they are not there.
@@ -83,6 +99,10 @@ extension Simulation {
     state.nic = Int32(vm.nic ?? -1)
     // A function of its own interrupts for itself.
     state.interruptSource = vm.nic == nil ? -1 : vm.io.hasOwnInterrupts ? Int32(nextInterrupt.append(0)) : state.nic
+    if vm.io.hasOwnInterrupts {
+      state.interruptQueues = Int32(vm.io.networkOptions.queues)
+      for _ in 1..<max(2, vm.io.networkOptions.queues) { _ = nextInterrupt.append(0) }
+    }
     state.wireTime = model.wireTime(ofRequestBy: vm)
     state.walkDelay = Int64(vm.io.walkDelay.rounded())
     state.limitTime = model.limitTime(ofRequestBy: vm)
@@ -91,7 +111,9 @@ extension Simulation {
     guard design.hasNetworkBackend else { return }
     let receive = design.cost(of: .netRx)?.asynchronous ?? []
     let transmit = design.cost(of: .netTx)?.asynchronous ?? []
-    state.network.backend = backend(of: index, charges: transmit + receive, shared: -1)
+    openQueues(
+      of: &state.network, vm: index, options: vm.io.networkOptions, charges: transmit + receive, shared: -1,
+      isNetwork: true)
     describe(
       &state.network, of: index, frontEnd: vm.io.network, options: vm.io.networkOptions,
       place: (transmit + receive).first?.place ?? .worker)
@@ -117,8 +139,9 @@ extension Simulation {
     guard !(read + write + completion).isEmpty else { return }
     // Emulated devices, and rings that the VMM's main loop serves, share one thread.
     let isShared = design.sharesBackend
-    state.block.backend = backend(
-      of: index, charges: read + write + completion, shared: isShared ? state.network.backend : -1)
+    openQueues(
+      of: &state.block, vm: index, options: vm.io.blockOptions, charges: read + write + completion,
+      shared: isShared ? state.network.firstQueue : -1, isNetwork: false)
     describe(
       &state.block, of: index, frontEnd: vm.io.block, options: vm.io.blockOptions,
       place: (read + write + completion).first?.place ?? .worker)

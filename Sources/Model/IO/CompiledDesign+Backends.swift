@@ -24,6 +24,12 @@ extension CompiledDesign {
     ["passthrough", "sriov"].contains(choice.axes[use == .network ? .network : .disk])
   }
 
+  /// Threads of the backend that serve the queues of a device: one each unless the VM says otherwise; the main loop of a
+  /// device model is a single one.
+  public func workers(of options: DeviceOptions) -> Int {
+    sharesBackend ? 1 : min(options.queues, options.workers ?? options.queues)
+  }
+
   /// Whether its backends are vCPUs of a domain that all VMs of the host share.
   public var hasPrivilegedDomain: Bool {
     [GuestOperation.netTx, .netRx, .blockRead, .blockCompletion].contains { operation in

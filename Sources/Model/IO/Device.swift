@@ -113,6 +113,8 @@ public struct FrontEnd: Sendable, Hashable {
   public let entries: Int
   /// When the driver notifies.
   public let notification: Notification
+  /// Queues that it may have at most: pairs of rings of an interface, rings of a disk.
+  public let queues: Int
   /// The register accesses by their cause.
   public let accesses: [Cause: Accesses]
 
@@ -152,8 +154,10 @@ public struct FrontEnd: Sendable, Hashable {
 
   /// Creates a front end.
   public init(
-    use: Use, entries: Int = usualEntries, notification: Notification = .eventIndex, accesses: [Cause: Accesses] = [:]
+    use: Use, entries: Int = usualEntries, notification: Notification = .eventIndex, queues: Int = 1,
+    accesses: [Cause: Accesses] = [:]
   ) {
+    self.queues = queues
     self.use = use
     self.entries = entries
     self.notification = notification
@@ -186,6 +190,10 @@ public struct DeviceOptions: Sendable, Hashable {
   public var busyPoll = TimeSpan.zero
   /// Entries of the ring instead of the front end's.
   public var ring: Int?
+  /// Queues, each with a ring of its own.
+  public var queues = 1
+  /// Threads of the backend that serve them; nil for one each.
+  public var workers: Int?
   /// Bits, or requests, per second at most.
   public var limit: Double?
   /// Where it stands.

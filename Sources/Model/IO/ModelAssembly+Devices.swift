@@ -64,7 +64,9 @@ extension ModelAssembly {
     if group.nic != nil {
       setting.network = frontEnd(.network, of: group, options: group.nicOptions, design: design)
     }
+    checkQueues(group.nicOptions, of: group, frontEnd: setting.network, what: "nic")
     if group.disk != nil { setting.block = frontEnd(.block, of: group, options: group.diskOptions, design: design) }
+    checkQueues(group.diskOptions, of: group, frontEnd: setting.block, what: "disk")
     if design.hasPrivilegedDomain, max(group.nicOptions.busyPoll, group.diskOptions.busyPoll) > .zero {
       warn(
         "'busy_poll' of vm group '\(group.name)' has no effect under design '\(design.choice.label)': the privileged "
@@ -74,6 +76,25 @@ extension ModelAssembly {
     setting.hasOwnInterrupts = design.isAssigned(.network)
     setting.disk = disk
     return setting
+  }
+
+  /// Faults more queues than a front end has, or than the VM has vCPUs.
+  private mutating func checkQueues(
+    _ options: DeviceOptions, of group: VMGroup, frontEnd: FrontEnd?, what: String
+  ) {
+    guard options.queues > 1 else { return }
+    let location = options.location ?? group.location
+    if options.queues > group.vcpus {
+      fault(
+        location,
+        "the \(what) of vm group '\(group.name)' has \(options.queues) queues, but the VM only \(group.vcpus) vCPUs; "
+          + "expected at most one for each")
+    } else if let frontEnd, options.queues > frontEnd.queues {
+      fault(
+        location,
+        "the \(what) of vm group '\(group.name)' has \(options.queues) queues, but its device at most "
+          + "\(frontEnd.queues)")
+    }
   }
 
   /// Faults a VM whose design hands it a device that another VM has already, or more virtual functions than there are.
