@@ -17,6 +17,13 @@ public enum FluidEngine {
         of: vm, in: model,
         wire: vm.nic.map { wires[$0] + Double(model.wireTime(ofRequestBy: vm)) + vm.io.walkDelay } ?? 0)
     }
+    for host in model.hosts.indices where model.vms.contains(where: { $0.host == host && $0.plan != nil }) {
+      let course = MemoryCourse(model: model) { vm in
+        steady(
+          vm, in: model, wire: vm.nic.map { wires[$0] + Double(model.wireTime(ofRequestBy: vm)) } ?? 0)
+      }
+      for (vm, expectation) in course.expectations(of: host) { expectations[vm] = expectation }
+    }
     addServices(of: model, to: &expectations)
     let works = share(model: model, expectations: &expectations)
     return FluidResult(model: model, expectations: expectations, works: works).make(replication: replication)

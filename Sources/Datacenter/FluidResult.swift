@@ -24,7 +24,7 @@ struct FluidResult {
       exits += own
       rows.append(vmRow(vm, exits: own))
     }
-    if model.vms.contains(where: { $0.logged != nil }) { exits = RunResult.joining(exits) }
+    if model.vms.contains(where: { $0.logged != nil || $0.plan != nil }) { exits = RunResult.joining(exits) }
     return RunResult(
       model: model, replication: replication, fidelity: .fluid, exits: exits,
       vms: rows, services: serviceRows(exits: exits, vms: rows),
@@ -68,7 +68,8 @@ struct FluidResult {
     return RunResult.VMRow(
       name: vm.name, host: vm.host, workload: vm.workload, vcpus: vm.vcpus, guest: guest, stall: stall, steal: steal,
       halted: rest - steal, backend: backend, completed: completed(by: index),
-      exits: exits.reduce(0) { $0 + $1.exits }, shadowTables: vm.load.shadowTables)
+      exits: exits.reduce(0) { $0 + $1.exits }, shadowTables: vm.load.shadowTables,
+      memory: expectation.memory ?? MemoryUse(vm.memory))
   }
 
   private func serviceRows(exits: [RunResult.ExitRow], vms rows: [RunResult.VMRow]) -> [RunResult.ServiceRow] {

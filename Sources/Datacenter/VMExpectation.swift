@@ -30,6 +30,8 @@ struct VMExpectation {
   var stretch = 1.0
   /// Work in the units of `throughput` after which the VM falls idle.
   var workLimit = Double.infinity
+  /// Its memory, where that changes.
+  var memory: MemoryUse?
 
   /// CPU time of the vCPUs in nanoseconds per second.
   var vcpuDemand: Double { guest + stall }

@@ -84,8 +84,8 @@ struct MemoryFields {
   let hugePageShare: Double
   let pageTableLevels: Int
   var overcommit = HostGroup.Overcommit()
-  var image: (name: String, share: Double)?
-  var balloon: (target: ByteCount, latency: TimeSpan)?
+  var image: ImageSetting?
+  var balloon: BalloonSetting?
   var shadowPages: Int?
 
   /// The memory of a VM that is as large as its trace says.
@@ -112,14 +112,14 @@ extension Expectation where Value == MemoryFields {
       let swap = reader.optional("swap", in: fields, .swapDevice)
       let scanned = reader.optional("merging", in: fields, .merging)
       let image = reader.optional("image", in: fields, .sharedImage)
-      let balloon = reader.optional("balloon", in: fields, .balloon)
+      let balloon = reader.optional("balloon", in: fields, .balloon(within: size))
       let shadowPages = reader.optional("shadow_pages", in: fields, .integer(in: 64...100_000_000))
       return size.map {
         MemoryFields(
           size: $0, page: page ?? defaultPage, hugePageShare: share ?? Defaults.hugePageShare,
           pageTableLevels: levels ?? Defaults.pageTableLevels,
-          overcommit: HostGroup.Overcommit(swapLatency: swap, scannedPages: scanned), image: image?.pair,
-          balloon: balloon?.pair, shadowPages: shadowPages)
+          overcommit: HostGroup.Overcommit(swapLatency: swap, scannedPages: scanned), image: image,
+          balloon: balloon, shadowPages: shadowPages)
       }
     }
   }

@@ -2,16 +2,6 @@ import Model
 import Quantities
 import Virtualization
 
-/// A part of a VM's memory that other VMs have too.
-struct SharedImage {
-  let pair: (name: String, share: Double)
-}
-
-/// A balloon and the swap device behind it.
-struct Balloon {
-  let pair: (target: ByteCount, latency: TimeSpan)
-}
-
 extension Expectation where Value == TimeSpan {
   /// A host's swap device: its latency.
   static var swapDevice: Expectation {
@@ -32,30 +22,81 @@ extension Expectation where Value == Rate {
   }
 }
 
-extension Expectation where Value == SharedImage {
+extension Expectation where Value == ImageSetting {
   /// The image of a VM's memory.
   static var sharedImage: Expectation {
     Expectation("a mapping with name and shared") { reader, node in
-      guard let fields = reader.fields(of: node, in: "an image", known: ["name", "shared"]) else { return nil }
+      guard let fields = reader.fields(of: node, in: "an image", known: ["name", "shared", "writes"]) else {
+        return nil
+      }
       let name = reader.required("name", in: fields, .label)
       let share = reader.required("shared", in: fields, .share)
+      let writes = reader.optional("writes", in: fields, .rate)
       guard let name, let share else { return nil }
-      return SharedImage(pair: (name, share))
+      return ImageSetting(name: name, share: share, writes: writes?.perSecond ?? 0)
     }
   }
 }
 
-extension Expectation where Value == Balloon {
-  /// A balloon.
-  static var balloon: Expectation {
-    Expectation("a mapping with target and latency") { reader, node in
-      guard let fields = reader.fields(of: node, in: "a balloon", known: ["target", "latency"]) else { return nil }
-      let target = reader.required("target", in: fields, .positiveSize)
-      let latency = reader.required("latency", in: fields, .positiveTime)
-      guard let target, let latency else { return nil }
-      return Balloon(pair: (target, latency))
+extension Expectation where Value == BalloonSetting {
+  /// A balloon of a VM with so much memory: down to which size it may shrink it at need, or a schedule of sizes.
+  static func balloon(within size: ByteCount?) -> Expectation {
+    let schedule = Expectation<[BalloonSetting.Order]>.balloonSchedule(within: size)
+    return Expectation("a list of orders, or a mapping with target and latency, or with schedule") { reader, node in
+      if case .list = node.content {
+        return reader.read(node, schedule).map { BalloonSetting(schedule: $0) }
+      }
+      guard
+        let fields = reader.fields(of: node, in: "a balloon", known: ["target", "latency", "schedule", "rate"])
+      else { return nil }
+      guard fields["schedule"] != nil else {
+        if let rate = fields["rate"] {
+          reader.error(at: rate.location, "a balloon without a schedule has no rate: its size does not change")
+        }
+        let target = reader.required("target", in: fields, .positiveSize)
+        let latency = reader.required("latency", in: fields, .positiveTime)
+        guard let target, let latency else { return nil }
+        return BalloonSetting(target: target, latency: latency)
+      }
+      if let target = fields["target"] {
+        reader.error(at: target.location, "a balloon has 'schedule' or 'target', not both")
+      }
+      let orders = reader.required("schedule", in: fields, schedule)
+      let latency = reader.optional("latency", in: fields, .positiveTime)
+      let rate = reader.optional("rate", in: fields, .positiveRate)
+      return orders.map { BalloonSetting(schedule: $0, rate: rate, latency: latency) }
     }
   }
+}
+
+extension Expectation where Value == [BalloonSetting.Order] {
+  /// Orders to a balloon of a VM with so much memory, later ones behind.
+  static func balloonSchedule(within size: ByteCount?) -> Expectation {
+    let located = Expectation<LocatedOrder>("a mapping with at and target") { reader, node in
+      guard let fields = reader.fields(of: node, in: "an order", known: ["at", "target"]) else { return nil }
+      let at = reader.required("at", in: fields, .time)
+      var bounded = Expectation<ByteCount>.positiveSize
+      if let size { bounded = bounded.accepting("at most the VM's memory, \(size)") { $0 <= size } }
+      let target = reader.required("target", in: fields, bounded)
+      guard let at, let target else { return nil }
+      return LocatedOrder(order: BalloonSetting.Order(at: at, target: target), location: node.location)
+    }
+    let text = "a list of at least one order"
+    return Expectation(text) { reader, node in
+      guard let orders = reader.read(node, .list(of: located, text, minimum: 1)) else { return nil }
+      for (earlier, later) in zip(orders, orders.dropFirst()) where later.order.at <= earlier.order.at {
+        reader.error(
+          at: later.location, "expected an order after the one before, at \(earlier.order.at), found \(later.order.at)")
+      }
+      return orders.map(\.order)
+    }
+  }
+}
+
+/// An order with its place.
+private struct LocatedOrder {
+  let order: BalloonSetting.Order
+  let location: SourceLocation
 }
 
 extension Expectation where Value == DirtyLogging {

@@ -168,6 +168,7 @@ extension Expectation where Value == MemoryReferences {
           known: [
             "working_set", "page_references", "references_per", "reuse_skew", "regions", "tagged", "nested_leaf_share",
             "cache_misses", "parallel_misses",
+            "files",
           ])
       else { return nil }
       var regions: [MemoryReferences.Region]?
@@ -195,6 +196,7 @@ extension Expectation where Value == MemoryReferences {
       let misses = reader.optional("cache_misses", in: fields, .rate)
       let parallel = reader.optional(
         "parallel_misses", in: fields, .real("a number from 1 to 100") { (1...100).contains($0) })
+      let files = reader.optional("files", in: fields, .cachedFiles)
       guard let regions, let references else { return nil }
       var memory = MemoryReferences(
         regions: regions, referencesPerSecond: references.perSecond, isTagged: tagged ?? Defaults.tagged,
@@ -202,7 +204,24 @@ extension Expectation where Value == MemoryReferences {
         base: base == "work_time" ? .workTime : .cpuTime)
       memory.cacheMisses = misses?.perSecond
       memory.missParallelism = parallel ?? memory.missParallelism
+      memory.files = files
       return memory
+    }
+  }
+}
+
+extension Expectation where Value == CachedFiles {
+  /// Files that a workload reads through the guest's cache.
+  fileprivate static var cachedFiles: Expectation {
+    Expectation("a mapping with size, page_references and reuse_skew") { reader, node in
+      guard
+        let fields = reader.fields(of: node, in: "the files", known: ["size", "page_references", "reuse_skew"])
+      else { return nil }
+      let size = reader.required("size", in: fields, .positiveSize)
+      let references = reader.required("page_references", in: fields, .rate)
+      let skew = reader.required("reuse_skew", in: fields, .reuseSkew)
+      guard let size, let references, let skew else { return nil }
+      return CachedFiles(bytes: size.bytes, referencesPerSecond: references.perSecond, reuseSkew: skew)
     }
   }
 }

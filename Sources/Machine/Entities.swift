@@ -28,6 +28,10 @@ enum EventKind {
   static let diskEnd: UInt8 = 11
   /// Work beside the guests, `handle` among all, wakes up.
   static let workWakeup: UInt8 = 20
+  /// An order comes to the balloon of VM `handle`.
+  static let balloonOrder: UInt8 = 12
+  /// The balloon of VM `handle` may go on.
+  static let balloonStep: UInt8 = 13
 }
 
 /// Where a thread of a host is.
@@ -78,6 +82,8 @@ enum Activity: UInt8 {
   case pageWait
   /// A backend looks for more before it sleeps.
   case poll
+  /// A balloon's worker wakes up, and handles a batch of pages.
+  case balloonWake, balloonWork
 
   /// Whether it is work of the job on the vCPU.
   var isJob: Bool { self == .job || self == .hold }
@@ -108,6 +114,8 @@ struct Thread {
   /// to do: the first of a list, and the one in hand; -1 for none.
   var firstWork: Int32 = -1
   var work: Int32 = -1
+  /// Whether it handles the pages of its VM's balloon.
+  var isBalloonWorker = false
   /// The job on the vCPU, or the item in the backend's hands; -1 for none.
   var current: Int32 = -1
   var generation: UInt32 = 0
@@ -142,6 +150,8 @@ struct Job {
   /// A random number that names the flow, by which queues are chosen.
   var flow: UInt16 = 0
   var isAlive = false
+  /// Work of the balloon's driver in the guest.
+  var isBalloon = false
   /// When the request came, in nanoseconds.
   var arrival: Int64 = 0
   /// CPU time on the vCPU in all, executed so far, and booked so far, in units of `FineTime`.
@@ -193,6 +203,10 @@ struct BulkComponent {
     case perInterrupt(Int64)
     /// Deferred invalidations that fall due with the job.
     case invalidations
+    /// What the job meets in a memory that changes.
+    case memory(MemoryEvent)
+    /// What the balloon's driver does in a batch.
+    case balloon(BalloonPart)
   }
 
   let operation: GuestOperation
@@ -223,6 +237,10 @@ struct VMState {
   var lock: Int32 = -1
   /// Whether operations wait for swapped pages.
   var hasPageWaits = false
+  /// Whether its memory changes during the run.
+  var hasPlan = false
+  /// Work of the balloon's driver that no vCPU has taken up; -1 for none.
+  var balloonJob: Int32 = -1
 
   // Work.
   var shape = WorkShape.requests

@@ -16,6 +16,14 @@ extension Simulation {
     vms[vm].queueLength += 1
   }
 
+  /// Puts a job back that has to make room.
+  mutating func returnJob(_ job: Int32, vm: Int) {
+    jobs[Int(job)].next = vms[vm].queueHead
+    vms[vm].queueHead = job
+    if vms[vm].queueTail < 0 { vms[vm].queueTail = job }
+    vms[vm].queueLength += 1
+  }
+
   private mutating func popJob(vm: Int) -> Int32 {
     let job = vms[vm].queueHead
     guard job >= 0 else { return -1 }
@@ -97,6 +105,7 @@ extension Simulation {
       begin(.kick, group: vms[vm].kick, operations: 1, thread: index)
       return
     }
+    if vms[vm].balloonJob >= 0 { takeBalloonJob(thread: index, vm: vm) }
     if threads[index].current < 0 {
       threads[index].current = popJob(vm: vm)
       if threads[index].current >= 0 {
@@ -123,7 +132,7 @@ extension Simulation {
       ringBackend(vm: vm, queue: Int(threads[index].ringsQueue), isBlock: threads[index].ringsDisk)
       decideVCPU(thread: index)
     case .halt:
-      if vms[vm].queueLength > vms[vm].waking || threads[index].isKickPending {
+      if vms[vm].queueLength > vms[vm].waking || threads[index].isKickPending || vms[vm].balloonJob >= 0 {
         decideVCPU(thread: index)
       } else {
         vms[vm].halted += 1
@@ -148,6 +157,11 @@ extension Simulation {
     threads[index].activity = .none
     if jobs[Int(job)].executed >= jobs[Int(job)].stageEnd {
       threads[index].current = -1
+      if jobs[Int(job)].isBalloon {
+        endBalloonJob(job, vm: vm)
+        decideVCPU(thread: index)
+        return
+      }
       let isBlock = jobs[Int(job)].stage < jobs[Int(job)].reads + jobs[Int(job)].writes
       let rings = isBlock ? issueBlock(job: job, vm: vm) : complete(job: Int(job), vm: vm)
       if rings {
@@ -157,7 +171,7 @@ extension Simulation {
           .doorbell, group: isBlock ? vms[vm].block.doorbell : vms[vm].network.doorbell, operations: 1, thread: index)
         return
       }
-    } else if vms[vm].queueLength > 0 {
+    } else if vms[vm].queueLength > 0, !jobs[Int(job)].isBalloon {
       threads[index].current = -1
       pushJob(job, vm: vm)
     }

@@ -101,6 +101,7 @@ extension Simulation {
     let work = native > 0 ? native : Double(guest) / Double(FineTime.unitsPerNanosecond)
     let active = activeComponents(of: vm)
     clearIdleComponents(of: vm, job: job, active: active)
+    if vms[vm].hasPlan { useMemory(vm: vm, seconds: native * 1e-9) }
     for component in active {
       var operations: Int64 = 0
       switch components[component].count {
@@ -123,7 +124,9 @@ extension Simulation {
         operations = carry(dirtyRounds[vm].fullLogs, component: component)
       case .blocks(let isRead): operations = Int64(isRead ? reads : writes)
       case .invalidations: operations = invalidationQueues[vm].advance(to: now)
-      case .perInterrupt: break
+      case .perInterrupt, .balloon: break
+      case .memory(let event):
+        operations = carry(memories[vm].latest[event], component: component)
       case .perRunning: continue
       }
       total += charge(component: component, operations: operations, job: job, vm: vm)
@@ -158,7 +161,7 @@ extension Simulation {
   }
 
   /// The whole part of a number of operations; the fraction is kept for the next job.
-  private func carry(_ operations: Double, component: Int) -> Int64 {
+  func carry(_ operations: Double, component: Int) -> Int64 {
     let exact = operations + carried[component]
     let whole = exact.rounded(.down)
     carried[component] = exact - whole
@@ -180,7 +183,7 @@ extension Simulation {
   }
 
   /// Ticks come with running time, their own included: the number of periods that end while the job runs.
-  private mutating func chargeTicks(from first: Int, to end: Int, job: Int, vm: Int, busy: Int64) -> Int64 {
+  mutating func chargeTicks(from first: Int, to end: Int, job: Int, vm: Int, busy: Int64) -> Int64 {
     var ticks: Int64 = 0
     var planned: Int64 = -1
     while planned != ticks {
@@ -203,7 +206,7 @@ extension Simulation {
     return total
   }
 
-  private mutating func allocateJob() -> Int {
+  mutating func allocateJob() -> Int {
     if freeJob >= 0 {
       let job = Int(freeJob)
       freeJob = jobs[job].next
@@ -226,7 +229,7 @@ extension Simulation {
     return job
   }
 
-  private mutating func release(job: Int) {
+  mutating func release(job: Int) {
     jobs[job].isAlive = false
     jobs[job].next = freeJob
     freeJob = Int32(job)

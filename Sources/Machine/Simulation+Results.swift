@@ -9,7 +9,7 @@ import Virtualization
 extension Simulation {
   func makeResult() -> RunResult {
     var exits = exitRows()
-    if model.vms.contains(where: { $0.logged != nil }) { exits = RunResult.joining(exits) }
+    if model.vms.contains(where: { $0.logged != nil || $0.plan != nil }) { exits = RunResult.joining(exits) }
     var stall = [Int64](repeating: 0, count: vms.count)
     var backend = [Int64](repeating: 0, count: vms.count)
     var exitCounts = [Int64](repeating: 0, count: vms.count)
@@ -61,7 +61,7 @@ extension Simulation {
     return RunResult.VMRow(
       name: vm.name, host: vm.host, workload: vm.workload, vcpus: vm.vcpus, guest: running - stall, stall: stall,
       steal: waiting, halted: halted, backend: backend, completed: completed(by: index), exits: exits,
-      shadowTables: vm.load.shadowTables)
+      shadowTables: vm.load.shadowTables, memory: memoryUse(of: index))
   }
 
   private func completed(by vm: Int) -> Int64 {

@@ -46,6 +46,7 @@ extension Simulation {
     _ = windows.append(LoggingWindow(vm.logged))
     _ = invalidationQueues.append(InvalidationQueue(deferred: vm.load.deferredInvalidation))
     _ = codeStates.append(CodeState(translation: vm.load.codeTranslation))
+    addMemory(of: index, to: &state)
     _ = vms.append(state)
   }
 
@@ -161,6 +162,12 @@ extension Simulation {
       add(entry, .perRunning(period: FineTime.units(nanoseconds: 1e9 / entry.rate)), native: native)
     }
     if vm.logged != nil { add(OperationLoad.Entry(operation: .hiddenFault, rate: 0), .regions) }
+    if vm.plan != nil {
+      for event in MemoryEvent.allCases {
+        add(OperationLoad.Entry(operation: event.operation, rate: 0), .memory(event))
+      }
+      for part in BalloonPart.allCases { add(OperationLoad.Entry(operation: part.operation, rate: 0), .balloon(part)) }
+    }
     addExtraWalks(of: index, load: load)
     state.componentCount = components.count - state.firstComponent
     state.bulkLeafCount = ledger.leaves.count - state.firstBulkLeaf
@@ -189,6 +196,7 @@ extension Simulation {
 
   /// Starts the arrivals, clients, threads or wake-ups of a VM.
   mutating func start(_ vm: Int) {
+    scheduleOrders(vm: vm)
     switch model.workloads[Int(vms[vm].workload)].shape {
     case .requests(let requests):
       switch requests.arrivals {

@@ -175,7 +175,7 @@ extension Simulation {
   private mutating func resume(thread index: Int) {
     switch threads[index].activity {
     case .none, .woken: decide(thread: index)
-    case .job where threads[index].isKickPending:
+    case .job where threads[index].isKickPending || vms[Int(threads[index].vm)].balloonJob >= 0:
       threads[index].remaining = 0
       decide(thread: index)
     default: beginBurst(thread: index)
@@ -379,6 +379,8 @@ extension Simulation {
       doWork(thread: index)
     } else if threads[index].isService {
       decideService(thread: index)
+    } else if threads[index].isBalloonWorker {
+      decideBalloonWorker(thread: index)
     } else if threads[index].vcpu < 0 {
       decideBackend(thread: index)
     } else {
@@ -426,6 +428,8 @@ extension Simulation {
     case .item: endItem(thread: index)
     case .service: decideService(thread: index)
     case .beside: endWork(thread: index)
+    case .balloonWake: beginBalloonWork(thread: index)
+    case .balloonWork: endBalloonWork(thread: index)
     case .none, .woken, .job, .hold, .spin, .pageWait: break
     }
   }

@@ -82,6 +82,12 @@ struct Simulation: ~Copyable {
   var codeStates: Pool<CodeState>
   /// Windows of dirty logging by VM.
   var windows: Pool<LoggingWindow>
+  /// Memory by VM that changes during the run, the tables of its misses and its orders; and what hosts keep for guests.
+  var memories: Pool<MemoryState>
+  var missRatios = Pool<Double>(capacity: 2)
+  var balloonOrders = Pool<MemoryPlan.Order>(capacity: 1)
+  var hostMemories: Pool<HostMemory>
+  var balloonSeries = Pool<Double>(capacity: 1)
   /// Locks of shadow tables.
   var locks = Pool<LockState>(capacity: 1)
   /// Threads of work beside the guests.
@@ -134,6 +140,8 @@ struct Simulation: ~Copyable {
     windows = Pool(capacity: model.vms.count)
     invalidationQueues = Pool(capacity: model.vms.count)
     codeStates = Pool(capacity: model.vms.count)
+    memories = Pool(capacity: model.vms.count)
+    hostMemories = Pool(capacity: model.hosts.count)
     latencies = Pool(capacity: model.workloads.count)
     for workload in model.workloads { _ = latencies.append(LatencyRecord(objective: workload.objective)) }
     jobAmounts = .allocate(capacity: 1)
@@ -142,6 +150,7 @@ struct Simulation: ~Copyable {
     for host in model.hosts.indices {
       addHost(host)
       _ = firstPrivileged.append(-1)
+      _ = hostMemories.append(HostMemory(pages: model.hosts[host].guestPages))
     }
     for _ in 0..<model.nicCount {
       _ = wireFree.append(0)
@@ -195,6 +204,11 @@ struct Simulation: ~Copyable {
     invalidationQueues.deallocate()
     codeStates.deallocate()
     locks.deallocate()
+    memories.deallocate()
+    missRatios.deallocate()
+    balloonOrders.deallocate()
+    hostMemories.deallocate()
+    balloonSeries.deallocate()
     windows.deallocate()
     works.deallocate()
     workStreams.deallocate()
@@ -218,6 +232,7 @@ struct Simulation: ~Copyable {
     try run(until: model.duration.nanoseconds, isCancelled: isCancelled)
     now = model.duration.nanoseconds
     bookEverything()
+    for vm in 0..<vms.count { accountMemory(vm: vm) }
   }
 
   private mutating func run(until end: Int64, isCancelled: () -> Bool) throws {
@@ -255,6 +270,8 @@ struct Simulation: ~Copyable {
         } else {
           events.noteDropped()
         }
+      case EventKind.balloonOrder: takeOrder(vm: index)
+      case EventKind.balloonStep: stepBalloon(vm: index)
       case EventKind.skew: checkSkew(vm: index)
       case EventKind.creditPeriod: giveCredit(host: index)
       default: break
@@ -292,6 +309,7 @@ struct Simulation: ~Copyable {
     for vm in 0..<vms.count {
       vms[vm].completed = 0
       vms[vm].done = 0
+      beginMemoryWindow(vm: vm)
     }
     for index in works.indices {
       works[index].time = 0

@@ -5,7 +5,7 @@ import Virtualization
 extension ModelAssembly {
   /// Faults a VM that a host cannot hold, with all means of overcommitment that the scenario gives it.
   mutating func checkOvercommit(
-    _ slot: Int, adding asked: MemoryReclaim.Guest, name: String, needed: Int64, _ group: VMGroup
+    _ slot: Int, adding asked: MemoryReclaim.Guest, sizes: [GuestSize], name: String, needed: Int64, _ group: VMGroup
   ) {
     let host = scenario.hosts[slots[slot].group]
     let free = ByteCount(bytes: max(0, slots[slot].freeMemory))
@@ -20,7 +20,10 @@ extension ModelAssembly {
       return
     }
     let isMerging = host.overcommit.scannedPages != nil
-    let hasMeans = host.overcommit.swapLatency != nil || isMerging || guests.contains { $0.balloonTarget < $0.size }
+    let schedules = slots[slot].sizes + [sizes]
+    let hasMeans =
+      host.overcommit.swapLatency != nil || isMerging || guests.contains { $0.balloonTarget < $0.size }
+      || zip(guests, schedules).contains { $1.count > 1 || $1[0].bytes < $0.size }
     guard hasMeans else {
       fault(
         group.location,
@@ -28,7 +31,7 @@ extension ModelAssembly {
           + "memory is not overcommitted")
       return
     }
-    let reclaim = MemoryReclaim(guests: guests, capacity: Double(slots[slot].capacity), isMerging: isMerging)
+    let reclaim = worstReclaim(guests, sizes: schedules, slot: slot)
     if reclaim.swapped > 0 && host.overcommit.swapLatency == nil {
       fault(
         group.location,
@@ -55,14 +58,69 @@ extension ModelAssembly {
     }
   }
 
+  /// What is taken back when guests ask for the most. A balloon that moves counts as the smaller of its sizes.
+  private func worstReclaim(
+    _ guests: [MemoryReclaim.Guest], sizes: [[GuestSize]], slot: Int
+  ) -> MemoryReclaim {
+    let times = Set(sizes.flatMap { $0.map(\.time) }).sorted()
+    let scanned = hosts[slot].scannedPages
+    let reclaims = times.map { time in
+      let present = zip(guests, sizes).map { guest, sizes in
+        var guest = guest
+        guard sizes.count > 1 || sizes[0].bytes < guest.size else { return guest }
+        let before = sizes.last { $0.time < time }?.bytes ?? 0
+        guest.size = max(before, sizes.last { $0.time <= time }?.bytes ?? guest.size)
+        guest.balloonTarget = guest.size
+        return guest
+      }
+      return MemoryReclaim(guests: present, capacity: Double(slots[slot].capacity), scannedPages: scanned)
+    }
+    return reclaims.max { $0.swapped < $1.swapped }
+      ?? MemoryReclaim(guests: guests, capacity: Double(slots[slot].capacity), scannedPages: scanned)
+  }
+
+  /// Sizes that a VM is to have, the first from the beginning.
+  func sizes(of group: VMGroup) -> [GuestSize] {
+    var sizes = (group.balloon?.schedule ?? []).map {
+      GuestSize(time: $0.at.nanoseconds, bytes: Double($0.target.bytes))
+    }
+    if sizes.first?.time != 0 { sizes.insert(GuestSize(time: 0, bytes: Double(group.memory.bytes)), at: 0) }
+    return sizes
+  }
+
+  /// Whether a VM's design and guest can have its balloon.
+  mutating func checkBalloon(_ group: VMGroup, guest: GuestSystem, design: CompiledDesign) {
+    guard let balloon = group.balloon else { return }
+    let choice = design.choice
+    guard choice.design.capabilities.canOvercommitMemory else {
+      fault(
+        group.location,
+        "vm group '\(group.name)' has a balloon, but design '\(choice.label)' cannot take memory back"
+          + reason(of: choice.design.capabilities))
+      return
+    }
+    guard !balloon.schedule.isEmpty else { return }
+    if design.cost(of: .balloonPage) == nil {
+      fault(group.location, "vm group '\(group.name)' has a balloon, but design '\(choice.label)' has none")
+    } else if let interfaces = guest.interfaces, interfaces.isEmpty {
+      fault(group.location, "vm group '\(group.name)' has a balloon, but guest '\(guest.name)' has no driver for it")
+    }
+  }
+
   /// Takes memory back on hosts that promised more than they have, and charges their VMs for it.
   mutating func reclaimMemory() {
+    for group in scenario.vms where scenario.isFleet && !(group.balloon?.schedule.isEmpty ?? true) {
+      fault(group.location, "the balloon of vm group '\(group.name)' follows a schedule, which fleets do not simulate")
+    }
     guard faults.isEmpty else { return }
     for index in slots.indices where !slots[index].guests.isEmpty {
-      let group = scenario.hosts[slots[index].group]
-      let reclaim = MemoryReclaim(
-        guests: slots[index].guests, capacity: Double(slots[index].capacity),
-        isMerging: group.overcommit.scannedPages != nil)
+      let capacity = Double(slots[index].capacity)
+      let hasSchedule = slots[index].members.contains { !(scenario.vms[$0.group].balloon?.schedule.isEmpty ?? true) }
+      let reclaim =
+        hasSchedule
+        ? worstReclaim(slots[index].guests, sizes: slots[index].sizes, slot: index)
+        : MemoryReclaim(
+          guests: slots[index].guests, capacity: capacity, scannedPages: hosts[index].scannedPages)
       if reclaim.ballooned + reclaim.swapped > 0 || slots[index].freeMemory < 0 {
         func size(_ bytes: Double) -> String { "\(Int64((bytes / 1_048_576).rounded())) MiB" }
         warn(
@@ -70,41 +128,161 @@ extension ModelAssembly {
             + "saves \(size(reclaim.merged)), balloons take \(size(reclaim.ballooned)), "
             + "\(size(reclaim.swapped)) are swapped out")
       }
+      let kept = slots[index].guests.reduce(0) { $0 + $1.overhead }
+      hosts[index].guestPages = max(0, (capacity - kept + reclaim.merged) / 4096)
       for (position, member) in slots[index].members.enumerated() {
-        swap(
-          member.vm, of: scenario.vms[member.group], resident: reclaim.guestResident[position],
-          hostResident: reclaim.hostResident[position], group)
+        let group = scenario.vms[member.group]
+        vms[member.vm].memory.size = Double(group.memory.bytes)
+        vms[member.vm].memory.merged = reclaim.mergedBytes[position]
+        breakMerged(member.vm, breaks: reclaim.mergeBreaks[position])
+        if hasSchedule {
+          plan(
+            member.vm, of: member.group, sizes: slots[index].sizes[position], resident: reclaim.guestResident[position],
+            slot: index)
+        } else {
+          swap(
+            member.vm, of: group, resident: reclaim.guestResident[position],
+            hostResident: reclaim.hostResident[position], scenario.hosts[slots[index].group])
+        }
       }
     }
   }
+
+  /// Writes to merged pages, which break by a copy.
+  private mutating func breakMerged(_ vm: Int, breaks: Double) {
+    guard breaks > 0 else { return }
+    let workload = scenario.workloads[vms[vm].workload]
+    let busy = workload.nominalBusy(vcpus: vms[vm].vcpus)
+    guard busy > 0 else { return }
+    let entry = OperationLoad.Entry(operation: .mergeBreak, rate: breaks / busy)
+    vms[vm].load = vms[vm].load.adding([entry])
+    guard let phase = vms[vm].logged else { return }
+    let logged = phase.load.adding([entry])
+    vms[vm].logged?.load = logged
+  }
+
+  // MARK: Steady memory
 
   private mutating func swap(
     _ vm: Int, of group: VMGroup, resident: Double, hostResident: Double, _ host: HostGroup
   ) {
     let workload = scenario.workloads[vms[vm].workload]
     guard resident < Double(group.memory.bytes) || hostResident < resident else { return }
+    vms[vm].memory.balloon = Double(group.memory.bytes) - resident
+    vms[vm].memory.swapped = resident - hostResident
     guard let memory = workload.memory else {
       warn(
         "memory of vm group '\(group.name)' is taken back, but workload '\(workload.name)' says nothing on its memory: no "
           + "faults follow")
       return
     }
+    let inGuest = MemoryResidence(
+      size: Double(group.memory.bytes) / 4096, workingSet: (Double(memory.workingSet) / 4096).rounded(.up),
+      fileSet: (Double(memory.files?.bytes ?? 0) / 4096).rounded(.up),
+      balloon: (Double(group.memory.bytes) - resident) / 4096)
+    vms[vm].memory.guestSwapped = (inGuest.workingSet - inGuest.resident) * 4096
+    let references = vms[vm].load.translation?.references ?? memory.referencesPerSecond
     let guestFaults = SwapModel.faultRatio(memory, resident: resident)
     let hostFaults = max(0, SwapModel.faultRatio(memory, resident: hostResident) - guestFaults)
-    func priced(_ design: CompiledDesign) -> CompiledDesign {
-      design.swapping(
-        hostLatency: host.overcommit.swapLatency.map { Double($0.nanoseconds) },
-        guestLatency: group.balloon.map { Double($0.latency.nanoseconds) }, scenario: scenario.name)
+    let fileFaults = memory.files.map {
+      ($0.referencesPerSecond, SwapModel.faultRatio($0.references, resident: inGuest.cached * 4096))
     }
-    func swapping(_ load: OperationLoad, _ design: CompiledDesign) -> OperationLoad {
-      load.swapping(
-        hostFaults: hostFaults, guestFaults: guestFaults,
-        references: load.translation?.references ?? memory.referencesPerSecond, design: design)
-    }
-    let load = swapping(vms[vm].load, priced(vms[vm].load.design))
+    let double = DoublePaging.probability(
+      swapped: (resident - hostResident) / 4096, of: inGuest.resident + inGuest.cached)
+    let entries = [
+      OperationLoad.Entry(operation: .swapIn, rate: references * hostFaults),
+      OperationLoad.Entry(operation: .guestSwapIn, rate: references * guestFaults),
+      OperationLoad.Entry(operation: .doublePaging, rate: references * guestFaults * double),
+      OperationLoad.Entry(operation: .cacheRead, rate: fileFaults.map { $0.0 * $0.1 } ?? 0),
+    ].filter { $0.rate > 0 }
+    let design = priced(vms[vm].load.design, group, host)
+    let load = vms[vm].load.adding(entries, design: design)
     if check(load, of: workload, group: group) { vms[vm].load = load }
     guard let phase = vms[vm].logged else { return }
-    let logged = swapping(phase.load, priced(phase.load.design))
+    let logged = phase.load.adding(entries, design: priced(phase.load.design, group, host))
     if check(logged, of: workload, group: group) { vms[vm].logged?.load = logged }
   }
+
+  private func priced(_ design: CompiledDesign, _ group: VMGroup, _ host: HostGroup) -> CompiledDesign {
+    design.swapping(
+      hostLatency: host.overcommit.swapLatency.map { Double($0.nanoseconds) },
+      guestLatency: group.balloon?.latency.map { Double($0.nanoseconds) }, scenario: scenario.name)
+  }
+
+  // MARK: Memory that changes
+
+  /// What the memory of a VM does on a host of which some balloon follows a schedule.
+  private mutating func plan(_ vm: Int, of index: Int, sizes: [GuestSize], resident: Double, slot: Int) {
+    let group = scenario.vms[index]
+    let host = scenario.hosts[slots[slot].group]
+    let workload = scenario.workloads[vms[vm].workload]
+    let size = (Double(group.memory.bytes) / 4096).rounded(.up)
+    func balloon(_ bytes: Double) -> Double { max(0, size - (bytes / 4096).rounded(.up)) }
+    let isScheduled = !(group.balloon?.schedule.isEmpty ?? true)
+    let first = isScheduled ? balloon(sizes[0].bytes) : balloon(resident)
+    let curve: FaultCurve
+    let fileCurve: FaultCurve
+    if let known = curves[index] {
+      (curve, fileCurve) = known
+    } else {
+      curve = workload.memory.map { FaultCurve($0) } ?? FaultCurve()
+      fileCurve = workload.memory?.files.map { FaultCurve($0.references) } ?? FaultCurve()
+      curves[index] = (curve, fileCurve)
+    }
+    let initial = MemoryResidence(size: size, workingSet: curve.pages, fileSet: fileCurve.pages, balloon: first)
+    let orders =
+      isScheduled
+      ? sizes.dropFirst().map { MemoryPlan.Order(time: $0.time, balloon: balloon($0.bytes)) } : []
+    let load = vms[vm].load
+    let plan = MemoryPlan(
+      initial: initial, orders: orders, timePerPage: group.balloon?.rate.map { 1e9 / $0.perSecond } ?? 0,
+      references: load.translation?.references ?? workload.memory?.referencesPerSecond ?? 0, curve: curve,
+      fileReferences: workload.memory?.files?.referencesPerSecond ?? 0, fileCurve: fileCurve,
+      guestLatency: Double(group.balloon?.latency?.nanoseconds ?? 0))
+    let fewest = size - ([first] + orders.map(\.balloon)).reduce(0, max)
+    if isScheduled, group.balloon?.latency == nil, fewest < curve.pages + fileCurve.pages {
+      fault(
+        group.location,
+        "the balloon of vm group '\(group.name)' leaves less than its workload's \(ByteCount(bytes: Int64(curve.pages + fileCurve.pages) * 4096)) "
+          + "in memory; expected 'latency' of the guest's swap device in its balloon")
+      return
+    }
+    let swapping = load.adding([], design: priced(load.design, group, host))
+    vms[vm].load = swapping
+    vms[vm].plan = plan
+    if let phase = vms[vm].logged {
+      let logged = phase.load.adding([], design: priced(phase.load.design, group, host))
+      vms[vm].logged?.load = logged
+    }
+    // The worst that may come, for the check alone.
+    let worst = swapping.adding([
+      OperationLoad.Entry(operation: .guestSwapIn, rate: plan.references * curve.ratio(fewest)),
+      OperationLoad.Entry(
+        operation: .cacheRead, rate: plan.fileReferences * fileCurve.ratio(max(0, fewest - curve.pages))),
+    ])
+    _ = check(worst, of: workload, group: group)
+  }
+}
+
+/// A size that a VM is to have from some time on.
+struct GuestSize {
+  /// In nanoseconds of simulated time.
+  let time: Int64
+  let bytes: Double
+}
+
+/// What is known of a VM's memory before the run, in bytes.
+public struct MemoryFigures: Sendable, Hashable {
+  /// The VM's memory.
+  public internal(set) var size = 0.0
+  /// What its balloon takes all the time.
+  public internal(set) var balloon = 0.0
+  /// Of it merged with other VMs' pages.
+  public internal(set) var merged = 0.0
+  /// Swapped out by the host.
+  public internal(set) var swapped = 0.0
+  /// Of its workload's memory swapped out by the guest.
+  public internal(set) var guestSwapped = 0.0
+
+  init() {}
 }

@@ -202,21 +202,11 @@ public struct OperationLoad: Sendable {
     expandCode(of: workload, idleWork: guest.idleWork, code: code)
   }
 
-  /// The load of a VM whose memory is not all resident.
-  ///
-  /// - Parameters:
-  ///   - hostFaults: share of page references that wait for the host's swap device.
-  ///   - guestFaults: share of page references that wait for the guest's own.
-  ///   - references: page references per second of CPU time.
-  ///   - design: the design with the latencies of the devices.
-  public func swapping(
-    hostFaults: Double, guestFaults: Double, references: Double, design: CompiledDesign
-  ) -> OperationLoad {
+  /// The load with more operations per second of CPU time, and with another design where one is given.
+  public func adding(_ entries: [Entry], design: CompiledDesign? = nil) -> OperationLoad {
     var load = self
-    load.design = design
-    for (operation, share) in [(GuestOperation.swapIn, hostFaults), (.guestSwapIn, guestFaults)] where share > 0 {
-      load.perCPUSecond.append(Entry(operation: operation, rate: references * share))
-    }
+    if let design { load.design = design }
+    load.perCPUSecond += entries
     return load
   }
 

@@ -141,7 +141,7 @@ public enum ResultTables {
     ])
 
   /// All tables of runs.
-  public static let schemas = [summary, exits, hosts, vms, requests, provenance, services]
+  public static let schemas = [summary, exits, hosts, vms, memory, requests, provenance, services]
 
   /// Makes all tables of the given runs, rows in the order of the runs.
   public static func make(_ results: [RunResult]) -> [Table] {
@@ -151,7 +151,15 @@ public enum ResultTables {
         for row in rows { tables[index].append(row) }
       }
     }
-    return results.contains { $0.fleet != nil } ? tables + fleetTables(results) : tables
+    if results.contains(where: { $0.fleet != nil }) { return tables + fleetTables(results) }
+    var series = Table(schema: timeseries)
+    for result in results {
+      let run: [CellValue] = [
+        .text(result.scenario), .text(result.design), .text(result.profile), .integer(Int64(result.replication)),
+      ]
+      for row in balloonSeries(of: result, run: run) { series.append(row) }
+    }
+    return series.rows.isEmpty ? tables : tables + [series]
   }
 
   /// Seconds as an exact decimal.
@@ -214,6 +222,9 @@ public enum ResultTables {
         seconds(vm.backend), .integer(vm.completed), .integer(vm.exits),
       ] + fleetCells(ofVM: index, in: result) + [.integer(vm.shadowTables)] + nodeCells(of: vm)
     }
+    let memory: [[CellValue]] = result.vms.compactMap { vm in
+      vm.memory.map { own(vm.host) + [.text(result.hosts[vm.host].name), .text(vm.name)] + cells(of: $0) }
+    }
     let requests: [[CellValue]] = result.workloads.flatMap { workload in
       workload.quantiles.map {
         all + [.text(workload.name), .real($0.probability), .real($0.seconds)]
@@ -232,6 +243,6 @@ public enum ResultTables {
         .integer(row.wakeups), seconds(row.nanoseconds),
       ]
     }
-    return [summary, exits, hosts, vms, requests, provenance, services]
+    return [summary, exits, hosts, vms, memory, requests, provenance, services]
   }
 }

@@ -17,6 +17,8 @@ public struct RunResult: Sendable {
   public let fidelity: Fidelity
   /// Length of the measured window.
   public let window: TimeSpan
+  /// Time before it.
+  public let warmup: TimeSpan
   /// Virtualization's steps by host, VM, operation and place.
   public let exits: [ExitRow]
   /// Hosts.
@@ -171,12 +173,15 @@ public struct RunResult: Sendable {
     public let shadowTables: Int64
     /// Where it runs and has its memory; nil where all memory is alike.
     public var home: NodeHome?
+    /// Its memory; nil in fleets.
+    public let memory: MemoryUse?
 
     /// Creates a row; times in nanoseconds.
     public init(
       name: String, host: Int, workload: Int, vcpus: Int, guest: Int64, stall: Int64, steal: Int64, halted: Int64,
-      backend: Int64, completed: Int64, exits: Int64, shadowTables: Int64 = 0
+      backend: Int64, completed: Int64, exits: Int64, shadowTables: Int64 = 0, memory: MemoryUse? = nil
     ) {
+      self.memory = memory
       self.name = name
       self.host = host
       self.workload = workload
@@ -287,6 +292,7 @@ public struct RunResult: Sendable {
     self.replication = replication
     self.fidelity = fidelity
     window = model.window
+    warmup = model.warmup
     self.exits = exits
     hosts = Self.hostRows(of: model, exits: exits, vms: vms, services: services)
     self.services = services
@@ -312,6 +318,7 @@ public struct RunResult: Sendable {
     self.replication = replication
     fidelity = .fluid
     window = model.window
+    warmup = model.warmup
     hosts = Self.hostRows(of: model, fleet)
     exits = Self.exitRows(of: fleet, hosts: hosts)
     services = []

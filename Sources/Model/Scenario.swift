@@ -286,9 +286,9 @@ public struct VMGroup: Sendable {
   /// Dirty logging that runs all the time, if any.
   public var dirtyLogging: DirtyLogging?
   /// The image whose VMs have equal pages, and the share of the memory that is equal.
-  public var image: (name: String, share: Double)?
-  /// Size down to which a balloon may shrink the VM, and the latency of the guest's own swap device.
-  public var balloon: (target: ByteCount, latency: TimeSpan)?
+  public var image: ImageSetting?
+  /// The balloon, if it has one.
+  public var balloon: BalloonSetting?
   /// Share of the guest's memory in transparent huge pages.
   public let hugePageShare: Double
   /// Levels of the guest's page tables.

@@ -89,6 +89,8 @@ struct ModelAssembly {
     var members: [(vm: Int, group: Int)] = []
     /// VMs that have a device, or a virtual function of it, by device.
     var assigned: [String: Int] = [:]
+    /// Sizes that each of them is to have over time.
+    var sizes: [[GuestSize]] = []
   }
   var slots: [Slot] = []
 
@@ -99,6 +101,8 @@ struct ModelAssembly {
   }
   private var loads: [LoadKey: OperationLoad] = [:]
   private var phases: [LoadKey: LoggedPhase] = [:]
+  /// Misses of a workload's memory and files by group of VMs.
+  var curves: [Int: (FaultCurve, FaultCurve)] = [:]
   var streamNames = StreamNames()
 
   init(scenario: Scenario, library: Library, overrides: ModelOverrides) {
@@ -306,6 +310,7 @@ struct ModelAssembly {
     let hostGroup = scenario.hosts[slots[slot].group]
     let before = faults.count
     checkCapabilities(of: design.choice, for: group)
+    checkBalloon(group, guest: guest, design: design)
     let key = LoadKey(vmGroup: index, hostGroup: slots[slot].group)
     let backing = PageMix(page: hostGroup.page.bytes, hugeShare: hostGroup.hugePageShare)
     let nic = group.nic.flatMap { wanted in hostGroup.nics.firstIndex { $0.name == wanted } }
@@ -338,11 +343,18 @@ struct ModelAssembly {
     // Shadow tables are the host's memory.
     let overhead = design.choice.design.memory.perVM + load.shadowTables
     let needed = group.memory.bytes + overhead
-    let asked = MemoryReclaim.Guest(
+    var asked = MemoryReclaim.Guest(
       size: Double(group.memory.bytes), overhead: Double(overhead), image: group.image?.name,
       sharedShare: group.image?.share ?? 0,
-      balloonTarget: Double(min(group.memory.bytes, group.balloon?.target.bytes ?? group.memory.bytes)))
-    if slots[slot].freeMemory < needed { checkOvercommit(slot, adding: asked, name: name, needed: needed, group) }
+      balloonTarget: Double(min(group.memory.bytes, group.balloon?.target?.bytes ?? group.memory.bytes)))
+    if let writes = group.image?.writes, asked.sharedPages > 0 {
+      asked.writesPerPage =
+        writes * scenario.workloads[workload].nominalBusy(vcpus: group.vcpus) / asked.sharedPages
+    }
+    let sizes = sizes(of: group)
+    if slots[slot].freeMemory < needed {
+      checkOvercommit(slot, adding: asked, sizes: sizes, name: name, needed: needed, group)
+    }
     if group.vcpus > hosts[slot].cores {
       fault(
         group.location,
@@ -370,6 +382,7 @@ struct ModelAssembly {
     }
     slots[slot].freeMemory -= needed
     slots[slot].guests.append(asked)
+    slots[slot].sizes.append(sizes)
     slots[slot].members.append((vms.count, index))
     vms.append(
       VirtualMachine(

@@ -13,6 +13,8 @@ public struct Host: Sendable {
   public let design: CompiledDesign
   /// Pages a second that the host compares to merge equal ones; 0 for none.
   public var scannedPages = 0.0
+  /// Pages of 4 KiB that it has for the memory of its guests, merged ones counted as often as they are used.
+  public internal(set) var guestPages = 0.0
   /// vCPUs of the domain that drives the devices, where the design has one.
   public var privilegedVCPUs = 1
   /// Their weight under the host's scheduler.
@@ -52,6 +54,10 @@ public struct VirtualMachine: Sendable {
   public internal(set) var logged: LoggedPhase?
   /// The host's design with the prices that hold for this VM.
   public var design: CompiledDesign { load.design }
+  /// What is known of its memory before the run.
+  public internal(set) var memory = MemoryFigures()
+  /// What its memory does; nil on a host whose balloons do not move.
+  public internal(set) var plan: MemoryPlan?
   /// The way of its packets and block requests.
   public var io = IOSetting()
   /// Names the VM's random streams. It follows from the VM's name, so that other VMs, wherever they stand in the

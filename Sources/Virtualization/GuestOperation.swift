@@ -15,7 +15,8 @@ public enum GuestOperation: UInt8, CaseIterable, Sendable, Hashable {
     deviceInterrupt, dirtyPage, dirtyLogFull, dirtyLogRound, swapIn, guestSwapIn, memoryScan, victimHit, integerWork,
     floatingWork, memoryWork, branchWork, callWork, codeTranslation,
     blockCompletion, devicePort, deviceMemory, busyPoll, dmaMap, dmaUnmap, iotlbFlush, iotlbMiss,
-    remoteAccess
+    remoteAccess, balloonPage, balloonReturn, balloonBatch, pageReclaim, guestSwapOut, cacheRead, doublePaging,
+    mergeBreak, shadowRecycle
   // Micro-benchmarks of hypervisors, as programs may state them.
   case interruptController, vmSwitch, ioLatencyOut, ioLatencyIn
 
@@ -40,7 +41,7 @@ public enum GuestOperation: UInt8, CaseIterable, Sendable, Hashable {
   public var scope: Scope {
     switch self {
     case .netTx, .netRx, .blockRead, .blockWrite, .interrupt, .eoi, .doorbell, .deviceInterrupt, .halt, .memoryScan,
-      .blockCompletion, .busyPoll:
+      .blockCompletion, .busyPoll, .balloonPage, .balloonReturn, .balloonBatch:
       .shared
     default: .private
     }
@@ -211,6 +212,29 @@ public enum GuestOperation: UInt8, CaseIterable, Sendable, Hashable {
     Entry(
       operation: .remoteAccess, name: "remote_access",
       meaning: "reference to memory of another node, of which the vCPU waits for one at a time"),
+    Entry(
+      operation: .balloonPage, name: "balloon_page", meaning: "page that a guest's balloon takes and the host gives up"),
+    Entry(operation: .balloonReturn, name: "balloon_return", meaning: "page that a guest's balloon gives back"),
+    Entry(
+      operation: .balloonBatch, name: "balloon_batch", meaning: "a batch of pages that a balloon's driver hands over"),
+    Entry(
+      operation: .pageReclaim, name: "page_reclaim",
+      meaning: "page of a file that the guest drops from its cache for the balloon"),
+    Entry(
+      operation: .guestSwapOut, name: "guest_swap_out",
+      meaning: "page that the guest writes to its own swap for the balloon"),
+    Entry(
+      operation: .cacheRead, name: "cache_read",
+      meaning: "read of a file's page that the guest's cache has lost to the balloon"),
+    Entry(
+      operation: .doublePaging, name: "double_paging",
+      meaning: "page that the host has swapped out and must read for the guest to evict or reuse it"),
+    Entry(
+      operation: .mergeBreak, name: "merge_break", meaning: "first write to a page that the host has merged with others"
+    ),
+    Entry(
+      operation: .shadowRecycle, name: "shadow_recycle",
+      meaning: "shadow page that is torn down because the limit of shadow pages is reached"),
     Entry(
       operation: .interruptController, name: "interrupt_controller",
       meaning: "access to a register of the interrupt controller that the hypervisor emulates"),

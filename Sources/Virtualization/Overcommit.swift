@@ -13,6 +13,11 @@ public struct MemoryReclaim: Sendable, Hashable {
     public var sharedShare: Double
     /// Size down to which a balloon may shrink it; its size without one.
     public var balloonTarget: Double
+    /// Writes to each page of that share per second.
+    public var writesPerPage = 0.0
+
+    /// Pages of 4 KiB that are equal in all VMs of the image.
+    public var sharedPages: Double { sharedShare * size / 4096 }
 
     /// Creates a guest; sizes in bytes.
     public init(size: Double, overhead: Double, image: String?, sharedShare: Double, balloonTarget: Double) {
@@ -24,8 +29,12 @@ public struct MemoryReclaim: Sendable, Hashable {
     }
   }
 
-  /// Memory in bytes that merging saves: `(n − 1) s M` for `n` VMs of one image.
+  /// Memory in bytes that merging saves: `(n − 1) s M` for `n` VMs of one image, less what writes have broken.
   public let merged: Double
+  /// Per guest: memory that is merged with other guests'.
+  public let mergedBytes: [Double]
+  /// Per guest: writes a second that break a merged page.
+  public let mergeBreaks: [Double]
   /// Memory that balloons take from guests.
   public let ballooned: Double
   /// Memory that lies in the host's swap.
@@ -37,18 +46,27 @@ public struct MemoryReclaim: Sendable, Hashable {
 
   /// Takes back what `guests` ask for beyond `capacity` bytes.
   ///
+  /// - Parameter scannedPages: pages a second that the host compares to merge equal ones; 0 for none.
   /// - Complexity: O(guests).
-  public init(guests: [Guest], capacity: Double, isMerging: Bool) {
-    var images: [String: (count: Double, saved: Double)] = [:]
-    for guest in guests {
-      guard isMerging, let image = guest.image else { continue }
-      var entry = images[image] ?? (0, 0)
-      entry.count += 1
-      // The first VM of an image keeps its pages; each further one saves its shared share.
-      if entry.count > 1 { entry.saved += guest.sharedShare * guest.size }
-      images[image] = entry
+  public init(guests: [Guest], capacity: Double, scannedPages: Double) {
+    let members = scannedPages > 0 ? Dictionary(grouping: guests.indices) { guests[$0].image } : [:]
+    // The scanner goes through the memory of all guests in turn.
+    let period = scannedPages > 0 ? guests.reduce(0) { $0 + $1.size } / 4096 / scannedPages : 0
+    var saved = 0.0
+    var mergedBytes = [Double](repeating: 0, count: guests.count)
+    var breaks = mergedBytes
+    for (image, group) in members.sorted(by: { $0.value[0] < $1.value[0] }) where image != nil && group.count > 1 {
+      for (position, index) in group.enumerated() {
+        let merging = PageMerging(writes: guests[index].writesPerPage, period: period)
+        mergedBytes[index] = merging.mergedShare * guests[index].sharedShare * guests[index].size
+        breaks[index] = merging.breaks * guests[index].sharedPages
+        // The first VM of an image keeps its pages; each further one saves its own.
+        if position > 0 { saved += mergedBytes[index] }
+      }
     }
-    merged = images.sorted { $0.key < $1.key }.reduce(0) { $0 + $1.value.saved }
+    merged = saved
+    self.mergedBytes = mergedBytes
+    mergeBreaks = breaks
     var deficit = max(0, guests.reduce(0) { $0 + $1.size + $1.overhead } - merged - capacity)
     let room = guests.reduce(0) { $0 + max(0, $1.size - $1.balloonTarget) }
     let taken = min(deficit, room)
@@ -74,10 +92,15 @@ extension CompiledDesign {
   /// The design with swap devices of the given latencies in nanoseconds: what a fault waits for beyond its steps.
   public func swapping(hostLatency: Double?, guestLatency: Double?, scenario: String) -> CompiledDesign {
     var design = self
-    for (operation, latency) in [(GuestOperation.swapIn, hostLatency), (.guestSwapIn, guestLatency)] {
+    let waits = [
+      (GuestOperation.swapIn, hostLatency), (.doublePaging, hostLatency), (.guestSwapIn, guestLatency),
+      (.cacheRead, guestLatency),
+    ]
+    for (operation, latency) in waits {
       guard let latency, let path = design.cost(of: operation) else { continue }
       let wait = StepCharge(
-        step: "swap_device", place: operation == .swapIn ? .hostKernel : .guest, count: 1, exitsPerStep: 0,
+        step: "swap_device", place: operation == .swapIn || operation == .doublePaging ? .hostKernel : .guest, count: 1,
+        exitsPerStep: 0,
         stepMean: latency, distribution: .deterministic, kind: .assumed,
         origin: PriceOrigin(document: scenario, source: "latency of the swap device, as the scenario states it"))
       design = design.replacing(

@@ -26,9 +26,9 @@ struct CompareCommandTests {
       let files = try Command.files(in: target)
       #expect(
         Set(files.keys) == [
-          "summary.csv", "exits.csv", "hosts.csv", "vms.csv", "requests.csv", "provenance.csv", "services.csv",
-          "comparison.csv", "breakdown.csv",
-          "manifest.json",
+          "summary.csv", "exits.csv", "hosts.csv", "vms.csv", "memory.csv", "requests.csv", "provenance.csv",
+          "services.csv",
+          "comparison.csv", "breakdown.csv", "manifest.json",
         ])
       let manifest = try #require(
         try JSONSerialization.jsonObject(with: files["manifest.json"]!) as? [String: Any])

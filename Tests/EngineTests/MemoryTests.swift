@@ -155,11 +155,11 @@ struct MemoryTests {
   @Test("Reclaimed memory adds up: merged + ballooned + swapped is what is missing")
   func reclaim() {
     let guest = MemoryReclaim.Guest(size: 100, overhead: 10, image: "a", sharedShare: 0.2, balloonTarget: 80)
-    let reclaim = MemoryReclaim(guests: [guest, guest, guest], capacity: 200, isMerging: true)
+    let reclaim = MemoryReclaim(guests: [guest, guest, guest], capacity: 200, scannedPages: 1000)
     #expect(reclaim.merged == 40 && reclaim.ballooned == 60 && reclaim.swapped == 30)
     let inUse = reclaim.hostResident.reduce(0, +) + 3 * guest.overhead - reclaim.merged
     #expect(abs(inUse - 200) < 1e-9)
-    let unmerged = MemoryReclaim(guests: [guest, guest, guest], capacity: 330, isMerging: false)
+    let unmerged = MemoryReclaim(guests: [guest, guest, guest], capacity: 330, scannedPages: 0)
     #expect(unmerged.merged == 0 && unmerged.swapped == 0 && unmerged.guestResident == [100, 100, 100])
   }
 

@@ -20,7 +20,7 @@ extension Simulation {
     placeNextPageWait(job: job, vm: vm)
   }
 
-  private mutating func placeNextPageWait(job: Int, vm: Int) {
+  mutating func placeNextPageWait(job: Int, vm: Int) {
     let left = jobs[job].pageWaits
     guard left > 0 else { return }
     let outside = jobs[job].total - jobs[job].executed

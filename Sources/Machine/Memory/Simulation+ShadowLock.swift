@@ -75,7 +75,7 @@ extension Simulation {
 
   /// How long a job runs on before its end, the end of its turn, its next taking or its next swapped page.
   func burst(of job: Int, vm: Int) -> Int64 {
-    let isShared = vms[vm].queueLength > vms[vm].waking
+    let isShared = vms[vm].queueLength > vms[vm].waking && !jobs[job].isBalloon
     // A hold may have gone beyond the end of the stage.
     let left = max(0, jobs[job].stageEnd - jobs[job].executed)
     guard jobs[job].takings > 0 || jobs[job].pageWaits > 0 else { return isShared ? min(left, vms[vm].turn) : left }

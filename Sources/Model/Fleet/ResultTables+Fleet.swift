@@ -7,10 +7,11 @@ extension ResultTables {
     name: "timeseries",
     columns: identity + [
       Column(name: "time_seconds", type: .real, unit: "seconds", meaning: "simulated time"),
-      Column(name: "entity", type: .text, meaning: "what the value is about: fleet"),
+      Column(name: "entity", type: .text, meaning: "what the value is about: fleet, or a VM"),
       Column(
         name: "metric", type: .text,
-        meaning: "active_hosts, allocated_mhz, energy_kwh (so far) or migrations (started so far)"),
+        meaning:
+          "active_hosts, allocated_mhz, energy_kwh (so far) or migrations (started so far); balloon_bytes of a VM"),
       Column(name: "value", type: .real, meaning: "the metric's value then"),
     ])
 

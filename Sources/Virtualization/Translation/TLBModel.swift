@@ -26,6 +26,9 @@ public struct MemoryReferences: Sendable, Hashable {
   /// [J. Gandhi, M. D. Hill, M. M. Swift, Agile paging, ISCA 2016; the figure as cited by others]
   public static let usualNestedLeafShare = 0.2
 
+  /// Files that it reads through the guest's cache; nil for none.
+  public var files: CachedFiles?
+
   /// What references are counted by.
   public enum ReferenceBase: Sendable, Hashable {
     /// CPU time on the bare host, page walks included.
@@ -83,12 +86,40 @@ public struct MemoryReferences: Sendable, Hashable {
   /// Share of page references that miss a memory of `entries` pages of `page` bytes with the most recently used ones.
   public func missRatio(page: Double, entries: Double) -> Double {
     guard entries > 0 else { return 1 }
+    let groups = groups(page: page)
+    return groups.missed(after: groups.characteristicTime(entries: entries))
+  }
+
+  /// The pages that are referred to, one reference in a unit of time.
+  func groups(page: Double) -> ReferenceGroups {
     var groups = ReferenceGroups()
     for region in regions where region.share > 0 {
       groups.add(
         items: max(1, Int64((Double(region.bytes) / page).rounded(.up))), skew: region.reuseSkew, rate: region.share)
     }
-    return groups.missed(after: groups.characteristicTime(entries: entries))
+    return groups
+  }
+}
+
+/// Files that a workload reads through the guest's cache.
+public struct CachedFiles: Sendable, Hashable {
+  /// Bytes that are in use.
+  public let bytes: Int64
+  /// Reads of another page per second of CPU time.
+  public let referencesPerSecond: Double
+  /// Exponent of the popularity of the pages.
+  public let reuseSkew: Double
+
+  /// Creates a set of files. Bytes > 0, the others >= 0.
+  public init(bytes: Int64, referencesPerSecond: Double, reuseSkew: Double) {
+    self.bytes = bytes
+    self.referencesPerSecond = referencesPerSecond
+    self.reuseSkew = reuseSkew
+  }
+
+  /// The same as references to memory.
+  public var references: MemoryReferences {
+    MemoryReferences(workingSet: bytes, referencesPerSecond: referencesPerSecond, reuseSkew: reuseSkew)
   }
 }
 

@@ -1,0 +1,53 @@
+import Quantities
+import Virtualization
+
+/// What a scenario says of a VM's balloon.
+public struct BalloonSetting: Sendable, Hashable {
+  /// Size down to which the balloon may shrink the VM when its host lacks memory; nil where it follows a schedule.
+  public var target: ByteCount?
+  /// Sizes that the VM is to be shrunk or grown to, by time; the first may be its size at the beginning.
+  public var schedule: [Order] = []
+  /// Pages a second that the driver moves at most, if the scenario bounds them.
+  public var rate: Rate?
+  /// Latency of the guest's own swap device, if it has one.
+  public var latency: TimeSpan?
+
+  /// An order of a schedule.
+  public struct Order: Sendable, Hashable {
+    /// When.
+    public let at: TimeSpan
+    /// Memory that the VM is left with.
+    public let target: ByteCount
+
+    /// Creates an order.
+    public init(at: TimeSpan, target: ByteCount) {
+      self.at = at
+      self.target = target
+    }
+  }
+
+  /// Creates a setting.
+  public init(target: ByteCount? = nil, schedule: [Order] = [], rate: Rate? = nil, latency: TimeSpan? = nil) {
+    self.target = target
+    self.schedule = schedule
+    self.rate = rate
+    self.latency = latency
+  }
+}
+
+/// Memory that VMs of one image share.
+public struct ImageSetting: Sendable, Hashable {
+  /// The image's name.
+  public let name: String
+  /// Share of a VM's memory that is equal in all of them.
+  public let share: Double
+  /// Writes to pages of this share per second of the VM's CPU time.
+  public let writes: Double
+
+  /// Creates a setting.
+  public init(name: String, share: Double, writes: Double = 0) {
+    self.name = name
+    self.share = share
+    self.writes = writes
+  }
+}

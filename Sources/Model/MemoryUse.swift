@@ -1,0 +1,90 @@
+import Quantities
+import Tables
+
+/// What is reported of a VM's memory: means over the measured window, in bytes.
+public struct MemoryUse: Sendable, Hashable {
+  /// The VM's memory.
+  public var size = 0.0
+  /// Held by its balloon.
+  public var balloon = 0.0
+  /// Held by its balloon at the end.
+  public var balloonAtEnd = 0.0
+  /// Pages that the balloon took and gave back.
+  public var inflated: Int64 = 0
+  public var deflated: Int64 = 0
+  /// Merged with other VMs' pages.
+  public var merged = 0.0
+  /// Swapped out by the host.
+  public var swapped = 0.0
+  /// Of its workload's memory swapped out by the guest.
+  public var guestSwapped = 0.0
+  /// The balloon's mean size in each of `intervals` equal parts of the window; empty where it does not change.
+  public var series: [Double] = []
+
+  /// Parts of the window.
+  public static let intervals = 100
+
+  /// The use of a VM whose memory does not change.
+  public init(_ figures: MemoryFigures) {
+    size = figures.size
+    balloon = figures.balloon
+    balloonAtEnd = figures.balloon
+    merged = figures.merged
+    swapped = figures.swapped
+    guestSwapped = figures.guestSwapped
+  }
+}
+
+extension ResultTables {
+  /// `memory.csv`.
+  public static let memory = TableSchema(
+    name: "memory",
+    columns: identity + [
+      Column(name: "host", type: .text, unit: nil, meaning: "host"),
+      Column(name: "vm", type: .text, unit: nil, meaning: "VM"),
+      Column(name: "memory_bytes", type: .integer, unit: "bytes", meaning: "memory of the VM"),
+      Column(name: "balloon_bytes", type: .integer, unit: "bytes", meaning: "held by its balloon, in the mean"),
+      Column(name: "balloon_end_bytes", type: .integer, unit: "bytes", meaning: "held by its balloon at the end"),
+      Column(name: "inflated_pages", type: .integer, unit: "pages", meaning: "pages that the balloon took"),
+      Column(name: "deflated_pages", type: .integer, unit: "pages", meaning: "pages that the balloon gave back"),
+      Column(
+        name: "merged_bytes", type: .integer, unit: "bytes",
+        meaning: "merged with equal pages of other VMs, in the mean"),
+      Column(name: "swapped_bytes", type: .integer, unit: "bytes", meaning: "swapped out by the host, in the mean"),
+      Column(
+        name: "guest_swapped_bytes", type: .integer, unit: "bytes",
+        meaning: "of the workload's memory swapped out by the guest, in the mean"),
+    ])
+
+  /// Cells of `memory.csv` behind the names.
+  static func cells(of use: MemoryUse) -> [CellValue] {
+    func bytes(_ value: Double) -> CellValue { .integer(Int64(value.rounded())) }
+    return [
+      bytes(use.size), bytes(use.balloon), bytes(use.balloonAtEnd), .integer(use.inflated), .integer(use.deflated),
+      bytes(use.merged), bytes(use.swapped), bytes(use.guestSwapped),
+    ]
+  }
+
+  /// Rows of `timeseries.csv` on balloons that move, behind the run: the middle of each part of the window.
+  static func balloonSeries(of result: RunResult, run: [CellValue]) -> [[CellValue]] {
+    let warmup = result.warmup.seconds
+    let part = result.window.seconds / Double(MemoryUse.intervals)
+    return result.vms.flatMap { vm in
+      (vm.memory?.series ?? []).enumerated().map { index, value in
+        run + [
+          .real(warmup + part * (Double(index) + 0.5)), .text(vm.name), .text("balloon_bytes"),
+          .integer(Int64(value.rounded())),
+        ]
+      }
+    }
+  }
+}
+
+extension VirtualMachine {
+  /// The VM with more operations per second of CPU time.
+  public func adding(_ entries: [OperationLoad.Entry]) -> VirtualMachine {
+    var other = self
+    other.load = load.adding(entries)
+    return other
+  }
+}

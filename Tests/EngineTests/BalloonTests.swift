@@ -1,0 +1,225 @@
+import Model
+import Testing
+import Virtualization
+
+/// Balloons that move: how fast, at whose cost, and what the guest does about it.
+struct BalloonTests {
+  static func scenario(
+    _ balloon: String, memory: String = "", workload: String = "batch: {work: 1000 s}", size: String = "8 GiB",
+    host: String = "size: 64 GiB", vcpus: Int = 1, duration: String = "12 s", design: String = "kvm-virtio",
+    others: String = ""
+  ) throws -> Scenario {
+    try Support.scenario(
+      """
+      scenario: balloon
+      duration: \(duration)
+      warmup: 1 s
+      hosts:
+        - name: node
+          cpu: {cores: 4, frequency: 2.5 GHz}
+          memory: {\(host)}
+          design: \(design)
+          profile: cascade-lake-pvm-paper
+      vms:
+        - {name: vm, vcpus: \(vcpus), memory: {size: \(size), balloon: \(balloon)}, workload: work}
+      \(others)
+      workloads:
+        work:
+          \(workload)
+          \(memory.isEmpty ? "" : "memory: {\(memory)}")
+      """)
+  }
+
+  static let references = "working_set: 1536 MiB, page_references: 50000/s, reuse_skew: 0.8"
+
+  static func count(_ operation: GuestOperation, _ result: RunResult, step: String? = nil) -> Double {
+    Double(result.exits.first { $0.operation == operation && (step == nil || $0.step == step) }?.count ?? 0)
+  }
+
+  @Test("Page residence is conserved whatever happens to it")
+  func conservation() {
+    var residence = MemoryResidence(size: 1000, workingSet: 500, fileSet: 300, balloon: 0)
+    #expect(residence.free == 200 && residence.backed == 1000)
+    #expect(residence.inflate(150) == (0, 0))
+    #expect(residence.inflate(150) == (100, 0), "the cache comes after free pages")
+    #expect(residence.inflate(300) == (200, 100), "and the working set after the cache")
+    #expect(residence.balloon == 600 && residence.resident == 400 && residence.cached == 0 && residence.free == 0)
+    residence.deflate(200)
+    #expect(residence.free == 200 && residence.backed == 400, "nothing is behind the pages that came back")
+    let (touched, evicted) = residence.readIn(pages: 100, files: 50)
+    #expect(touched == 150 && evicted == 0 && residence.free == 50 && residence.backed == 550)
+    #expect(residence.resident + residence.cached + residence.free + residence.balloon == 1000)
+    _ = residence.inflate(5000)
+    #expect(residence.balloon == 1000 && residence.resident == 0, "not more than there is")
+    residence.deflate(5000)
+    #expect(residence.balloon == 0 && residence.free == 1000 && residence.backed == 0)
+  }
+
+  @Test("An idle guest gives up 7 of 8 GiB in the published 4.1 s, page by page")
+  func speed() throws {
+    // W. Wang, linux-kernel, 2017-07-12: 4126 ms; its parts are what the pages' prices are made of.
+    let model = try Support.model(try Self.scenario("[{at: 2 s, target: 1 GiB}]", workload: "idle: true"))
+    for result in [try Support.exit(model), try Support.fluid(model)] {
+      let memory = try #require(result.vms[0].memory)
+      #expect(memory.inflated == 7 << 18 && memory.balloonAtEnd == 7.0 * 1_073_741_824)
+      // The mean over 11 s: growth from 2 to 2 + t, then all of it: 7 GiB (10 − t/2) / 11.
+      let seconds = 2 * (10 - memory.balloon / memory.balloonAtEnd * 11)
+      #expect(abs(seconds / 4.126 - 1) < 0.03, "\(seconds) s")
+      #expect(abs(Self.count(.balloonPage, result) / Double(7 << 18) - 1) < 1e-4)
+      #expect(abs(Self.count(.balloonBatch, result) / Double(7 << 10) - 1) < 1e-4)
+      #expect(Self.count(.guestSwapOut, result) == 0 && Self.count(.pageReclaim, result) == 0)
+      #expect(result.vms[0].backend > 0)
+    }
+  }
+
+  @Test("A stated rate bounds the balloon in both directions")
+  func rate() throws {
+    let model = try Support.model(
+      try Self.scenario("{schedule: [{at: 1 s, target: 7 GiB}, {at: 7 s, target: 8 GiB}], rate: 20000/s}"))
+    for result in [try Support.exit(model), try Support.fluid(model)] {
+      let memory = try #require(result.vms[0].memory)
+      // 262144 pages would take 13.1 s: 120000 go in within 6 s, 100000 come back within 5.
+      #expect(abs(Double(memory.inflated) / 120_000 - 1) < 0.01, "\(memory.inflated)")
+      #expect(abs(Double(memory.deflated) / 100_000 - 1) < 0.01, "\(memory.deflated)")
+      #expect(memory.series.count == MemoryUse.intervals)
+      let mean = memory.series.reduce(0, +) / Double(MemoryUse.intervals)
+      #expect(abs(mean / memory.balloon - 1) < 1e-9)
+    }
+  }
+
+  @Test(
+    "Engines agree on throughput, counts and sizes while memory goes and comes back",
+    arguments: ["kvm-virtio", "xen-hvm", "esxi-vmxnet3", "kvm-shadow"],
+    [
+      "batch: {work: 1000 s}", "batch: {work: 1000 s, threads: 2}",
+      "arrivals: {process: poisson, rate: 2000/s}\n    service: {distribution: exponential, mean: 150 us}",
+    ])
+  func agreement(design: String, workload: String) throws {
+    let memory = Self.references + ", files: {size: 2 GiB, page_references: 2000/s, reuse_skew: 0.5}"
+    let scenario = try Self.scenario(
+      "{schedule: [{at: 2 s, target: 1 GiB}, {at: 18 s, target: 6 GiB}], latency: 100 us}", memory: memory,
+      workload: workload, vcpus: 2, duration: "30 s", design: design)
+    let model = try Support.model(scenario)
+    let exit = try Support.exit(model)
+    let fluid = try Support.fluid(model)
+    for metric in [SummaryMetric.throughput, .guestCPU, .virtualizationCPU, .utilization] {
+      let value = try #require(exit.value(of: metric))
+      let expected = try #require(fluid.value(of: metric))
+      #expect(abs(value / expected - 1) < 0.02, "\(metric.name): \(value) against \(expected)")
+    }
+    for operation in [
+      GuestOperation.balloonPage, .balloonReturn, .pageReclaim, .guestSwapOut, .guestSwapIn, .cacheRead, .firstTouch,
+    ] {
+      let value = Self.count(operation, exit)
+      let expected = Self.count(operation, fluid)
+      #expect(value > 0 && abs(value / expected - 1) < 0.03, "\(operation): \(value) against \(expected)")
+    }
+    let (left, right) = (try #require(exit.vms[0].memory), try #require(fluid.vms[0].memory))
+    #expect(left.inflated == right.inflated && left.deflated == right.deflated)
+    #expect(abs(left.balloon / right.balloon - 1) < 0.02, "\(left.balloon) against \(right.balloon)")
+    #expect(abs(left.guestSwapped / right.guestSwapped - 1) < 0.05, "\(left.guestSwapped), \(right.guestSwapped)")
+    let again = try Support.exit(model)
+    #expect(again.exits == exit.exits && again.vms == exit.vms)
+  }
+
+  @Test("The guest gives up free pages, then its cache, then its working set, and reads back what it refers to")
+  func order() throws {
+    let memory = Self.references + ", files: {size: 2 GiB, page_references: 2000/s, reuse_skew: 0.5}"
+    func result(_ target: String, then: String = "") throws -> RunResult {
+      try Support.exit(
+        try Support.model(
+          try Self.scenario("{schedule: [{at: 2 s, target: \(target)}\(then)], latency: 100 us}", memory: memory)))
+    }
+    let free = try result("4 GiB")
+    #expect(Self.count(.pageReclaim, free) == 0 && Self.count(.guestSwapOut, free) == 0)
+    let cache = try result("2 GiB")
+    // 1.5 GiB of working set leave half a GiB for 2 GiB of files.
+    #expect(Self.count(.pageReclaim, cache) == Double(3 << 17) && Self.count(.guestSwapOut, cache) == 0)
+    #expect(Self.count(.cacheRead, cache) > 0 && Self.count(.guestSwapIn, cache) == 0)
+    let all = try result("1 GiB")
+    #expect(Self.count(.pageReclaim, all) == Double(1 << 19))
+    // What is read in during the inflation is given up once more.
+    let written = Self.count(.guestSwapOut, all)
+    #expect(written >= Double(1 << 17) && written < 1.1 * Double(1 << 17), "\(written)")
+    let speeds = [free, cache, all].map { $0.workloads[0].throughput }
+    #expect(speeds[0] > speeds[1] && speeds[1] > speeds[2], "\(speeds)")
+    // Pages that come back are backed when they are touched, once each.
+    let back = try result("1 GiB", then: ", {at: 8 s, target: 8 GiB}")
+    let touched = Self.count(.firstTouch, back)
+    #expect(touched > 0 && touched <= Double(back.vms[0].memory?.deflated ?? 0))
+    #expect(Self.count(.firstTouch, all) == 0)
+  }
+
+  @Test("A balloon that never moves changes nothing")
+  func still() throws {
+    func result(_ balloon: String) throws -> RunResult {
+      try Support.exit(try Support.model(try Self.scenario(balloon, memory: Self.references)))
+    }
+    let whole = try result("[{at: 0 s, target: 8 GiB}]")
+    let other = try result("{target: 1 GiB, latency: 100 us}")
+    #expect(whole.workloads[0].throughput == other.workloads[0].throughput)
+    #expect(whole.vms[0].guest == other.vms[0].guest && whole.vms[0].memory?.balloon == 0)
+  }
+
+  @Test("One VM's balloon is another's memory; without swap the host must have room at any time")
+  func trade() throws {
+    let other = "  - {name: other, vcpus: 1, memory: {size: 6 GiB}, workload: work}"
+    func model(_ balloon: String, swap: String = "") throws -> SimulationModel {
+      try Support.model(
+        try Self.scenario(
+          balloon, memory: "working_set: 5 GiB, page_references: 50000/s, reuse_skew: 0.8", host: "size: 14 GiB\(swap)",
+          others: other))
+    }
+    #expect(throws: ModelFaults.self, "8 + 6 GiB and what the design keeps are more than 14 GiB") {
+      try model("[{at: 0 s, target: 8 GiB}]")
+    }
+    #expect(throws: ModelFaults.self, "from 2 s on is too late") { try model("[{at: 2 s, target: 6 GiB}]") }
+    #expect(throws: Never.self) { try model("[{at: 0 s, target: 6 GiB}]") }
+    let late = try model("[{at: 2 s, target: 6 GiB}]", swap: ", swap: {latency: 80 us}")
+    let never = try model("[{at: 0 s, target: 8 GiB}]", swap: ", swap: {latency: 80 us}")
+    let results = try [late, never].map { try Support.exit($0) }
+    let swapped = results.map { $0.vms.reduce(0) { $0 + ($1.memory?.swapped ?? 0) } }
+    #expect(swapped[0] > 0 && swapped[0] < 0.4 * swapped[1], "\(swapped)")
+    let fluid = try Support.fluid(late).vms.reduce(0) { $0 + ($1.memory?.swapped ?? 0) }
+    #expect(abs(fluid / swapped[0] - 1) < 0.05, "\(fluid) against \(swapped[0])")
+  }
+
+  @Test(
+    "Faulty balloons are told with their place",
+    arguments: [
+      ("[{at: 1 s, target: 9 GiB}]", "test.yaml:11:76: error: expected at most the VM's memory, 8 GiB"),
+      ("[{at: 1 s, target: -1 GiB}]", "test.yaml:11:76: error: a size in bytes cannot be negative"),
+      ("[{at: 1 s, target: 2 GiB}, {at: 1 s, target: 3 GiB}]", "expected an order after the one before, at 1 s"),
+      ("[]", "expected a list of at least one order, found an empty list"),
+      ("{schedule: [{at: 1 s, target: 2 GiB}], rate: -5/s}", "a rate cannot be negative"),
+      ("{schedule: [{at: 1 s, target: 2 GiB}], target: 2 GiB}", "a balloon has 'schedule' or 'target', not both"),
+      ("{target: 2 GiB, latency: 1 us, rate: 5/s}", "a balloon without a schedule has no rate"),
+      ("[{at: 1 s, size: 2 GiB}]", "unknown key 'size'"),
+    ])
+  func faults(balloon: String, message: String) throws {
+    do {
+      _ = try Self.scenario(balloon)
+      Issue.record("\(balloon) was read")
+    } catch {
+      #expect("\(error)".contains(message), "\(error)")
+    }
+  }
+
+  @Test("Balloons need a driver, memory that can be taken back, and a swap device below the working set")
+  func impossible() throws {
+    func message(_ scenario: Scenario, design: String? = nil) throws -> String {
+      do {
+        _ = try Support.model(scenario, design: design)
+        return ""
+      } catch let faults as ModelFaults {
+        return faults.faults.map(\.message).joined(separator: "\n")
+      }
+    }
+    let plain = try Self.scenario("[{at: 1 s, target: 2 GiB}]")
+    #expect(try message(plain, design: "kvm-passthrough").contains("cannot take memory back"))
+    #expect(try message(plain, design: "bare-metal").contains("has none"))
+    #expect(try message(plain, design: "container").contains("has none"))
+    let small = try Self.scenario("[{at: 1 s, target: 1 GiB}]", memory: Self.references)
+    #expect(try message(small).contains("expected 'latency' of the guest's swap device"))
+  }
+}
