@@ -9,8 +9,9 @@ public struct MemoryUse: Sendable, Hashable {
   public var balloon = 0.0
   /// Held by its balloon at the end.
   public var balloonAtEnd = 0.0
-  /// Pages that the balloon took and gave back.
+  /// Pages that the balloon took.
   public var inflated: Int64 = 0
+  /// Pages that the balloon gave back.
   public var deflated: Int64 = 0
   /// Merged with other VMs' pages.
   public var merged = 0.0

@@ -196,11 +196,13 @@ public struct MemoryPlan: Sendable, Hashable {
   public let orders: [Order]
   /// Least time for a page by a stated bound, in nanoseconds; 0 without one.
   public let timePerPage: Double
-  /// References to the working set per second of CPU time on the bare host, and how many miss.
+  /// References to the working set per second of CPU time on the bare host.
   public let references: Double
+  /// How many of them miss.
   public let curve: FaultCurve
-  /// References to files.
+  /// References to files per second of CPU time on the bare host.
   public let fileReferences: Double
+  /// How many of them miss.
   public let fileCurve: FaultCurve
   /// Latency of the guest's swap device in nanoseconds; 0 without one.
   public let guestLatency: Double
