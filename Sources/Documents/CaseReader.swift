@@ -185,14 +185,16 @@ extension Expectation where Value == ValidationCase.Measure {
         }
         return make(parts[0], parts[1])
       }
-      guard let fields = reader.fields(of: node, in: "a measure", known: ["run", "metric", "exits", "time", "walks"])
+      guard
+        let fields = reader.fields(
+          of: node, in: "a measure", known: ["run", "metric", "exits", "time", "walks", "migrations"])
       else {
         return nil
       }
       guard let run = reader.required("run", in: fields, .word("run", among: runs)) else { return nil }
-      let stated = ["metric", "exits", "time", "walks"].filter { fields[$0] != nil }
+      let stated = ["metric", "exits", "time", "walks", "migrations"].filter { fields[$0] != nil }
       guard stated.count == 1 else {
-        reader.error(at: node.location, "expected exactly one of metric, exits, time or walks in a measure")
+        reader.error(at: node.location, "expected exactly one of metric, exits, time, walks or migrations in a measure")
         return nil
       }
       switch stated[0] {
@@ -204,6 +206,10 @@ extension Expectation where Value == ValidationCase.Measure {
       case "walks":
         return reader.required("walks", in: fields, Expectation<ValidationCase.WalkFigure>.choice("figure of walks"))
           .map { .walks(run: run, $0) }
+      case "migrations":
+        return reader.required(
+          "migrations", in: fields, Expectation<ValidationCase.MigrationFigure>.choice("figure of migrations")
+        ).map { .migrations(run: run, $0) }
       case "time":
         return reader.required("time", in: fields, .word("time", among: ["operation"])).map { _ in
           .processorTime(run: run)

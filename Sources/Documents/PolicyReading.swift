@@ -186,7 +186,7 @@ extension Expectation where Value == MigrationPolicy {
           of: node, in: "a migration",
           known: [
             "mechanism", "bandwidth_share", "bandwidth_limit", "downtime_target", "round_limit", "auto_converge",
-            "dirty_rate", "writable_share", "switchover_time",
+            "dirty_rate", "writable_share", "hot_share", "adaptive", "switchover_time",
           ])
       else { return nil }
       guard let chosen = reader.required("mechanism", in: fields, mechanism) else { return nil }
@@ -203,10 +203,27 @@ extension Expectation where Value == MigrationPolicy {
       if let value = reader.optional("auto_converge", in: fields, .truth) { policy.autoConverges = value }
       if let value = reader.optional("dirty_rate", in: fields, .rate) { policy.dirtyRate = value.perSecond * 4096 }
       if let value = reader.optional("writable_share", in: fields, share) { policy.writableShare = value }
+      if let value = reader.optional("hot_share", in: fields, share) { policy.hotShare = value }
+      if let node = fields["adaptive"],
+        let rates = reader.fields(of: node, in: "an adaptive bandwidth", known: ["minimum", "increment", "maximum"])
+      {
+        let values = ["minimum", "increment", "maximum"].map { reader.required($0, in: rates, .bitRate) }
+        let bytes = values.compactMap { $0.map { Double($0.bitsPerSecond) / 8 } }
+        if bytes.count == 3 {
+          policy.adaptation = .init(minimum: bytes[0], increment: bytes[1], maximum: bytes[2])
+        }
+        for key in ["downtime_target", "auto_converge"] {
+          if let other = fields[key] {
+            reader.error(
+              at: other.location, "'\(key)' has no meaning beside 'adaptive', which ends the rounds by its maximum")
+          }
+        }
+      }
       if let value = reader.optional("switchover_time", in: fields, .time) { policy.switchoverTime = value }
       if chosen == .fixedRate {
         for key in [
-          "downtime_target", "round_limit", "auto_converge", "dirty_rate", "writable_share", "switchover_time",
+          "downtime_target", "round_limit", "auto_converge", "dirty_rate", "writable_share", "hot_share", "adaptive",
+          "switchover_time",
         ] {
           if let node = fields[key] { reader.error(at: node.location, "'\(key)' belongs to the mechanism pre-copy") }
         }

@@ -31,6 +31,18 @@ struct Outcome {
       return Double(exits) / completed
     case .walks(let run, let figure):
       return results[run].flatMap { value(of: figure, run: run, result: $0) }
+    case .migrations(let run, let figure):
+      guard let all = results[run]?.fleet?.report.migrations else { return nil }
+      let values = (0..<all.count).filter { all.ended[$0].isFinite }.map { index in
+        switch figure {
+        case .time: (all.ended[index] - all.started[index]) * 1e9
+        case .downtime: all.downtime[index] * 1e9
+        case .sent: all.bytes[index] * 1e-6
+        case .lastRound: all.lastRound[index] * 1e-6
+        case .rounds: Double(all.rounds[index])
+        }
+      }
+      return values.isEmpty ? nil : values.reduce(0, +) / Double(values.count)
     case .ratio(let first, let second):
       guard let above = value(of: first), let below = value(of: second), below != 0 else { return nil }
       return above / below

@@ -38,6 +38,8 @@ public struct ValidationCase: Sendable {
     case processorTime(run: String)
     /// A figure of the page walks of the run's first VM.
     case walks(run: String, WalkFigure)
+    /// A figure of the run's migrations: their mean.
+    case migrations(run: String, MigrationFigure)
     /// The first measure over the second.
     case ratio(Measure, Measure)
     /// The first measure less the second.
@@ -46,10 +48,26 @@ public struct ValidationCase: Sendable {
     /// The runs that it needs.
     public var runs: [String] {
       switch self {
-      case .metric(let run, _), .exits(let run, _), .processorTime(let run), .walks(let run, _): [run]
+      case .metric(let run, _), .exits(let run, _), .processorTime(let run), .walks(let run, _),
+        .migrations(let run, _):
+        [run]
       case .ratio(let first, let second), .difference(let first, let second): first.runs + second.runs
       }
     }
+  }
+
+  /// What may be told of migrations.
+  public enum MigrationFigure: String, CaseIterable, Sendable, Hashable {
+    /// Nanoseconds from the start until the VM runs on its target.
+    case time
+    /// Nanoseconds without a running VM.
+    case downtime
+    /// Megabytes sent.
+    case sent
+    /// Megabytes sent while the VM stood still.
+    case lastRound = "last_round"
+    /// Rounds of copying, the last among them.
+    case rounds
   }
 
   /// What may be told of page walks.

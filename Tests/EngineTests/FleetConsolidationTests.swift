@@ -83,6 +83,30 @@ struct FleetConsolidationTests {
     #expect(result.value(of: .migrationDowntime) == report.downtime)
   }
 
+  @Test("Bandwidth that follows the dirtying: the rounds of the closed form, the last one without a limit")
+  func adaptive() throws {
+    let migration =
+      "{mechanism: pre-copy, bandwidth_share: 1, dirty_rate: 2000/s, writable_share: 0.5, hot_share: 0.01, "
+      + "adaptive: {minimum: 100 Mbit/s, increment: 50 Mbit/s, maximum: 500 Mbit/s}}"
+    let scenario = try two(migration: migration)
+    let report = try #require(try run(scenario).fleet).report
+    let policy = try #require(scenario.policies).migration
+    let expected = PreCopy(
+      memory: 4e9, bandwidth: 125e6, dirtyRate: 2000 * 4096 * 0.5, writable: 2e9, policy: policy
+    ).run()
+    let duration = report.migrations.ended[0] - report.migrations.started[0]
+    #expect(abs(duration - expected.duration) < 0.002 * expected.duration)
+    #expect(Int(report.migrations.rounds[0]) == expected.rounds && expected.rounds > 4)
+    #expect(abs(report.migrations.bytes[0] - expected.bytes) < 0.002 * expected.bytes)
+    // The first round has the minimum, the last all of the interface.
+    #expect(expected.duration > 4e9 / 12.5e6)
+    #expect(abs(report.migrations.lastRound[0] / 125e6 - report.migrations.downtime[0]) < 1e-6)
+    // Fully dirtied pages are there in every round.
+    #expect(report.migrations.lastRound[0] >= 40e6)
+    let stuck = PreCopy(memory: 4e9, bandwidth: 62.5e6, dirtyRate: 0, writable: 0, policy: policy).run()
+    #expect(stuck.outcome == .completed && stuck.rounds > 2)
+  }
+
   @Test("Migrations share interfaces at both ends, max-min")
   func sharing() {
     let moves = Moves(capacities: [100, 100, 100, 30], vmCount: 4, limit: 80)

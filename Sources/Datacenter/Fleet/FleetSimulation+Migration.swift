@@ -11,13 +11,13 @@ extension FleetSimulation {
     let record = report.migrations.start(
       vm: vm, source: source, target: target, at: Double(now) * 1e-9, bytes: memory)
     let account = accountIndex(vm: vm, host: source, isMigrating: true)
+    let copy = PreCopy(
+      memory: memory, bandwidth: 0, dirtyRate: policy.dirtyRate, writable: memory * policy.writableShare, policy: policy
+    )
     let index = moves.add(
       Moves.Move(
         vm: Int32(vm), source: Int32(source), target: Int32(target), record: Int32(record), cost: 0,
-        account: Int32(account), progress: PreCopy.Progress(left: memory),
-        copy: PreCopy(
-          memory: memory, bandwidth: 0, dirtyRate: policy.dirtyRate, writable: memory * policy.writableShare,
-          policy: policy), left: memory, settled: now))
+        account: Int32(account), progress: copy.start, copy: copy, left: memory, settled: now))
     moves[index].cost = Int32(costs.count + index)
     state.costs[Int(moves[index].cost)] = costs[account].rates
     state.hosts[source].outgoing += 1
@@ -31,6 +31,7 @@ extension FleetSimulation {
     let move = moves[index]
     moves[index].phase = .copying
     moves[index].settled = now
+    moves[index].roundStart = now
     report.migrations.begin(Int(move.record), at: Double(now) * 1e-9)
     setCost(of: Int(move.vm), on: Int(move.source), to: move.cost)
     moves.change(move)
@@ -138,13 +139,20 @@ extension FleetSimulation {
     case .copying:
       let throttle = moves[index].progress.throttle
       let sent = moves[index].progress.left
-      copy.endRound(&moves[index].progress, sent: sent)
+      copy.endRound(
+        &moves[index].progress, sent: sent, seconds: Double(now - moves[index].roundStart) * 1e-9)
+      moves[index].roundStart = now
       moves[index].left = moves[index].progress.left
       if moves[index].progress.throttle != throttle {
         setSpeed(of: index, share: 1 - moves[index].progress.throttle)
       }
       stopIfLast(index)
       planRound(index)
+      if copy.policy.adaptation != nil {
+        // The round has another bandwidth, of which what others have depends.
+        moves.change(moves[index])
+        endInstant()
+      }
     case .stopped:
       guard copy.policy.switchoverTime > .zero else { return finishMove(index) }
       moves[index].phase = .switching
@@ -179,7 +187,8 @@ extension FleetSimulation {
     report.downtime += downtime
     report.migrations.finish(
       Int(move.record), at: Double(now) * 1e-9, rounds: move.progress.rounds, downtime: downtime,
-      bytes: move.progress.sent + move.progress.left, outcome: move.progress.outcome)
+      bytes: move.progress.sent + move.progress.left, lastRound: isLive ? move.progress.left : 0,
+      outcome: move.progress.outcome)
     updateSpare(source)
     updateSpare(target)
   }

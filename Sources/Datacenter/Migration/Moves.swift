@@ -39,6 +39,8 @@ final class Moves {
     var writing = 0.0
     var settled: Int64
     var stopped: Int64 = 0
+    /// When the round began.
+    var roundStart: Int64 = 0
     var isFresh = true
   }
 
@@ -183,13 +185,15 @@ final class Moves {
       var level = limit
       for index in component {
         let (source, target) = (out[Int(all[Int(index)].source)], into[Int(all[Int(index)].target)])
-        level = min(level, source.left / Double(source.users), target.left / Double(target.users))
+        let own = all[Int(index)].progress.limit
+        level = min(level, own, source.left / Double(source.users), target.left / Double(target.users))
       }
       var kept = 0
       var fixed: [Int32] = []
       for index in component {
         let (source, target) = (out[Int(all[Int(index)].source)], into[Int(all[Int(index)].target)])
-        let own = min(limit, source.left / Double(source.users), target.left / Double(target.users))
+        let most = min(limit, all[Int(index)].progress.limit)
+        let own = min(most, source.left / Double(source.users), target.left / Double(target.users))
         if own <= level * (1 + 1e-12) {
           fixed.append(index)
         } else {

@@ -52,21 +52,40 @@ struct PreCopy {
     var rounds = 1
     var throttle = 0.0
     var outcome = FleetReport.Outcome.completed
+    /// Bytes a second that the round may have, where the bandwidth adapts.
+    var limit = Double.infinity
   }
+
+  /// What is left when pre-copy ends in any case, where the bandwidth adapts. [Clark et al., NSDI 2005]
+  static let leastLeft = 262_144.0
+
+  /// The first round.
+  var start: Progress { Progress(left: memory, limit: policy.adaptation?.minimum ?? .infinity) }
 
   /// Whether the round that begins is the last, for which the VM stops.
   func stops(_ progress: inout Progress, bandwidth: Double) -> Bool {
+    if let adaptation = policy.adaptation {
+      let isOver = progress.limit > adaptation.maximum || progress.left < Self.leastLeft
+      guard isOver || progress.rounds > policy.roundLimit else { return false }
+      if !isOver { progress.outcome = .capped }
+      progress.limit = .infinity
+      return true
+    }
     let isShort = progress.left / bandwidth <= policy.downtimeTarget.seconds
     guard isShort || progress.rounds > policy.roundLimit else { return false }
     progress.outcome = isShort ? .completed : .capped
     return true
   }
 
-  /// Ends a round that sent `sent` bytes: what was written meanwhile is sent by the next.
-  func endRound(_ progress: inout Progress, sent: Double) {
-    let next =
+  /// Ends a round that sent `sent` bytes in so many seconds: what was written meanwhile is sent by the next.
+  func endRound(_ progress: inout Progress, sent: Double, seconds: Double) {
+    var next =
       countsDistinct || writable <= 0
       ? min(writable, progress.written) : writable * (1 - PortableMath.exp(-progress.written / writable))
+    next += memory * policy.hotShare
+    if let adaptation = policy.adaptation, seconds > 0 {
+      progress.limit = max(adaptation.minimum, next / seconds + adaptation.increment)
+    }
     if policy.autoConverges, next > Self.throttleTrigger * sent {
       progress.throttle =
         progress.throttle == 0 ? Self.throttleStart : min(Self.throttleLimit, progress.throttle + Self.throttleStep)
@@ -81,13 +100,13 @@ struct PreCopy {
   ///
   /// - Complexity: O(rounds).
   func run() -> Result {
-    var progress = Progress(left: memory)
+    var progress = start
     var result = Result()
     while !stops(&progress, bandwidth: bandwidth) {
-      let time = progress.left / bandwidth
+      let time = progress.left / min(bandwidth, progress.limit)
       result.duration += time
       progress.written = dirtyRate * (1 - progress.throttle) * time
-      endRound(&progress, sent: progress.left)
+      endRound(&progress, sent: progress.left, seconds: time)
     }
     // Stopped: what is left is sent while nothing changes.
     result.downtime = progress.left / bandwidth + policy.switchoverTime.seconds

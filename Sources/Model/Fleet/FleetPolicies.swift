@@ -148,6 +148,29 @@ public struct MigrationPolicy: Sendable, Hashable {
   public var dirtyRate = 0.0
   /// The writable working set as a share of the VM's memory.
   public var writableShare = 1.0
+  /// Share of the VM's memory that is written so often that every round finds all of it dirty, however short it was.
+  public var hotShare = 0.0
+  /// How the bandwidth follows the guest's dirtying; nil for all that there is.
+  public var adaptation: Adaptation?
+
+  /// Bandwidth that follows the guest's dirtying: the first round has the minimum, each further one what the guest dirtied in
+  /// the last round per second and an increment on top, until that is more than the maximum: then the VM is stopped, and
+  /// the rest is sent without a limit. [Clark et al., NSDI 2005, section 5.3]
+  public struct Adaptation: Sendable, Hashable {
+    /// Bytes a second of the first round.
+    public var minimum: Double
+    /// Bytes a second on top of the rate of dirtying.
+    public var increment: Double
+    /// Bytes a second beyond which rounds are given up.
+    public var maximum: Double
+
+    /// Creates an adaptation.
+    public init(minimum: Double, increment: Double, maximum: Double) {
+      self.minimum = minimum
+      self.increment = increment
+      self.maximum = maximum
+    }
+  }
   /// Time to move device state and resume, in addition to the last round.
   public var switchoverTime = TimeSpan.zero
 

@@ -51,6 +51,8 @@ public struct FleetReport: Sendable {
     public private(set) var ended: [Double] = []
     /// Bytes sent.
     public private(set) var bytes: [Double] = []
+    /// Bytes of the last round, for which the VM stands still.
+    public private(set) var lastRound: [Double] = []
     /// Rounds of copying, the last among them.
     public private(set) var rounds: [Int32] = []
     /// Seconds without a running VM.
@@ -73,6 +75,7 @@ public struct FleetReport: Sendable {
       ended.append(.infinity)
       self.bytes.append(bytes)
       rounds.append(1)
+      lastRound.append(0)
       downtime.append(0)
       outcome.append(.underWay)
       return self.vm.count - 1
@@ -84,12 +87,13 @@ public struct FleetReport: Sendable {
     /// Records the end.
     public mutating func finish(
       _ number: Int, source: Int? = nil, at time: Double, rounds: Int = 1, downtime: Double = 0, bytes: Double? = nil,
-      outcome: Outcome = .completed
+      lastRound: Double = 0, outcome: Outcome = .completed
     ) {
       if let source { self.source[number] = Int32(source) }
       ended[number] = time
       self.rounds[number] = Int32(rounds)
       self.downtime[number] = downtime
+      self.lastRound[number] = lastRound
       if let bytes { self.bytes[number] = bytes }
       self.outcome[number] = outcome
     }
