@@ -66,11 +66,11 @@ extension DocumentReader {
     guard operation.hasExtent, case .mapping = node.content else { return read(node, expectation) }
     let known =
       switch operation {
-      case .mmap: [key, "pages", "touched", "huge", "file", "new_tables", "siblings"]
-      case .mprotect: [key, "pages", "siblings"]
-      case .copyOnWrite: [key, "pages", "by_parent", "program"]
+      case .mmap: [key, "pages", "touched", "huge", "split", "collapsed", "file", "new_tables", "siblings"]
+      case .mprotect: [key, "pages", "huge", "siblings"]
+      case .copyOnWrite: [key, "pages", "huge", "by_parent", "program"]
       case .exec: [key, "vfork", "program"]
-      default: [key, "pages", "program"]
+      default: [key, "pages", "huge", "program"]
       }
     guard let fields = fields(of: node, in: "'\(operation)'", known: known) else { return nil }
     return required(key, in: fields, expectation)
@@ -90,7 +90,15 @@ extension DocumentReader {
           error(at: place, "expected at most the \(pages) pages that are mapped, found '\(touched)'")
         }
         let isHuge = entry.value["huge"].flatMap { read($0, .flag) } ?? false
-        if isHuge, let pages, !pages.isMultiple(of: 512), let place = entry.value["pages"]?.location {
+        let isSplit = entry.value["split"].flatMap { read($0, .flag) } ?? false
+        if isSplit, !isHuge, let place = entry.value["split"]?.location {
+          error(at: place, "only huge pages are split; expected 'huge: true'")
+        }
+        let isCollapsed = entry.value["collapsed"].flatMap { read($0, .flag) } ?? false
+        if isCollapsed, isHuge, let place = entry.value["collapsed"]?.location {
+          error(at: place, "small pages are collapsed; expected no 'huge'")
+        }
+        if isHuge || isCollapsed, let pages, !pages.isMultiple(of: 512), let place = entry.value["pages"]?.location {
           error(at: place, "expected a multiple of 512 pages, which make pages of 2 MiB, found '\(pages)'")
         }
         let isFile = entry.value["file"].flatMap { read($0, .flag) } ?? false
@@ -99,14 +107,18 @@ extension DocumentReader {
         }
         let newTables = entry.value["new_tables"].flatMap { read($0, .integer(in: 0...4)) }
         let siblings = entry.value["siblings"].flatMap { read($0, .integer(in: 0...1023)) }
-        let extent = MemoryExtent(
-          pages: pages ?? (operation == .processCreation ? 0 : isHuge ? 512 : max(1, touched ?? 1)), touched: touched,
+        var extent = MemoryExtent(
+          pages: pages
+            ?? (operation == .processCreation && !isHuge ? 0 : isHuge || isCollapsed ? 512 : max(1, touched ?? 1)),
+          touched: touched,
           isHuge: isHuge,
           newTables: newTables ?? 0, siblings: siblings ?? 0,
           isVfork: entry.value["vfork"].flatMap { read($0, .flag) } ?? false,
           isFile: isFile,
           byParent: entry.value["by_parent"].flatMap { read($0, .flag) } ?? false,
           program: entry.value["program"].flatMap { read($0, .name) })
+        extent.isSplit = isSplit
+        extent.isCollapsed = isCollapsed
         if let other = result[operation], other != extent {
           error(at: entry.keyLocation, "'\(operation)' has another extent elsewhere in the workload; expected one")
         }

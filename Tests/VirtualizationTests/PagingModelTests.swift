@@ -161,6 +161,33 @@ import Testing
     #expect(exec[.rootLoad] == 5 && exec[.rootRead] == 1)
   }
 
+  /// Eight regions of 2 MiB: sums of the windows that touch, change, split, read and unmap them.
+  @Test func hugePagesThatSplit() {
+    let split = counts(.mapSplit(regions: 8), isHugeBacked: true)
+    // 24 to touch, 64 fills a region when its small pages are read (prefetch), 6 to unmap; the stores of the split exit too.
+    #expect(isNear(split.faultExits, 24 + 8 * 64 + 6))
+    // A flush of all for each region, one page's after it, and one of all when they go.
+    #expect(split[.rootLoad] == 9 && split[.rootRead] == 9 && split[.invalidation] == 8)
+    let protect = counts(.protectHuge(regions: 8), isHugeBacked: true)
+    // Counted in two changes: eight flushes, all by the first, since read-only pages stay so until they are written.
+    #expect(protect[.invalidation] == 4 && protect[.guestFault] == 4)
+  }
+
+  @Test func hugePagesThatAreSharedOrPutTogether() {
+    let mode = PagingMode(kind: .hardware)
+    func events(_ operation: MemoryOperation) -> PagingCounts {
+      PagingModel(paging: PagingModelTests.paging, mode: mode).counts(of: operation)
+    }
+    // Two small pages of each of two shared regions are copied; each region is split once.
+    let shared = events(.copyOnWrite(pages: 1024, isHuge: true)) - events(.fork(residentPages: 1024, isHuge: true))
+    #expect(shared[.guestFault] == 1024 && shared[.rootRead] == 2)
+    let huge = events(.mapHuge(regions: 2))
+    let collapsed = events(.mapCollapsed(regions: 2))
+    #expect(huge[.guestFault] == 2 && collapsed[.guestFault] == 1024)
+    // The kernel's thread loads its own root and the process's again, for each region; the end is one flush in both.
+    #expect(collapsed[.rootLoad] == 4 + huge[.rootLoad])
+  }
+
   @Test func copiesByTheChild() {
     // Between 16 and 256 pages: two faults and one flush a page.
     let few = counts(.copyOnWrite(pages: 16))

@@ -198,8 +198,10 @@ extension GuestKernel {
   mutating func unmapLast(siblings: Int) {
     guard let area = processes[current].areas.popLast() else { return }
     let process = current
-    let stride: Int64 = area.isHuge ? 512 : 1
     let touched = mappedPages(of: area, process: process)
+    let isLarge = touched.first.flatMap { memory.leaf(of: $0, root: processes[process].root, geometry) }
+      .map { $0.level > 1 }
+    let stride: Int64 = isLarge ?? false ? 512 : 1
     batch { $0.unmapPages(area, process: process) }
     unmapTables(area.firstPage..<area.firstPage + Int64(area.pages), process: process)
     if let first = touched.first, let last = touched.last {
@@ -231,6 +233,15 @@ extension GuestKernel {
     let process = current
     processes[process].areas[area].isWritable = isWritable
     let first = processes[process].areas[area].firstPage
+    if processes[process].areas[area].isHuge {
+      var flushed = 0
+      batch { flushed = $0.protectHuge(first..<first + Int64(pages), isWritable: isWritable) }
+      let regions = stride(from: first, to: first + Int64(pages), by: 512)
+      if flushed > 0 {
+        flush(pages: regions, count: pages / TableGeometry.fanout, process: process, siblings: siblings)
+      }
+      return
+    }
     var changed = 0
     batch { kernel in
       for page in first..<first + Int64(pages) {

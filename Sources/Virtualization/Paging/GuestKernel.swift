@@ -100,7 +100,7 @@ struct GuestKernel {
   }
 
   /// Makes a new table page for a process.
-  private mutating func makeTable(for process: Int) -> Frame {
+  mutating func makeTable(for process: Int) -> Frame {
     let frame = memory.allocate()
     overwrite(frame)
     memory.makeTable(frame)
@@ -109,7 +109,7 @@ struct GuestKernel {
     return frame
   }
 
-  private mutating func freeTable(_ frame: Frame, of process: Int) {
+  mutating func freeTable(_ frame: Frame, of process: Int) {
     if mode.kind == .direct, processes[process].isPinned { own[.pin] += 1 }
     memory.free(frame)
   }
@@ -185,7 +185,10 @@ struct GuestKernel {
 
   private mutating func handleFault(_ page: Int64, isWrite: Bool) {
     guard let area = processes[current].areas.first(where: { $0.contains(page) }) else { return }
-    if area.isHuge {
+    let leaf = memory.leaf(of: page, root: processes[current].root, geometry)
+    if let leaf, leaf.level > 1 {
+      guard !writeHuge(page, leaf.entry, table: leaf.table, index: leaf.index) else { return }
+    } else if area.isHuge, leaf == nil {
       mapHuge(page, process: current)
       return
     }

@@ -4,8 +4,12 @@ public struct MemoryExtent: Sendable, Hashable {
   public var pages: Int
   /// Pages of a mapping that are written.
   public var touched: Int
-  /// The mapping is made of pages of 2 MiB.
+  /// The memory is in pages of 2 MiB.
   public var isHuge: Bool
+  /// The huge pages of a mapping are split.
+  public var isSplit = false
+  /// The small pages of a mapping are put together.
+  public var isCollapsed = false
   /// The mapping is of a file in the page cache.
   public var isFile: Bool
   /// Levels of tables that come and go with a mapping.
@@ -131,16 +135,22 @@ extension GuestOperation {
   func memoryOperation(extent: MemoryExtent?) -> MemoryOperation? {
     switch self {
     case .pageFault: .pageFault
-    case .processCreation: .fork(residentPages: extent?.pages ?? 0)
+    case .processCreation: .fork(residentPages: extent?.pages ?? 0, isHuge: extent?.isHuge ?? false)
     case .exec: extent?.isVfork == true ? .vforkExec : .forkExec
-    case .mmap where extent?.isHuge == true:
-      .mapHuge(regions: max(1, (extent?.pages ?? 0) / TableGeometry.fanout))
+    case .mmap where extent?.isCollapsed == true: .mapCollapsed(regions: regions(extent))
+    case .mmap where extent?.isSplit == true: .mapSplit(regions: regions(extent))
+    case .mmap where extent?.isHuge == true: .mapHuge(regions: regions(extent))
     case .mmap where extent?.isFile == true:
       .mapFile(pages: extent?.pages ?? 1, touched: extent?.touched ?? 1, newTables: extent?.newTables ?? 0)
     case .mmap: .map(pages: extent?.pages ?? 1, touched: extent?.touched ?? 1, newTables: extent?.newTables ?? 0)
+    case .mprotect where extent?.isHuge == true: .protectHuge(regions: regions(extent))
     case .mprotect: .protect(pages: extent?.pages ?? 1)
-    case .copyOnWrite: .copyOnWrite(pages: extent?.pages ?? 1, byParent: extent?.byParent ?? false)
+    case .copyOnWrite:
+      .copyOnWrite(
+        pages: extent?.pages ?? 1, byParent: extent?.byParent ?? false, isHuge: extent?.isHuge ?? false)
     default: nil
     }
   }
+
+  private func regions(_ extent: MemoryExtent?) -> Int { max(1, (extent?.pages ?? 0) / TableGeometry.fanout) }
 }

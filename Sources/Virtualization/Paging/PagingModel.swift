@@ -1,7 +1,7 @@
 /// A memory operation as a workload states it: what the guest does, whatever the design makes of it.
 public enum MemoryOperation: Sendable, Hashable {
   /// fork, exit and wait of a process with the default image; `pages` more anonymous pages are resident in the parent.
-  case fork(residentPages: Int)
+  case fork(residentPages: Int, isHuge: Bool = false)
   /// fork, exec of another image, exit and wait.
   case forkExec
   /// The same by vfork: the child borrows its parent's address space until it executes.
@@ -15,11 +15,17 @@ public enum MemoryOperation: Sendable, Hashable {
   case mapFile(pages: Int, touched: Int, newTables: Int = 0)
   /// An anonymous mapping in pages of 2 MiB.
   case mapHuge(regions: Int)
+  /// The same; a change of the rights of one small page splits each of them, and all small pages are read.
+  case mapSplit(regions: Int)
+  /// A mapping in small pages, all written, that the kernel then collapses into pages of 2 MiB, which are read.
+  case mapCollapsed(regions: Int)
   /// mprotect of so many resident pages, once to read-only and back: two operations.
   case protect(pages: Int)
+  /// The same of pages of 2 MiB, which are written again afterwards.
+  case protectHuge(regions: Int)
   /// Writes to so many pages by a child that shares them, which ends afterwards; the fork is part of it. The parent may
   /// write them again when the child has ended.
-  case copyOnWrite(pages: Int, byParent: Bool = false)
+  case copyOnWrite(pages: Int, byParent: Bool = false, isHuge: Bool = false)
   /// A switch to the next of so many processes.
   case processSwitch(processes: Int)
   /// A system call.
@@ -28,10 +34,11 @@ public enum MemoryOperation: Sendable, Hashable {
   /// Pages of 4 KiB that the operation works on.
   var pages: Int {
     switch self {
-    case .fork(let pages), .map(let pages, _, _), .mapFile(let pages, _, _), .protect(let pages),
-      .copyOnWrite(let pages, _):
+    case .fork(let pages, _), .map(let pages, _, _), .mapFile(let pages, _, _), .protect(let pages),
+      .copyOnWrite(let pages, _, _):
       pages
-    case .mapHuge(let regions): regions * TableGeometry.fanout
+    case .mapHuge(let regions), .mapSplit(let regions), .mapCollapsed(let regions), .protectHuge(let regions):
+      regions * TableGeometry.fanout
     default: 1
     }
   }
@@ -115,11 +122,14 @@ private struct Runner {
 
   mutating func prepare(_ operation: MemoryOperation, _ kernel: inout GuestKernel) {
     switch operation {
-    case .fork(let pages) where pages > 0: makeResident(pages, &kernel)
+    case .fork(let pages, let isHuge) where pages > 0: makeResident(pages, isHuge: isHuge, &kernel)
     case .protect(let pages):
       makeResident(pages, &kernel)
       operationsPerRound = 2
-    case .copyOnWrite(let pages, _): makeResident(pages, &kernel)
+    case .protectHuge(let regions):
+      makeResident(regions * TableGeometry.fanout, isHuge: true, &kernel)
+      operationsPerRound = 2
+    case .copyOnWrite(let pages, _, let isHuge): makeResident(pages, isHuge: isHuge, &kernel)
     case .map(let pages, _, let newTables): keepTables(pages, newTables, &kernel)
     case .mapFile(let pages, _, let newTables):
       mapped = kernel.cacheFile(pages: pages)
@@ -142,9 +152,13 @@ private struct Runner {
     kernel.access(neighbour, isWrite: true)
   }
 
-  private func makeResident(_ pages: Int, _ kernel: inout GuestKernel) {
-    _ = kernel.map(firstPage: Self.mappings, pages: pages)
-    for page in 0..<Int64(pages) { kernel.access(Self.mappings + page, isWrite: true) }
+  private func makeResident(_ pages: Int, isHuge: Bool = false, _ kernel: inout GuestKernel) {
+    _ = kernel.map(firstPage: Self.mappings, pages: pages, isHuge: isHuge)
+    touch(regions: isHuge ? pages / TableGeometry.fanout : pages, stride: isHuge ? 512 : 1, isWrite: true, &kernel)
+  }
+
+  private func touch(regions: Int, stride: Int64, isWrite: Bool, _ kernel: inout GuestKernel) {
+    for region in 0..<Int64(regions) { kernel.access(Self.mappings + region * stride, isWrite: isWrite) }
   }
 
   /// A process that has been executed runs and ends.
@@ -195,15 +209,44 @@ private struct Runner {
       kernel.inKernel { $0.unmapLast(siblings: siblings) }
     case .mapHuge(let regions):
       _ = kernel.map(firstPage: Self.mappings, pages: regions * TableGeometry.fanout, isHuge: true)
-      for region in 0..<Int64(regions) { kernel.access(Self.mappings + region * 512, isWrite: true) }
+      touch(regions: regions, stride: 512, isWrite: true, &kernel)
       kernel.unmapLast(siblings: siblings)
+    case .mapSplit(let regions):
+      kernel.own[.systemCall] += Double(2 + regions)
+      let pages = regions * TableGeometry.fanout
+      _ = kernel.map(firstPage: Self.mappings, pages: pages, isHuge: true)
+      touch(regions: regions, stride: 512, isWrite: true, &kernel)
+      for region in 0..<Int64(regions) {
+        let siblings = siblings
+        kernel.inKernel { $0.protectPart(Self.mappings + region * 512 + 16, siblings: siblings) }
+      }
+      touch(regions: pages, stride: 1, isWrite: false, &kernel)
+      kernel.inKernel { $0.unmapLast(siblings: siblings) }
+    case .mapCollapsed(let regions):
+      kernel.own[.systemCall] += 2
+      let pages = regions * TableGeometry.fanout
+      _ = kernel.map(firstPage: Self.mappings, pages: pages)
+      touch(regions: pages, stride: 1, isWrite: true, &kernel)
+      for region in 0..<Int64(regions) { kernel.collapse(Self.mappings + region * 512, siblings: siblings) }
+      touch(regions: regions, stride: 512, isWrite: false, &kernel)
+      kernel.inKernel { $0.unmapLast(siblings: siblings) }
     case .protect(let pages):
       kernel.own[.systemCall] += 2
       let area = kernel.processes[parent].areas.count - 1
       for isWritable in [false, true] {
         kernel.inKernel { $0.protect(area: area, pages: pages, isWritable: isWritable, siblings: siblings) }
       }
-    case .copyOnWrite(let pages, let byParent):
+    case .protectHuge(let regions):
+      kernel.own[.systemCall] += 2
+      let area = kernel.processes[parent].areas.count - 1
+      for isWritable in [false, true] {
+        kernel.inKernel {
+          $0.protect(
+            area: area, pages: regions * TableGeometry.fanout, isWritable: isWritable, siblings: siblings)
+        }
+      }
+      touch(regions: regions, stride: 512, isWrite: true, &kernel)
+    case .copyOnWrite(let pages, let byParent, _):
       kernel.own[.systemCall] += 3
       let child = kernel.fork(parent)
       kernel.touch(image.parent, of: image)
