@@ -1,5 +1,6 @@
 import Quantities
 import Tables
+import Virtualization
 
 /// What is reported of a VM's memory: means over the measured window, in bytes.
 public struct MemoryUse: Sendable, Hashable {
@@ -19,6 +20,14 @@ public struct MemoryUse: Sendable, Hashable {
   public var swapped = 0.0
   /// Of its workload's memory swapped out by the guest.
   public var guestSwapped = 0.0
+  /// Shadow pages that stand at a time.
+  public var shadowPages: Int64 = 0
+  /// Shadow pages that were torn down because their number is limited.
+  public var shadowRecycled: Int64 = 0
+  /// Faults that filled shadow entries.
+  public var shadowFills: Int64 = 0
+  /// First writes to merged pages.
+  public var mergeBreaks: Int64 = 0
   /// The balloon's mean size in each of `intervals` equal parts of the window; empty where it does not change.
   public var series: [Double] = []
 
@@ -33,6 +42,20 @@ public struct MemoryUse: Sendable, Hashable {
     merged = figures.merged
     swapped = figures.swapped
     guestSwapped = figures.guestSwapped
+  }
+}
+
+extension MemoryUse {
+  /// Adds what a run has counted.
+  mutating func count(_ exits: [RunResult.ExitRow], shadowTables: Int64) {
+    shadowPages = shadowTables / PagingMode.shadowPageBytes
+    func steps(_ operation: GuestOperation) -> Int64 {
+      // Every step of a path happens equally often; the first row stands for the operation.
+      exits.first { $0.operation == operation }?.count ?? 0
+    }
+    mergeBreaks = steps(.mergeBreak)
+    shadowRecycled = steps(.shadowRecycle)
+    shadowFills = shadowTables > 0 ? steps(.hiddenFault) : 0
   }
 }
 
@@ -55,6 +78,12 @@ extension ResultTables {
       Column(
         name: "guest_swapped_bytes", type: .integer, unit: "bytes",
         meaning: "of the workload's memory swapped out by the guest, in the mean"),
+      Column(name: "merge_breaks", type: .integer, unit: "pages", meaning: "first writes to merged pages"),
+      Column(name: "shadow_pages", type: .integer, unit: "pages", meaning: "shadow page tables at a time"),
+      Column(
+        name: "shadow_recycled_pages", type: .integer, unit: "pages",
+        meaning: "shadow page tables torn down because their number is limited"),
+      Column(name: "shadow_fills", type: .integer, unit: "faults", meaning: "hidden faults that filled shadow entries"),
     ])
 
   /// Cells of `memory.csv` behind the names.
@@ -63,6 +92,7 @@ extension ResultTables {
     return [
       bytes(use.size), bytes(use.balloon), bytes(use.balloonAtEnd), .integer(use.inflated), .integer(use.deflated),
       bytes(use.merged), bytes(use.swapped), bytes(use.guestSwapped),
+      .integer(use.mergeBreaks), .integer(use.shadowPages), .integer(use.shadowRecycled), .integer(use.shadowFills),
     ]
   }
 

@@ -130,12 +130,23 @@ public struct OperationLoad: Sendable {
     let expansion = PagingExpansion(
       operations: Array(perRequest.keys) + perCPUSecond.keys, extents: workload.extents, guest: guest,
       mode: mode, vcpus: vcpus)
-    let leaves = ((Double(workload.memory?.workingSet ?? 0)) / PagingMode.leafReach).rounded(.up)
+    // Leaf tables of the working set, where it is not in huge pages on both sides.
+    let small = 1 - min(memory.guest.share(from: 2 << 20), memory.host.share(from: 2 << 20))
+    let leaves = (Double(workload.memory?.workingSet ?? 0) / PagingMode.leafReach * small).rounded(.up)
     shadowTables =
       mode.kind == .shadow
       ? Int64(min(Double(mode.shadowLimit), Double(expansion.shadowPages) + leaves)) * PagingMode.shadowPageBytes : 0
     perRequest = expansion.expand(guest.expand(perRequest))
     perCPUSecond = expansion.expand(guest.expand(perCPUSecond))
+    if let references = workload.memory, mode.kind == .shadow, small > 0, mode.shadowLimit < .max {
+      let pressure = ShadowPressure(
+        references, room: max(1, Double(mode.shadowLimit - expansion.shadowPages) / small))
+      if pressure.recycled > 0 {
+        perCPUSecond[.hiddenFault, default: 0] += pressure.fills * small
+        perCPUSecond[.shadowRecycle, default: 0] += pressure.recycled * small
+        perCPUSecond[.remoteFlush, default: 0] += pressure.recycled * small
+      }
+    }
 
     let isNative = design.choice.axes[.paging] == "native"
     var switches = perCPUSecond[.contextSwitch] ?? 0

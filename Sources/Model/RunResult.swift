@@ -174,7 +174,7 @@ public struct RunResult: Sendable {
     /// Where it runs and has its memory; nil where all memory is alike.
     public var home: NodeHome?
     /// Its memory; nil in fleets.
-    public let memory: MemoryUse?
+    public internal(set) var memory: MemoryUse?
 
     /// Creates a row; times in nanoseconds.
     public init(
@@ -296,9 +296,11 @@ public struct RunResult: Sendable {
     self.exits = exits
     hosts = Self.hostRows(of: model, exits: exits, vms: vms, services: services)
     self.services = services
-    self.vms = zip(vms, model.vms).map { row, vm in
-      var row = row
-      row.home = vm.home
+    let own = Dictionary(grouping: exits) { $0.vm }
+    self.vms = zip(vms, model.vms).enumerated().map { index, pair in
+      var row = pair.0
+      row.home = pair.1.home
+      row.memory?.count(own[index] ?? [], shadowTables: row.shadowTables)
       return row
     }
     self.workloads = workloads

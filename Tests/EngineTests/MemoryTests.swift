@@ -203,6 +203,86 @@ struct MemoryTests {
     #expect(throws: ModelFaults.self) { try model("kvm-shadow", host: exact) }
   }
 
+  @Test("A limit below the working set's tables recycles the oldest: closed form, and the same in both engines")
+  func shadowPressure() throws {
+    // 256 equally popular leaf tables, each referred to R/256 times a second: with room for K of them a reference finds
+    // its table gone with probability (256 − K)/256.
+    let memory = MemoryReferences(workingSet: 512 << 20, referencesPerSecond: 1000, reuseSkew: 0)
+    for room in [1.0, 64, 200] {
+      let pressure = ShadowPressure(memory, room: room)
+      #expect(abs(pressure.recycled / (1000 * (256 - room) / 256) - 1) < 1e-6, "\(room): \(pressure.recycled)")
+      #expect(pressure.fills >= pressure.recycled && pressure.fills <= 64 * pressure.recycled)
+    }
+    #expect(ShadowPressure(memory, room: 256).recycled == 0)
+    var before = 0.0
+    for limit in [100_000, 200, 100, 64] {
+      let scenario = try Self.scenario(
+        "working_set: 512 MiB, page_references: 20000/s, reuse_skew: 0.6", vm: "size: 1 GiB, shadow_pages: \(limit)",
+        workload: "batch: {work: 100 s}\n    per_cpu_second: {process_creation: 50}")
+      try Self.expectAgreement(scenario, design: "kvm-shadow")
+      let model = try Support.model(scenario, design: "kvm-shadow")
+      let uses = [try Support.exit(model), try Support.fluid(model)].compactMap { $0.vms[0].memory }
+      let recycled = uses.map { Double($0.shadowRecycled) }
+      #expect(abs(recycled[0] - recycled[1]) <= 0.02 * recycled[1] + 1, "\(recycled)")
+      #expect(limit > 1000 ? recycled[0] == 0 : recycled[0] > before, "\(limit): \(recycled)")
+      #expect(uses[0].shadowPages <= limit && uses[0].shadowFills > uses[0].shadowRecycled)
+      before = recycled[0]
+    }
+  }
+
+  @Test(
+    "Merged pages that are written to break by a copy: closed form, less memory saved, and the same in both engines")
+  func mergeBreaks() throws {
+    // Written to once in a scan in the mean: e^-1 (1 - e^-1) of the time merged.
+    #expect(abs(PageMerging(writes: 2, period: 0.5).mergedShare - 0.232_544) < 1e-6)
+    #expect(PageMerging(writes: 0, period: 10).mergedShare == 1 && PageMerging(writes: 0, period: 10).breaks == 0)
+    func model(_ writes: String) throws -> SimulationModel {
+      try Support.model(
+        try Self.scenario(
+          vm: "size: 4 GiB, image: {name: debian, shared: 0.25, writes: \(writes)}",
+          host: "size: 15 GiB, swap: {latency: 80 us}, merging: {scanned_pages: 200000/s}", count: 4, duration: "5 s"))
+    }
+    var before: (breaks: Double, merged: Double) = (-1, .infinity)
+    for writes in ["0/s", "1000/s", "5000/s"] {
+      let model = try model(writes)
+      let results = [try Support.exit(model), try Support.fluid(model)]
+      let breaks = results.map { $0.vms.reduce(0.0) { $0 + Double($1.memory?.mergeBreaks ?? 0) } }
+      #expect(abs(breaks[0] - breaks[1]) <= 0.02 * breaks[1] + 4, "\(breaks)")
+      let merged = results[0].vms.reduce(0.0) { $0 + ($1.memory?.merged ?? 0) }
+      #expect(breaks[0] > before.breaks && merged < before.merged, "\(writes): \(breaks), \(merged)")
+      before = (breaks[0], merged)
+    }
+    // Pages that are written to more often than the scanner comes are hardly ever merged, and break no more.
+    let busy = try Support.fluid(try model("1000000/s"))
+    #expect(busy.vms.reduce(0.0) { $0 + ($1.memory?.merged ?? 0) } < 0.01 * before.merged)
+    #expect(busy.vms.reduce(0.0) { $0 + Double($1.memory?.mergeBreaks ?? 0) } < 0.01 * before.breaks)
+  }
+
+  @Test("Under its balloon the guest evicts pages that the host has swapped out: each is read for it")
+  func doublePaging() throws {
+    #expect(DoublePaging.probability(swapped: 0, of: 100) == 0)
+    #expect(DoublePaging.probability(swapped: 5, of: 100) == 0.2 && DoublePaging.probability(swapped: 50, of: 100) == 1)
+    func reads(_ host: String) throws -> (double: Double, guest: Double) {
+      let scenario = try Self.scenario(
+        "working_set: 3800 MiB, page_references: 20000/s, reuse_skew: 0.9",
+        vm: "size: 4 GiB, balloon: {target: 3 GiB, latency: 120 us}", host: "size: \(host), swap: {latency: 80 us}",
+        count: 3)
+      try Self.expectAgreement(scenario)
+      let result = try Support.exit(try Support.model(scenario))
+      func count(_ operation: GuestOperation) -> Double {
+        Double(result.exits.filter { $0.operation == operation }.reduce(0) { $0 + $1.count })
+      }
+      return (count(.doublePaging), count(.guestSwapIn))
+    }
+    // 1 GiB and 3 x 128 MiB are the design's: the balloons leave 9 GiB.
+    let none = try reads("11 GiB")
+    let some = try reads("10 GiB")
+    let much = try reads("6 GiB")
+    #expect(none.guest > 0 && none.double == 0)
+    #expect(some.double > 0 && some.double < some.guest)
+    #expect(abs(much.double / much.guest - 1) < 0.01, "\(much)")
+  }
+
   @Test("A vCPU that waits for a swapped page leaves its core to others")
   func pageWaits() throws {
     let memory = "working_set: 3800 MiB, page_references: 200000/s, reuse_skew: 0.9"

@@ -20,7 +20,42 @@ struct PagingGridTests {
     let utilization: Double
     let vcpus: Int
     let hasIO: Bool
-    var description: String { "\(design) at \(utilization) on \(vcpus) vCPUs\(hasIO ? " with I/O" : "")" }
+    var axes: [DesignAxis: String] = [:]
+    /// More keys of the host's memory, of the VM's, and of the VM.
+    var host = ""
+    var guest = ""
+    var more = ""
+    var description: String {
+      "\(design) at \(utilization) on \(vcpus) vCPUs\(hasIO ? " with I/O" : "") "
+        + axes.map { "\($0.key)=\($0.value) " }.sorted().joined() + host + guest + more
+    }
+  }
+
+  /// Ways of paging with their options, at one utilization.
+  static let options: [Cell] = [1, 4].flatMap { vcpus in
+    func cell(
+      _ design: String, _ axes: [DesignAxis: String] = [:], host: String = "", guest: String = "", more: String = ""
+    ) -> Cell {
+      Cell(
+        design: design, utilization: 0.6, vcpus: vcpus, hasIO: false, axes: axes, host: host, guest: guest, more: more)
+    }
+    let five = ", page_table_levels: 5"
+    let huge = ", page: 2 MiB"
+    let logging = ", dirty_logging: {interval: 100 ms, dirty_pages: 20000/s, writable_set: 64 MiB}"
+    return [
+      cell("bare-metal"), cell("kvm-pvm"), cell("kvm-on-kvm"), cell("kvm-on-kvm", [.paging: "shadow"]),
+      cell("kvm-virtio", host: five, guest: five), cell("kvm-shadow", host: five, guest: five),
+      cell("kvm-agile", host: five, guest: five), cell("kvm-virtio", host: huge, guest: huge),
+      cell("kvm-shadow", host: huge, guest: huge), cell("kvm-virtio", host: ", transparent_huge_pages: 0.5"),
+      cell("xen-pv", guest: huge), cell("qemu-tcg", guest: huge),
+      cell("kvm-virtio", [.guestPageTableIsolation: "on", .hostPageTableIsolation: "on"]),
+      cell("kvm-shadow", [.guestPageTableIsolation: "on"]), cell("xen-pv", [.hostPageTableIsolation: "on"]),
+      cell("kvm-virtio", [.mitigations: "on"]),
+      cell("kvm-virtio", [.dirtyLogging: "write_protect"], more: logging),
+      cell("kvm-virtio", [.dirtyLogging: "log_buffer"], more: logging),
+      cell("kvm-shadow", [.dirtyLogging: "write_protect"], more: logging),
+      cell("kvm-shadow", guest: ", shadow_pages: 64"),
+    ]
   }
 
   static let cells = modes.flatMap { design in
@@ -42,12 +77,12 @@ struct PagingGridTests {
       hosts:
         - name: node
           cpu: {cores: 8, frequency: 2.5 GHz}
-          memory: {size: 64 GiB}
+          memory: {size: 64 GiB\(cell.host)}
           nics: [{name: eth0, bandwidth: 100 Gbit/s}]
           design: bare-metal
           profile: cascade-lake-pvm-paper
       vms:
-        - {name: vm, vcpus: \(cell.vcpus), memory: {size: 4 GiB}, guest: linux, nic: eth0, workload: work}
+        - {name: vm, vcpus: \(cell.vcpus), memory: {size: 4 GiB\(cell.guest)}, guest: linux, nic: eth0, workload: work\(cell.more)}
       workloads:
         work:
           arrivals: {process: poisson, rate: \(rate)/s}
@@ -61,7 +96,8 @@ struct PagingGridTests {
   private static func rate(_ cell: Cell) throws -> Double {
     var rate = 1.0
     for _ in 0..<6 {
-      let fluid = try Support.fluid(try Support.model(try scenario(cell, rate: rate), design: cell.design))
+      let fluid = try Support.fluid(
+        try Support.model(try scenario(cell, rate: rate), design: cell.design, axes: cell.axes))
       let busy = Double(fluid.vms[0].guest + fluid.vms[0].stall) / Double(fluid.window.nanoseconds)
       rate *= cell.utilization * Double(cell.vcpus) / busy
     }
@@ -88,11 +124,14 @@ struct PagingGridTests {
     return figures
   }
 
-  @Test("Engines agree, accounts close, runs repeat", arguments: cells)
+  @Test("Engines agree, accounts close, runs repeat", arguments: cells + options)
   func grid(cell: Cell) throws {
-    let scenario = try Self.scenario(cell, rate: try Self.rate(cell))
-    let model = try Support.model(scenario, design: cell.design)
-    let bareHost = try Support.model(scenario, design: "bare-metal")
+    let rate = try Self.rate(cell)
+    let scenario = try Self.scenario(cell, rate: rate)
+    let model = try Support.model(scenario, design: cell.design, axes: cell.axes)
+    var plain = cell
+    plain.more = ""
+    let bareHost = try Support.model(try Self.scenario(plain, rate: rate), design: "bare-metal")
     let expected = Self.figures(try Support.fluid(model), against: try Support.fluid(bareHost))
     var samples: [String: [Double]] = [:]
     for replication in 1...Self.replications {

@@ -36,6 +36,8 @@ public enum PagingEvent: UInt8, CaseIterable, Sendable, Hashable {
   case synchronizedEntry
   /// A shadow page that is torn down.
   case zap
+  /// A shadow page that is torn down because the limit is reached.
+  case recycling
   /// A flush of all vCPUs' translations that the hypervisor asks for.
   case remoteFlush
 
@@ -66,6 +68,7 @@ public enum PagingEvent: UInt8, CaseIterable, Sendable, Hashable {
     case .synchronization: "synchronization"
     case .synchronizedEntry: "synchronized_entry"
     case .zap: "zap"
+    case .recycling: "recycling"
     case .remoteFlush: "remote_flush"
     case .updateHypercall: "update_hypercall"
     case .validatedEntry: "validated_entry"

@@ -114,6 +114,7 @@ public struct PagingExpansion: Sendable {
       add(.hiddenFault, rate * events[.shadowFill])
       add(.emulatedStore, rate * events[.emulatedStore])
       add(.tableUnprotect, rate * (events[.tableUnprotect] + events[.unprotection]))
+      add(.shadowRecycle, rate * events[.recycling])
       add(.tableSync, rate * events[.synchronization])
       add(.entrySync, rate * events[.synchronizedEntry])
     }

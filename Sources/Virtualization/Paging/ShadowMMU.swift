@@ -388,7 +388,12 @@ struct ShadowMMU {
     while liveCount > target, orderHead < order.count {
       let page = order[orderHead]
       orderHead += 1
-      if page == root { kept.append(page) } else { zap(page) }
+      if page == root {
+        kept.append(page)
+      } else {
+        count(.recycling)
+        zap(page)
+      }
     }
     order.removeFirst(orderHead)
     orderHead = 0
