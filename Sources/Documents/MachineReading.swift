@@ -11,7 +11,7 @@ extension Expectation where Value == HostGroup {
           of: node, in: "a host",
           known: [
             "name", "count", "cpu", "memory", "nics", "disks", "design", "profile", "power", "capabilities",
-            "scheduling", "iommu", "background", "numa",
+            "scheduling", "iommu", "background", "numa", "cpu_allocation_ratio", "memory_allocation_ratio",
           ])
       else { return nil }
       let name = reader.required("name", in: fields, .label)
@@ -41,6 +41,8 @@ extension Expectation where Value == HostGroup {
         power: power.map { PowerReference(name: $0.value, location: $0.location) }, capabilities: capabilities ?? [],
         location: node.location)
       group.overcommit = memory.overcommit
+      group.processorRatio = reader.optional("cpu_allocation_ratio", in: fields, .processorRatio)
+      group.memoryRatio = reader.optional("memory_allocation_ratio", in: fields, .memoryRatio)
       group.slice = scheduling?.slice
       group.skew = scheduling?.skew
       group.iommu = iommu.map { ($0.value, $0.location) }

@@ -10,7 +10,7 @@ extension Expectation where Value == FleetPolicies {
         let fields = reader.fields(
           of: node, in: "policies",
           known: [
-            "set", "hosts", "placement", "consolidation", "migration", "power_aware", "end_idle_vms",
+            "set", "hosts", "placement", "consolidation", "migration", "power_aware", "end_idle_vms", "corrections",
           ])
       else { return nil }
       var policies = FleetPolicies()
@@ -29,8 +29,13 @@ extension Expectation where Value == FleetPolicies {
       if let value = reader.optional("migration", in: fields, .migration) { policies.migration = value }
       if let value = reader.optional("power_aware", in: fields, .truth) { policies.isPowerAware = value }
       if let value = reader.optional("end_idle_vms", in: fields, .truth) { policies.endsIdleVMs = value }
-      if !isCompatible, let node = fields["end_idle_vms"] {
-        reader.error(at: node.location, "'end_idle_vms' belongs to the policy set cloudsim-compatible")
+      let corrections = Expectation<[CompatibleCorrection]>.list(
+        of: Expectation<CompatibleCorrection>.choice("correction"), "a list of corrections")
+      if let value = reader.optional("corrections", in: fields, corrections) { policies.corrections = Set(value) }
+      for key in ["end_idle_vms", "corrections"] {
+        if !isCompatible, let node = fields[key] {
+          reader.error(at: node.location, "'\(key)' belongs to the policy set cloudsim-compatible")
+        }
       }
       if isCompatible {
         reader.checkCompatible(policies, at: fields)
@@ -65,6 +70,11 @@ extension DocumentReader {
         "the policy set cloudsim-compatible places VMs by first-fit or power-aware-best-fit-decreasing, found "
           + "'\(policies.placement.rule.rawValue)'")
     }
+    for key in ["cpu_allocation_ratio", "memory_allocation_ratio", "weights"] {
+      if let node = fields["placement"]?[key] {
+        error(at: node.location, "'\(key)' has no meaning in the policy set cloudsim-compatible")
+      }
+    }
     if let node = fields["consolidation"]?["sleep"] {
       error(at: node.location, "'sleep' is not simulated by this version: CloudSim's empty hosts draw nothing")
     }
@@ -85,6 +95,13 @@ extension Expectation where Value == Bool {
   }
 }
 
+extension Expectation where Value == Double {
+  /// How often each MHz of a host may be promised.
+  static var processorRatio: Expectation { .real("a number from 0.01 to 1000") { (0.01...1000).contains($0) } }
+  /// How often each byte of a host may be promised: beyond 20 less than a twentieth would be resident.
+  static var memoryRatio: Expectation { .real("a number from 0.01 to 20") { (0.01...20).contains($0) } }
+}
+
 extension Expectation where Value == PlacementPolicy {
   /// A rule, or a mapping of a rule and ratios.
   static var placement: Expectation {
@@ -102,19 +119,14 @@ extension Expectation where Value == PlacementPolicy {
       else { return nil }
       if let value = reader.required("rule", in: fields, rule) { policy.rule = value }
       if let value = reader.optional(
-        "cpu_allocation_ratio", in: fields, .real("a number from 0.01 to 1000") { (0.01...1000).contains($0) })
+        "cpu_allocation_ratio", in: fields, .processorRatio)
       {
         policy.cpuAllocationRatio = value
       }
       if let value = reader.optional(
-        "memory_allocation_ratio", in: fields,
-        Expectation<Double>.real("a number from 0.01 to 1000") { (0.01...1000).contains($0) }.located)
+        "memory_allocation_ratio", in: fields, .memoryRatio)
       {
-        policy.memoryAllocationRatio = value.value
-        if value.value > 1 {
-          reader.error(
-            at: value.location, "memory overcommitment is not simulated by this version; expected a number up to 1")
-        }
+        policy.memoryAllocationRatio = value
       }
       if let weights = fields["weights"],
         let parts = reader.fields(of: weights, in: "weights", known: ["memory", "cpu"])

@@ -176,25 +176,11 @@ extension ModelAssembly {
           + "faults follow")
       return
     }
-    let inGuest = MemoryResidence(
-      size: Double(group.memory.bytes) / 4096, workingSet: (Double(memory.workingSet) / 4096).rounded(.up),
-      fileSet: (Double(memory.files?.bytes ?? 0) / 4096).rounded(.up),
-      balloon: (Double(group.memory.bytes) - resident) / 4096)
-    vms[vm].memory.guestSwapped = (inGuest.workingSet - inGuest.resident) * 4096
-    let references = vms[vm].load.translation?.references ?? memory.referencesPerSecond
-    let guestFaults = SwapModel.faultRatio(memory, resident: resident)
-    let hostFaults = max(0, SwapModel.faultRatio(memory, resident: hostResident) - guestFaults)
-    let fileFaults = memory.files.map {
-      ($0.referencesPerSecond, SwapModel.faultRatio($0.references, resident: inGuest.cached * 4096))
-    }
-    let double = DoublePaging.probability(
-      swapped: (resident - hostResident) / 4096, of: inGuest.resident + inGuest.cached)
-    let entries = [
-      OperationLoad.Entry(operation: .swapIn, rate: references * hostFaults),
-      OperationLoad.Entry(operation: .guestSwapIn, rate: references * guestFaults),
-      OperationLoad.Entry(operation: .doublePaging, rate: references * guestFaults * double),
-      OperationLoad.Entry(operation: .cacheRead, rate: fileFaults.map { $0.0 * $0.1 } ?? 0),
-    ].filter { $0.rate > 0 }
+    let faults = ReclaimFaults(
+      memory: memory, references: vms[vm].load.translation?.references ?? memory.referencesPerSecond,
+      size: Double(group.memory.bytes), resident: resident, hostResident: hostResident)
+    vms[vm].memory.guestSwapped = faults.guestSwapped
+    let entries = faults.entries
     let design = priced(vms[vm].load.design, group, host)
     let load = vms[vm].load.adding(entries, design: design)
     if check(load, of: workload, group: group) { vms[vm].load = load }

@@ -10,6 +10,7 @@ public enum SummaryMetric: String, CaseIterable, Sendable {
   case energy, migrations, migrationDegradation, overloadTime, unserved, hostShutdowns, endedVMs
   case migrationDowntime, hostWakeups, asleepTime, transitionTime
   case waitedVMs, waitingTime, unplacedVMs
+  case mergedMemory, balloonedMemory, swappedMemory
 
   /// The name in tables.
   public var name: String {
@@ -43,6 +44,9 @@ public enum SummaryMetric: String, CaseIterable, Sendable {
     case .waitedVMs: "waited_vms"
     case .waitingTime: "waiting_time"
     case .unplacedVMs: "unplaced_vms"
+    case .mergedMemory: "memory_merged"
+    case .balloonedMemory: "memory_ballooned"
+    case .swappedMemory: "memory_swapped"
     }
   }
 
@@ -57,6 +61,7 @@ public enum SummaryMetric: String, CaseIterable, Sendable {
     case .migrationDegradation, .overloadTime, .unserved: "ratio"
     case .exitsPerRequest, .migrations, .hostShutdowns, .endedVMs, .waitedVMs, .unplacedVMs, .hostWakeups: "count"
     case .waitingTime, .migrationDowntime, .asleepTime, .transitionTime: "seconds"
+    case .mergedMemory, .balloonedMemory, .swappedMemory: "bytes"
     case .energy: "kWh"
     }
   }

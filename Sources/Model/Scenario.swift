@@ -125,6 +125,10 @@ public struct HostGroup: Sendable {
   public var background: Background?
   /// What the host may do to promise more memory than it has.
   public var overcommit = Overcommit()
+  /// How often each MHz may be promised in a fleet; nil for the policy's ratio.
+  public var processorRatio: Double?
+  /// How often each byte of memory may be promised in a fleet; nil for the policy's ratio.
+  public var memoryRatio: Double?
   /// The device that translates devices' addresses, where the scenario names one.
   public var iommu: (name: String, location: SourceLocation)?
   /// Share of guests' memory that transparent huge pages back.

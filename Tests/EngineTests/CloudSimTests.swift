@@ -94,9 +94,38 @@ struct CloudSimTests {
     #expect(abs(Double(report.migrations.count - migrations)) <= 0.01 * Double(migrations))
   }
 
-  @Test("Another day runs unchanged")
-  func otherDay() throws {
-    let report = try Self.report("thr-mmt", day: "20110420")
+  @Test("Other days run unchanged", arguments: ["20110306", "20110322", "20110420"])
+  func otherDays(day: String) throws {
+    let report = try Self.report("thr-mmt", day: day)
     #expect(report.kilowattHours > 50 && report.migrations.count > 1000)
+    #expect(report.ticks.count == 287)
+  }
+
+  @Test("Each correction by itself changes what it is about", arguments: CompatibleCorrection.allCases)
+  func corrections(_ correction: CompatibleCorrection) throws {
+    let name = correction == .regression ? "lr-mmt" : "thr-mmt"
+    let plain = try Self.report(name)
+    let report = try Self.report(name, edits: ["policies.corrections=[\(correction.rawValue)]"])
+    switch correction {
+    case .energy:
+      // Only the account changes: the same moves, a tick more at the end.
+      #expect(report.migrations.vm == plain.migrations.vm && report.violation == plain.violation)
+      #expect(report.energy > plain.energy && report.energy < 1.05 * plain.energy)
+    case .emptyHosts:
+      #expect(report.migrations.vm == plain.migrations.vm)
+      // Nearly 800 idle hosts, most of the day.
+      #expect(report.kilowattHours > plain.kilowattHours + 1000)
+    case .memory: #expect(report.kilowattHours > 1.2 * plain.kilowattHours)
+    case .bandwidth:
+      #expect(report.migrations.count != plain.migrations.count)
+      // Shares of an interface make migrations longer.
+      func mean(_ report: FleetReport) -> Double {
+        let times = zip(report.migrations.started, report.migrations.ended).map { $1 - $0 }.filter(\.isFinite)
+        return times.reduce(0, +) / Double(times.count)
+      }
+      #expect(mean(report) > mean(plain))
+    case .movingShares: #expect(report.degradation < plain.degradation)
+    case .placementPower, .evacuation, .regression: #expect(report.energy != plain.energy)
+    }
   }
 }

@@ -131,9 +131,8 @@ struct FleetTests {
   func placement(rule: PlacementPolicy.Rule) throws {
     var policies = FleetPolicies()
     policies.placement.rule = rule
-    policies.placement.cpuAllocationRatio = 2
     let curve = PowerCurve(name: "c", watts: [50, 80, 90, 130, 200], sleepWatts: 0, source: "test")
-    let hosts = [
+    var hosts = [
       FleetModel.HostClass(
         name: "a", count: 40, cores: 4, coreSpeed: 2000, memory: 16 << 30, bandwidth: 0, power: curve, representative: 0
       ),
@@ -141,6 +140,8 @@ struct FleetTests {
         name: "b", count: 30, cores: 8, coreSpeed: 2500, memory: 64 << 30, bandwidth: 0, power: curve, representative: 0
       ),
     ]
+    for index in hosts.indices { hosts[index].processorRatio = 2 }
+    hosts[1].memoryRatio = 1.25
     var random = RandomStream(seed: 7, replication: 1, entity: 0, purpose: 0)
     let classes = (0..<300).map { number in
       FleetModel.VMClass(

@@ -22,6 +22,8 @@ final class CompatibleEngine {
   private var last = 0.0
   private var migrations = FleetReport.Migrations()
   private var moving: [(vm: Int32, target: Int32, record: Int32)] = []
+  /// Migrations that share interfaces; unused where each has a rate of its own.
+  private let shared: Moves
   private var energy: [Double]
   private var total = 0.0
   private var ticks: [FleetReport.Tick] = []
@@ -44,6 +46,11 @@ final class CompatibleEngine {
     let interval = model.policies.consolidation?.interval.seconds ?? sampleInterval
     let hostCount = model.hostClass.count
     let vmCount = model.vmClass.count
+    let isShared = model.policies.corrections.contains(.bandwidth)
+    let share = model.policies.migration.bandwidthShare
+    shared = Moves(
+      capacities: isShared ? model.hostClass.map { model.hostClasses[Int($0)].bandwidth * share } : [],
+      vmCount: isShared ? vmCount : 0, limit: .infinity)
     watts = .allocate(capacity: max(1, model.hostClasses.count * 11))
     for (index, group) in model.hostClasses.enumerated() {
       for point in 0...10 {
@@ -56,7 +63,7 @@ final class CompatibleEngine {
       hostKinds: .allocate(capacity: hostCount), hostAccounts: .allocate(capacity: hostCount),
       vms: .allocate(capacity: vmCount), vmKinds: .allocate(capacity: vmCount),
       vmHistories: .allocate(capacity: vmCount * length), hostHistories: .allocate(capacity: hostCount * length),
-      interval: interval)
+      interval: interval, corrections: CompatibleCorrections(model.policies.corrections))
     fleet.vmHistories.initialize(repeating: 0, count: vmCount * length)
     fleet.hostHistories.initialize(repeating: 0, count: hostCount * length)
     for host in 0..<hostCount {
@@ -64,7 +71,7 @@ final class CompatibleEngine {
       (fleet.hostKinds + host).initialize(
         to: CompatibleFleet.HostKind(
           element: group.coreSpeed, total: group.capacity,
-          watts: UnsafePointer(watts + Int(model.hostClass[host]) * 11),
+          watts: UnsafePointer(watts + Int(model.hostClass[host]) * 11), memory: group.memory,
           group: model.hostClass[host]))
       (fleet.hosts + host).initialize(to: CompatibleFleet.HostState(slots: .allocate(capacity: 4), capacity: 4))
       fleet.hosts[host].power = watts[Int(model.hostClass[host]) * 11]
@@ -115,21 +122,24 @@ final class CompatibleEngine {
       guard time < limit else { break }
       now = time
       if event.kind == Kind.arrival.rawValue {
+        guard isDue(event) else { continue }
         if now > last { updateAll() }
         arrive(Int(event.handle))
         // Arrivals of one time are one step; a tick that shares it comes after them.
         var following = events.popFirst(notAfter: event.time)
         while let next = following, next.kind == Kind.arrival.rawValue {
-          arrive(Int(next.handle))
+          if isDue(next) { arrive(Int(next.handle)) }
           following = events.popFirst(notAfter: event.time)
         }
         updateAll()
+        shareBandwidth()
         guard following != nil else { continue }
       }
       if isCancelled() { throw RunInterrupted() }
       if now > last { updateAll() }
       round?.run(random: &random)
       for move in round?.moves ?? [] { start(move) }
+      shareBandwidth()
       note()
       plan(.tick, at: now + fleet.interval)
     }
@@ -161,7 +171,7 @@ final class CompatibleEngine {
         for host in 0..<fleet.hostCount where hasRoom(host) {
           let after = (fleet.hosts[host].potential + fleet.vms[vm].request) / fleet.hostKinds[host].total
           guard let power = fleet.power(of: host, at: after) else { continue }
-          let increase = power - fleet.hosts[host].power
+          let increase = power - fleet.presentPower(of: host)
           if increase < least {
             least = increase
             chosen = host
@@ -209,15 +219,39 @@ final class CompatibleEngine {
 
   /// Joules of a host since the last update: power changes evenly from then to now; nothing when nothing ran then.
   private func energyUsed(by host: Int, in span: Double) -> Double {
+    if fleet.corrections.energy { return heldEnergy(of: host, in: span) }
     if !model.policies.isPowerAware {
       // From the first tick on, all hosts draw what they draw at full load; the time before VMs exist does not count.
       return (fleet.power(of: host, at: 1) ?? 0) * (last == 0 ? span - Self.creationTime : span)
     }
     let before = fleet.utilization(fleet.hosts[host].previousUtilization, of: host)
-    guard before != 0 else { return 0 }
+    guard before != 0 else { return fleet.corrections.emptyHosts ? (fleet.power(of: host, at: 0) ?? 0) * span : 0 }
     let from = fleet.power(of: host, at: before) ?? 0
     let to = fleet.hosts[host].power
     return (from + (to - from) / 2) * span
+  }
+
+  /// Joules of a host since the last update at the power of that; before the first update, at that of the first.
+  private func heldEnergy(of host: Int, in span: Double) -> Double {
+    let span = last == 0 ? span - Self.creationTime : span
+    guard model.policies.isPowerAware else { return (fleet.power(of: host, at: 1) ?? 0) * span }
+    let held = last == 0 ? fleet.hosts[host].utilization : fleet.hosts[host].previousUtilization
+    let utilization = fleet.utilization(held, of: host)
+    guard utilization != 0 || fleet.corrections.emptyHosts else { return 0 }
+    return (fleet.power(of: host, at: utilization) ?? 0) * span
+  }
+
+  /// The time from the last update to the end.
+  private func finishEnergy() {
+    guard fleet.corrections.energy, limit > last, last > 0 else { return }
+    for host in 0..<fleet.hostCount {
+      let utilization = fleet.utilization(fleet.hosts[host].utilization, of: host)
+      let isOff = model.policies.isPowerAware && utilization == 0 && !fleet.corrections.emptyHosts
+      let watts = fleet.power(of: host, at: model.policies.isPowerAware ? utilization : 1) ?? 0
+      let used = isOff ? 0 : watts * (limit - last)
+      energy[host] += used
+      total += used
+    }
   }
 
   private func endIdleVMs() {
@@ -259,11 +293,56 @@ final class CompatibleEngine {
     let record = migrations.start(
       vm: vm, source: source, target: target, at: now, bytes: Double(fleet.vmKinds[vm].memory))
     moving.append((move.vm, move.target, Int32(record)))
+    if fleet.corrections.bandwidth {
+      share(move, source: source, record: record)
+      return
+    }
     plan(.arrival, at: arrival, handle: moving.count - 1)
   }
 
+  /// Lets a migration share the interfaces of its hosts with the others.
+  private func share(_ move: CompatibleFleet.Move, source: Int, record: Int) {
+    let bytes = fleet.vmKinds[Int(move.vm)].megabytes * 1e6
+    let index = shared.add(
+      Moves.Move(
+        vm: move.vm, source: Int32(source), target: move.target, record: Int32(record), cost: 0, account: 0,
+        progress: PreCopy.Progress(left: bytes),
+        copy: PreCopy(memory: bytes, bandwidth: 0, dirtyRate: 0, writable: 0, policy: model.policies.migration),
+        left: bytes, settled: nanoseconds))
+    shared[index].phase = .copying
+    shared.change(shared[index])
+  }
+
+  private var nanoseconds: Int64 { Int64((now * 1e9).rounded()) }
+
+  private func shareBandwidth() {
+    guard fleet.corrections.bandwidth, shared.needsSharing else { return }
+    shared.share { index, rate in
+      shared.settle(index, at: nanoseconds)
+      shared[index].rate = rate
+      shared[index].isFresh = false
+      shared[index].generation &+= 1
+      events.insert(
+        Event(
+          time: Int64((now + shared[index].left / rate).bitPattern), kind: Kind.arrival.rawValue, handle: UInt32(index),
+          generation: shared[index].generation))
+    }
+  }
+
+  /// Whether an arrival still holds: shares of the interfaces may have changed since it was planned.
+  private func isDue(_ event: Event) -> Bool {
+    guard fleet.corrections.bandwidth else { return true }
+    return shared[Int(event.handle)].generation & Event.generationMask == event.generation
+  }
+
   private func arrive(_ index: Int) {
-    let (number, targetNumber, record) = moving[index]
+    let (number, targetNumber, record): (Int32, Int32, Int32)
+    if fleet.corrections.bandwidth {
+      (number, targetNumber, record) = (shared[index].vm, shared[index].target, shared[index].record)
+      shared.remove(index)
+    } else {
+      (number, targetNumber, record) = moving[index]
+    }
     let vm = Int(number)
     let target = Int(targetNumber)
     let source = Int(fleet.vms[vm].host)
@@ -292,6 +371,7 @@ final class CompatibleEngine {
   }
 
   private func report() -> FleetReport {
+    finishEnergy()
     var report = FleetReport(hostCount: fleet.hostCount, vmCount: fleet.vmCount)
     report.energy = total
     report.ticks = ticks

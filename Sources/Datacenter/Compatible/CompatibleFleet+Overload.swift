@@ -44,7 +44,11 @@ extension CompatibleFleet {
         }
         let memory = max(hosts[host].largestMemory, vm.map { vmKinds[$0].memory } ?? 0)
         let steps = (Double(memory) / detector.migrationRate / interval).rounded(.up)
-        let predicted = OverloadStatistics.extrapolation(history, count: used, to: Double(used) + steps)
+        let predicted =
+          corrections.regression
+          ? OverloadStatistics.localRegression(
+            history, count: used, to: Double(used) + steps, isRobust: detector.overload == .robustLocalRegression)
+          : OverloadStatistics.extrapolation(history, count: used, to: Double(used) + steps)
         return predicted * detector.parameter >= 1
       }
     }

@@ -53,7 +53,7 @@ extension CompatibleFleet {
       guard isSuitable(host, for: vm) else { continue }
       let after = (hosts[host].potential + vms[vm].request) / hostKinds[host].total
       guard let power = power(of: host, at: after) else { continue }
-      let increase = power - hosts[host].power
+      let increase = power - presentPower(of: host)
       guard increase < best else { continue }
       if let detector, hosts[host].utilization != 0, isOverloaded(host, with: vm, by: detector) { continue }
       best = increase

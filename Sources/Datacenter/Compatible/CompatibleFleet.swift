@@ -22,6 +22,8 @@ struct CompatibleFleet {
     var total: Double
     /// Watts at 0, 10, ... 100 %.
     var watts: UnsafePointer<Double>
+    /// Bytes of memory.
+    var memory: Int64
     /// Hosts that differ in nothing have the same class.
     var group: Int32
   }
@@ -86,6 +88,8 @@ struct CompatibleFleet {
   let hostHistories: UnsafeMutablePointer<Double>
   /// Seconds between samples, and between two ticks.
   let interval: Double
+  /// Defects that are mended.
+  let corrections: CompatibleCorrections
 
   // MARK: Lists
 
@@ -142,10 +146,11 @@ struct CompatibleFleet {
       requested += vms[vm].request
       largest = max(largest, vmKinds[vm].memory)
       let wanted = capped(vm, on: kind)
-      let taken = slots[index].isIncoming ? wanted * 0.1 : wanted
+      let taken = slots[index].isIncoming ? wanted * corrections.incomingShare : wanted
       if available >= taken {
         slots[index].allocated =
-          slots[index].isIncoming ? wanted * 0.1 : vms[vm].isMigrating ? wanted * 0.9 : wanted
+          slots[index].isIncoming
+          ? wanted * corrections.incomingShare : vms[vm].isMigrating ? wanted * corrections.outgoingShare : wanted
         available -= taken
       } else {
         isShort = true
@@ -159,7 +164,9 @@ struct CompatibleFleet {
     var potential = 0.0
     for index in 0..<count {
       let allocated = slots[index].allocated
-      if slots[index].isIncoming { potential += allocated * 0.9 / 0.1 }
+      if slots[index].isIncoming {
+        potential += corrections.movingShares ? capped(Int(slots[index].vm), on: kind) : allocated * 0.9 / 0.1
+      }
       potential += allocated
     }
     state.pointee.potential = potential
@@ -173,7 +180,7 @@ struct CompatibleFleet {
     var required = 0.0
     for index in 0..<Int(state.pointee.count) {
       let wanted = capped(Int(slots[index].vm), on: kind)
-      required += slots[index].isIncoming ? wanted * 0.1 : wanted
+      required += slots[index].isIncoming ? wanted * corrections.incomingShare : wanted
     }
     let scale = kind.total / required
     for index in 0..<Int(state.pointee.count) {
@@ -181,9 +188,9 @@ struct CompatibleFleet {
       let elements = Double(vmKinds[vm].vcpus)
       var share = capped(vm, on: kind) / elements
       if slots[index].isIncoming {
-        share = share * 0.1 * scale
+        share = share * corrections.incomingShare * scale
       } else if vms[vm].isMigrating {
-        share = share * scale * 0.9
+        share = share * scale * corrections.outgoingShare
       } else {
         share *= scale
       }
@@ -201,10 +208,25 @@ struct CompatibleFleet {
   /// Whether a host could take a VM as far as its processing elements tell.
   func isSuitable(_ host: Int, for vm: Int) -> Bool {
     let request = vms[vm].request
+    if corrections.memory, !hasMemory(host, for: vm) { return false }
     return hostKinds[host].element >= request / Double(vmKinds[vm].vcpus) && hosts[host].available >= request
   }
 
+  /// Whether a host has memory for one more VM; CloudSim's VMs ask for none once they run.
+  private func hasMemory(_ host: Int, for vm: Int) -> Bool {
+    var used = vmKinds[vm].memory
+    for index in 0..<Int(hosts[host].count) { used += vmKinds[Int(hosts[host].slots[index].vm)].memory }
+    return used <= hostKinds[host].memory
+  }
+
   // MARK: Power
+
+  /// Watts of a host with the VMs that it has now, those placed in this round among them.
+  func presentPower(of host: Int) -> Double {
+    guard corrections.placementPower else { return hosts[host].power }
+    guard hosts[host].potential > 0 else { return 0 }
+    return power(of: host, at: utilization(hosts[host].potential, of: host)) ?? hosts[host].power
+  }
 
   /// The utilization of a host at so many MIPS; rounding errors above 1 count as 1.
   func utilization(_ mips: Double, of host: Int) -> Double {
@@ -248,7 +270,7 @@ struct CompatibleFleet {
       if !slots[index].isIncoming {
         vm.pointee.account.note(
           time: clock.time, allocated: allocated, requested: vm.pointee.request, isMigrating: vm.pointee.isMigrating)
-        if vm.pointee.isMigrating { allocated /= 0.9 }
+        if vm.pointee.isMigrating { allocated /= corrections.outgoingShare }
       }
       utilization += allocated
       requested += vm.pointee.request

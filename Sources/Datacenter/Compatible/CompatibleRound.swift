@@ -64,6 +64,9 @@ struct CompatibleRound {
   private mutating func evacuate() {
     // Hosts that may still be emptied: on, neither overloaded nor a target of this part.
     var isExcluded = isOver
+    // Those that just took VMs from overloaded hosts are targets, but stay.
+    var takes = [Bool](repeating: false, count: fleet.corrections.evacuation ? fleet.hostCount : 0)
+    if fleet.corrections.evacuation { for move in moves { takes[Int(move.target)] = true } }
     for host in 0..<fleet.hostCount where fleet.utilization(fleet.hosts[host].utilization, of: host) == 0 {
       isExcluded[host] = true
     }
@@ -80,7 +83,7 @@ struct CompatibleRound {
     for (_, number) in order {
       let host = Int(number)
       // A host whose VMs are all on their way, or still come in, is passed over, but remains a target.
-      guard !isExcluded[host], hasSettledVM(host) else { continue }
+      guard !isExcluded[host], hasSettledVM(host), takes.isEmpty || !takes[host] else { continue }
       isExcluded[host] = true
       candidates.remove(host)
       vms.removeAll(keepingCapacity: true)

@@ -48,6 +48,7 @@ extension FleetSimulation {
       state.settle(host, at: now)
       bookMode(of: index)
       for slot in 0..<Int(host.pointee.count) { account(host.pointee.slots[slot], of: index) }
+      finishMemory(of: index)
       report.hostEnergy[index] = host.pointee.energy
       report.hostActive[index] = host.pointee.active
       report.hostShort[index] = host.pointee.short
@@ -64,7 +65,7 @@ extension FleetSimulation {
     report.overallViolation = report.asked > 0 ? max(0, report.asked - report.done) / report.asked : 0
     report.degradation = report.asked > 0 ? report.lostMoving / report.asked : 0
     report.ticks = ticks
-    report.steps = steps
+    report.steps = steps + memorySteps
     return report
   }
 
@@ -90,7 +91,7 @@ extension FleetSimulation {
   func account(_ own: FleetState.Slot, of host: Int) {
     let speed = fleet.hostClasses[Int(fleet.hostClass[host])].coreSpeed
     let index = Int(own.cost)
-    let account = index < costs.count ? index : Int(moves[index - costs.count].account)
+    let account = account(ofCost: index, vm: Int(own.vm), on: host)
     let cost = costs[account]
     let vm = Int(own.vm)
     let seconds = own.done / speed
@@ -102,6 +103,7 @@ extension FleetSimulation {
     report.vmExits[vm] += seconds * cost.exits
     report.vmCompleted[vm] += seconds * cost.completed
     work[account] += seconds
+    if reclaims { bookFaults(vm, on: host, account: account, seconds: seconds) }
     report.hostGuest[host] += seconds * cost.guest
     for place in cost.places.indices { report.hostVirtualization[place][host] += seconds * cost.places[place] }
     report.asked += own.asked
@@ -124,7 +126,7 @@ extension FleetSimulation {
     var running = 0
     for index in 0..<fleet.hostClass.count {
       let host = state.hosts + index
-      var used = 0.0
+      var used = host.pointee.count > 0 ? host.pointee.services : 0
       var memory = placer.rooms[index].memory
       let number = Int(fleet.hostClass[index])
       for place in 0..<Int(host.pointee.count) {
@@ -147,7 +149,7 @@ extension FleetSimulation {
         guard host.pointee.mode == .awake || host.pointee.count == 0 else { return false }
       }
       running += Int(host.pointee.count)
-      let size = Double(fleet.hostClasses[number].memory) * fleet.policies.placement.memoryAllocationRatio
+      let size = Double(fleet.hostClasses[number].memory) * fleet.hostClasses[number].memoryRatio
       guard abs(used - host.pointee.used) <= 1e-9 * host.pointee.total, placer.rooms[index].memory >= -1,
         abs(memory - size) <= 1, host.pointee.power == state.power(of: host)
       else { return false }

@@ -227,7 +227,7 @@ extension FleetSimulation {
   /// Classes of hosts that a VM can move to: those of the same hypervisor.
   private func admits(_ number: Int, _ group: FleetModel.VMClass, from source: Int) -> Bool {
     let target = fleet.hostClasses[number]
-    return target.cores >= group.vcpus && placer.admits(number, group.requirement)
+    return placer.couldHold(group, target, 0) && placer.admits(number, group.requirement)
       && target.hypervisor == fleet.hostClasses[Int(fleet.hostClass[source])].hypervisor
   }
 

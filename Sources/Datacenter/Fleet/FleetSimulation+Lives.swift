@@ -128,6 +128,7 @@ extension FleetSimulation {
     }
     let place = state.hosts + host
     if now > 0 { change(host) { state.append(slot, to: place) } } else { state.append(slot, to: place) }
+    changeMemory(of: host)
     report.initialHosts[vm] = Int32(host)
     report.vmHost[vm] = Int32(host)
     report.runningVMs += 1
@@ -172,6 +173,7 @@ extension FleetSimulation {
     guard takeOff(vm, from: number) != nil else { return }
     cancelMove(of: vm)
     release(vm, from: number)
+    changeMemory(of: number)
     report.runningVMs -= 1
     report.endedVMs += 1
     updateSpare(number)

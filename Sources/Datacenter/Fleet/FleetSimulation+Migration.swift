@@ -33,6 +33,8 @@ extension FleetSimulation {
     moves[index].settled = now
     moves[index].roundStart = now
     report.migrations.begin(Int(move.record), at: Double(now) * 1e-9)
+    changeMemory(of: Int(move.target))
+    state.costs[Int(move.cost)] = rates(of: index)
     setCost(of: Int(move.vm), on: Int(move.source), to: move.cost)
     moves.change(move)
     endInstant()
@@ -112,20 +114,30 @@ extension FleetSimulation {
     guard copy.stops(&moves[index].progress, bandwidth: moves[index].rate) else { return }
     moves[index].phase = .stopped
     moves[index].stopped = now
-    setSpeed(of: index, share: 0)
+    setSpeed(of: index)
   }
 
-  /// Lets a VM that is moved have only a share of its speed.
-  private func setSpeed(of index: Int, share: Double) {
+  /// Lets a VM that is moved have the share of its speed that the migration leaves it.
+  private func setSpeed(of index: Int) {
     let move = moves[index]
     change(Int(move.source)) {
-      let rates = costs[Int(move.account)].rates
-      let full = Double(fleet.vmClasses[Int(fleet.vmClass[Int(move.vm)])].vcpus) * speed(of: Int(move.source))
-      state.costs[Int(move.cost)].cap = share >= 1 ? rates.cap : min(rates.cap, full * share)
+      state.costs[Int(move.cost)] = rates(of: index)
     }
   }
 
-  private func speed(of host: Int) -> Double { fleet.hostClasses[Int(fleet.hostClass[host])].coreSpeed }
+  /// What a VM costs while it is moved: as it runs, with the share of its speed that the migration leaves it.
+  func rates(of index: Int) -> FleetState.Cost {
+    let move = moves[index]
+    var rates = withFaults(
+      costs[Int(move.account)].rates, vm: Int(move.vm), account: Int(move.account), on: Int(move.source))
+    let isStopped = move.phase == .stopped || move.phase == .switching
+    let share = isStopped ? 0 : 1 - move.progress.throttle
+    let full = Double(fleet.vmClasses[Int(fleet.vmClass[Int(move.vm)])].vcpus) * speed(of: Int(move.source))
+    if share < 1 { rates.cap = min(rates.cap, full * share) }
+    return rates
+  }
+
+  func speed(of host: Int) -> Double { fleet.hostClasses[Int(fleet.hostClass[host])].coreSpeed }
 
   /// A round is over.
   func endRound(_ index: Int, generation: UInt32) {
@@ -144,7 +156,7 @@ extension FleetSimulation {
       moves[index].roundStart = now
       moves[index].left = moves[index].progress.left
       if moves[index].progress.throttle != throttle {
-        setSpeed(of: index, share: 1 - moves[index].progress.throttle)
+        setSpeed(of: index)
       }
       stopIfLast(index)
       planRound(index)
@@ -179,6 +191,9 @@ extension FleetSimulation {
     slot.demand = old > 0 ? slot.demand / old * state.costs[Int(slot.cost)].perPercent : 0
     endMove(index)
     release(vm, from: source)
+    if reclaims { faults[vm] = .zero }
+    changeMemory(of: source)
+    changeMemory(of: target)
     report.vmHost[vm] = move.target
     change(target) { state.append(slot, to: state.hosts + target) }
     report.vmMigrations[vm] += 1
@@ -211,6 +226,7 @@ extension FleetSimulation {
       bytes: move.progress.sent + move.progress.left - move.left, outcome: .cancelled)
     endMove(index)
     release(vm, from: Int(move.target))
+    changeMemory(of: Int(move.target))
     updateSpare(Int(move.target))
   }
 

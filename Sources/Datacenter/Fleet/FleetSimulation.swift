@@ -14,6 +14,18 @@ final class FleetSimulation {
   let costs: [FleetCost]
   /// Seconds of work done at each of the costs.
   var work: [Double]
+  /// Whether hosts promise more memory than they have; what follows is empty otherwise.
+  let reclaims: Bool
+  /// Faults of each VM per second of work, in the order of `SwappingLoad.operations`.
+  var faults: [SIMD8<Double>]
+  /// Faults at each of the costs.
+  var faultCounts: [SIMD8<Double>]
+  /// What each host takes back now, and since when.
+  var reclaimed: [Reclaimed]
+  var memoryChanged: [Int32] = []
+  var knownFaults: [FaultKey: SIMD8<Double>] = [:]
+  /// Steps of merging by host class, each with its pages a second.
+  let scans: [[StepCharge]]
   let demands: [FleetDemand]
   let events = PendingEventSet()
   let replication: Int
@@ -87,6 +99,14 @@ final class FleetSimulation {
     }
     work = [Double](repeating: 0, count: costs.count)
     let vmCount = fleet.vmClass.count
+    reclaims = !fleet.swapping.isEmpty
+    faults = [SIMD8<Double>](repeating: .zero, count: reclaims ? vmCount : 0)
+    faultCounts = [SIMD8<Double>](repeating: .zero, count: reclaims ? costs.count : 0)
+    reclaimed = reclaims ? [Reclaimed](repeating: Reclaimed(), count: hostCount) : []
+    scans = fleet.hostClasses.map {
+      $0.scannedPages > 0
+        ? model.hosts[$0.representative].design.cost(of: .memoryScan)?.asynchronous ?? [] : []
+    }
     let share = policies.migration.bandwidthShare
     moves = Moves(
       capacities: consolidates ? fleet.hostClass.map { fleet.hostClasses[Int($0)].bandwidth * share } : [],
@@ -113,7 +133,7 @@ final class FleetSimulation {
     cursors = .allocate(capacity: max(1, demands.contains { $0.matrix == nil } ? fleet.vmClass.count : 0))
     state = FleetState(
       hosts: .allocate(capacity: hostCount),
-      costs: .allocate(capacity: max(1, costs.count + (consolidates ? vmCount : 0))),
+      costs: .allocate(capacity: max(1, costs.count + (consolidates ? vmCount : 0) + (reclaims ? vmCount : 0))),
       watts: fleet.hostClasses.map { group in
         group.power.map { curve in
           let points = UnsafeMutablePointer<Double>.allocate(capacity: curve.watts.count)
@@ -128,7 +148,8 @@ final class FleetSimulation {
       let group = fleet.hostClass[host]
       (state.hosts + host).initialize(
         to: FleetState.Host(
-          slots: .allocate(capacity: 8), capacity: 8, group: group, total: fleet.hostClasses[Int(group)].capacity))
+          slots: .allocate(capacity: 8), capacity: 8, group: group, total: fleet.hostClasses[Int(group)].capacity,
+          services: services(ofClass: Int(group))))
     }
   }
 
@@ -147,6 +168,7 @@ final class FleetSimulation {
   /// - Complexity: O(samples × VMs on hosts that follow the sampled set + arrivals × log hosts).
   func run(isCancelled: () -> Bool) throws -> FleetReport {
     try begin()
+    takeBackMemory()
     for host in 0..<fleet.hostClass.count {
       state.share(state.hosts + host)
       updateSpare(host)
@@ -195,6 +217,7 @@ final class FleetSimulation {
       if looks { consolidate() }
       looks = false
       shareBandwidth()
+      takeBackMemory()
       sleepEmptied()
       if notes { note() }
       notes = false

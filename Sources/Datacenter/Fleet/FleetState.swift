@@ -49,6 +49,8 @@ struct FleetState {
     /// MHz that its VMs would take without other VMs, its own ones alone.
     var wanted = 0.0
     var isShort = false
+    /// MHz that services of the host take while it runs VMs.
+    var services = 0.0
     var mode = Mode.awake
     /// Migrations of its VMs away from it, and of others to it.
     var outgoing: Int32 = 0
@@ -161,6 +163,8 @@ struct FleetState {
   }
 
   private func finishSharing(_ host: UnsafeMutablePointer<Host>, wanted: Double) {
+    let services = host.pointee.count > 0 ? host.pointee.services : 0
+    let wanted = wanted + services
     host.pointee.wanted = wanted
     if wanted > host.pointee.total {
       host.pointee.isShort = true
@@ -206,12 +210,13 @@ struct FleetState {
         reserved += given
         weights += cost.weight
       }
-      if reserved > host.pointee.total {
-        for index in 0..<count { claims[index].given *= host.pointee.total / reserved }
-        reserved = host.pointee.total
+      let total = max(0, host.pointee.total - host.pointee.services)
+      if reserved > total {
+        for index in 0..<count { claims[index].given *= total / reserved }
+        reserved = total
       }
-      var left = host.pointee.total - reserved
-      var used = 0.0
+      var left = total - reserved
+      var used = host.pointee.total - total
       func settle(_ claim: Scarce, _ share: Double) {
         let total = claim.given + share
         used += total

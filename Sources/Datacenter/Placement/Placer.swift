@@ -39,8 +39,7 @@ struct Placer {
     rooms = model.hostClass.map { number in
       let group = model.hostClasses[Int(number)]
       return Room(
-        memory: Double(group.memory) * model.policies.placement.memoryAllocationRatio,
-        cpu: group.capacity * model.policies.placement.cpuAllocationRatio)
+        memory: Double(group.memory) * group.memoryRatio, cpu: group.capacity * group.processorRatio)
     }
     resting = model.policies.consolidation == nil ? [] : model.hostClasses.map { _ in HostIndex(capacity: count) }
     isResting = [Bool](repeating: false, count: count)
@@ -137,7 +136,7 @@ struct Placer {
     var best: Int?
     for number in resting.indices {
       let group = model.hostClasses[number]
-      guard group.cores >= vm.vcpus, admits(number, vm.requirement) else { continue }
+      guard couldHold(vm, group, extraMemory(number)), admits(number, vm.requirement) else { continue }
       let host = resting[number].first(
         memory: Double(vm.memory) + extraMemory(number), cpu: promise(vm, on: group),
         accepted: { admits(host: $0, vm.requirement) })
@@ -150,10 +149,15 @@ struct Placer {
   func canEverTake(_ vm: FleetModel.VMClass, extraMemory: (Int) -> Double) -> Bool {
     model.hostClasses.indices.contains { number in
       let group = model.hostClasses[number]
-      return group.cores >= vm.vcpus && admits(number, vm.requirement)
-        && Double(group.memory) * policy.memoryAllocationRatio >= Double(vm.memory) + extraMemory(number)
-        && group.capacity * policy.cpuAllocationRatio >= promise(vm, on: group)
+      return couldHold(vm, group, extraMemory(number)) && admits(number, vm.requirement)
+        && Double(group.memory) * group.memoryRatio >= Double(vm.memory) + extraMemory(number)
+        && group.capacity * group.processorRatio >= promise(vm, on: group)
     }
+  }
+
+  /// Whether a VM by itself is no larger than a host of a class, whatever the ratios are.
+  func couldHold(_ vm: FleetModel.VMClass, _ group: FleetModel.HostClass, _ extraMemory: Double) -> Bool {
+    group.cores >= vm.vcpus && Double(group.memory) >= Double(vm.memory) + extraMemory
   }
 
   /// Whether hosts of a class pass the filters.
@@ -175,7 +179,7 @@ struct Placer {
   private func fits(_ vm: FleetModel.VMClass, on host: Int, _ extraMemory: (Int) -> Double) -> Bool {
     let number = Int(model.hostClass[host])
     let group = model.hostClasses[number]
-    return !isResting[host] && group.cores >= vm.vcpus && admits(number, vm.requirement)
+    return !isResting[host] && couldHold(vm, group, extraMemory(number)) && admits(number, vm.requirement)
       && admits(host: host, vm.requirement)
       && rooms[host].memory >= Double(vm.memory) + extraMemory(number) && rooms[host].cpu >= promise(vm, on: group)
   }
@@ -184,7 +188,7 @@ struct Placer {
     var best: (host: Int, rank: Double)?
     for number in indices.indices {
       let group = model.hostClasses[number]
-      guard group.cores >= vm.vcpus, admits(number, vm.requirement) else { continue }
+      guard couldHold(vm, group, extraMemory(number)), admits(number, vm.requirement) else { continue }
       let memory = Double(vm.memory) + extraMemory(number)
       let cpu = promise(vm, on: group)
       // A closure for each host looked at is paid for only where VMs name a host or keep apart.

@@ -61,11 +61,13 @@ extension ModelAssembly {
       fault(scenario.location, "the policy set cloudsim-compatible needs one sampling interval for all traces")
     }
     guard faults.isEmpty else { return nil }
-    return FleetModel(
+    var fleet = FleetModel(
       hostClasses: hostClasses, vmClasses: builder.classes, series: builder.series, vmClass: builder.vmClass,
       demands: builder.demands,
       policies: policies, loads: builder.loads, migratingLoads: builder.migratingLoads, guests: builder.guests,
       distinctLoads: builder.distinctLoads.compactMap(\.self))
+    if hostClasses.contains(where: { $0.memoryRatio > 1 }) { fleet.swapping = builder.swapping }
+    return fleet
   }
 
   private mutating func makeHostClasses(_ policies: FleetPolicies) -> [FleetModel.HostClass] {
@@ -83,12 +85,21 @@ extension ModelAssembly {
         }
       }
       let kept = policies.semantics == .standard ? design.choice.design.memory.perHost : 0
-      classes.append(
+      var hostClass =
         FleetModel.HostClass(
           name: group.name, count: group.count, cores: group.cpu.cores,
           coreSpeed: Double(group.cpu.frequency.hertz) / 1e6, memory: group.memory.bytes - kept,
           bandwidth: group.nics.map { Double($0.bandwidth.bitsPerSecond) / 8 }.max() ?? 0, power: power,
-          representative: first, capabilities: Set(group.capabilities), hypervisor: design.choice.design.name))
+          representative: first, capabilities: Set(group.capabilities), hypervisor: design.choice.design.name)
+      hostClass.processorRatio = group.processorRatio ?? policies.placement.cpuAllocationRatio
+      hostClass.memoryRatio = group.memoryRatio ?? policies.placement.memoryAllocationRatio
+      if policies.semantics == .standard {
+        hostClass.scannedPages = group.overcommit.scannedPages?.perSecond ?? 0
+        checkRatio(group, design.choice, ratio: hostClass.memoryRatio)
+      } else if group.processorRatio != nil || group.memoryRatio != nil {
+        fault(group.location, "ratios of hosts '\(group.name)' have no meaning in the policy set cloudsim-compatible")
+      }
+      classes.append(hostClass)
       first += group.count
     }
     return classes
@@ -182,6 +193,7 @@ extension ModelAssembly {
     }
     var plain: [Key: OperationLoad?] = [:]
     var migrating: [Key: OperationLoad?] = [:]
+    var swapping: [Key: SwappingLoad?] = [:]
   }
 
   private mutating func addLoads(
@@ -197,6 +209,7 @@ extension ModelAssembly {
       let key = LoadsOfSizes.Key(vcpus: size.vcpus, memory: isSized ? size.memory : 0, hostGroup: number)
       if let load = known.plain[key] {
         builder.loads.append(load)
+        builder.swapping.append(known.swapping[key] ?? nil)
         if let migrating = known.migrating[key] { builder.migratingLoads.append(migrating) }
         first += hostGroup.count
         continue
@@ -231,6 +244,10 @@ extension ModelAssembly {
       }
       let checked = check(load, of: scenario.workloads[workload], group: group) ? load : nil
       known.plain[key] = checked
+      let ratio = hostGroup.memoryRatio ?? policies.placement.memoryAllocationRatio
+      let swapping = isAllowed ? swappingLoad(load, of: group, size, on: hostGroup, ratio: ratio) : nil
+      known.swapping[key] = swapping
+      builder.swapping.append(swapping)
       if let migrating = known.migrating[key] { builder.migratingLoads.append(migrating) }
       builder.loads.append(checked)
       builder.distinctLoads.append(checked)

@@ -27,6 +27,12 @@ public struct FleetModel: Sendable {
     public let capabilities: Set<String>
     /// Name of the design that the hosts run.
     public let hypervisor: String
+    /// How often each MHz may be promised.
+    public var processorRatio = 1.0
+    /// How often each byte of memory may be promised.
+    public var memoryRatio = 1.0
+    /// How many pages a second are compared to merge equal ones; 0 without merging.
+    public var scannedPages = 0.0
 
     /// Speed of all cores in MHz.
     public var capacity: Double { Double(cores) * coreSpeed }
@@ -83,6 +89,14 @@ public struct FleetModel: Sendable {
     public let limit: Double
     /// Which hosts may take it.
     public let requirement: Requirement
+    /// Image whose VMs have equal pages; nil for none.
+    public var image: String?
+    /// Share of the memory that is equal.
+    public var sharedShare = 0.0
+    /// Writes to equal pages per second of CPU time.
+    public var imageWrites = 0.0
+    /// Bytes down to which a balloon may shrink it; nil without one.
+    public var balloonTarget: Int64?
 
     /// Creates a class.
     public init(
@@ -151,6 +165,8 @@ public struct FleetModel: Sendable {
   public let loads: [OperationLoad?]
   /// The same while the hypervisor notes which pages VMs write, to copy them away; empty where it never does.
   public let migratingLoads: [OperationLoad?]
+  /// What memory costs that is taken back from VM class `i` on host class `j`, as `loads`; empty where none ever is.
+  public var swapping: [SwappingLoad?] = []
   /// Guest system of each VM class.
   public let guests: [GuestSystem]
   /// The loads, each once.

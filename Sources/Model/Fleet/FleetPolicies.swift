@@ -23,11 +23,33 @@ public struct FleetPolicies: Sendable, Hashable {
   public var isPowerAware = true
   /// Whether VMs whose demand is 0 are ended for good, as CloudSim does; only for its semantics.
   public var endsIdleVMs = true
+  /// Defects of CloudSim's semantics that are mended; only there.
+  public var corrections: Set<CompatibleCorrection> = []
   /// Whether hosts of different groups are numbered in turn (`a-1`, `b-1`, `a-2`, ...) or group by group.
   public var alternatesHosts = false
 
   /// The default policies.
   public init() {}
+}
+
+/// A defect of CloudSim 3.0.3's semantics that can be mended by itself, to see what it is worth.
+public enum CompatibleCorrection: String, CaseIterable, Sendable, Hashable {
+  /// Hosts are held to their memory when VMs are moved.
+  case memory
+  /// Power is held from one update to the next, from the creation of the VMs to the end.
+  case energy
+  /// Hosts without VMs draw their idle power.
+  case emptyHosts = "empty-hosts"
+  /// All migrations of a host share its interface, at both ends.
+  case bandwidth
+  /// VMs on their way get all of their share at the source and nothing at the target.
+  case movingShares = "moving-shares"
+  /// Placement compares with the power that VMs placed in the round bring, and an empty host draws nothing before.
+  case placementPower = "placement-power"
+  /// Hosts that take VMs from overloaded ones are not emptied in the same round.
+  case evacuation
+  /// Local regression has its weights: tricube, and bisquare on top where it is robust.
+  case regression
 }
 
 /// How VMs find hosts.
@@ -55,7 +77,7 @@ public struct PlacementPolicy: Sendable, Hashable {
   public var rule = Rule.firstFit
   /// vCPUs that a core may be promised to.
   public var cpuAllocationRatio = 1.0
-  /// Memory that a byte of memory may be promised to; above 1 it is not simulated and refused by the documents.
+  /// Memory that a byte of memory may be promised to.
   public var memoryAllocationRatio = 1.0
   /// Weight of free memory (as a share of the host's) in the score of `filterAndWeigh`.
   public var memoryWeight = 1.0

@@ -164,6 +164,12 @@ public struct FleetReport: Sendable {
   public var unplacedVMs = 0
   /// VMs that ended: when their trace says, or, in CloudSim's semantics, because they asked for nothing.
   public var endedVMs = 0
+  /// Byte-seconds of hosts' memory that merging saved, balloons took from guests, and lay in the hosts' swap.
+  public var mergedMemory = 0.0
+  /// See `mergedMemory`.
+  public var balloonedMemory = 0.0
+  /// See `mergedMemory`.
+  public var swappedMemory = 0.0
   /// Events that the engine processed.
   public var events: Int64 = 0
   /// Changes of VMs' rates that the engine worked off.

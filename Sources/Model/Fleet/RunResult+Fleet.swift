@@ -134,6 +134,11 @@ extension RunResult {
       add(.asleepTime, report.hostAsleep.reduce(0, +))
       add(.transitionTime, report.transitionTime)
     }
+    if !fleet.model.swapping.isEmpty {
+      add(.mergedMemory, report.mergedMemory / window.seconds)
+      add(.balloonedMemory, report.balloonedMemory / window.seconds)
+      add(.swappedMemory, report.swappedMemory / window.seconds)
+    }
     if report.waitedVMs > 0 {
       add(.waitedVMs, Double(report.waitedVMs))
       add(.waitingTime, report.waitingTime)

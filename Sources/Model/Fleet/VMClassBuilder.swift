@@ -9,6 +9,7 @@ struct VMClassBuilder {
   private(set) var guests: [GuestSystem] = []
   var loads: [OperationLoad?] = []
   var migratingLoads: [OperationLoad?] = []
+  var swapping: [SwappingLoad?] = []
   var distinctLoads: [OperationLoad?] = []
   private(set) var vmClass: [Int32] = []
   private var sources: [String: Int] = [:]
@@ -46,14 +47,19 @@ struct VMClassBuilder {
       series.append(demand.series.isEmpty ? -1 : Int32(demand.series.lowerBound + number % width))
     }
     for (index, size) in sizes.all.enumerated() {
-      classes.append(
+      var vmClass =
         FleetModel.VMClass(
           name: group.name, count: counts[index], vcpus: size.vcpus, speed: size.speed, memory: size.memory,
           bandwidth: group.fleet.bandwidth.map { Double($0.bitsPerSecond) / 8 } ?? 0, workload: workload,
           demand: demand.source, constantDemand: demand.constant, weight: group.fleet.weight,
           reservation: group.fleet.reservation.map { Double($0.hertz) / 1e6 } ?? 0,
           limit: group.fleet.limit.map { Double($0.hertz) / 1e6 } ?? .infinity, requirement: requirement,
-          cpus: size.cpus, groupCount: count, group: first))
+          cpus: size.cpus, groupCount: count, group: first)
+      vmClass.image = group.image?.name
+      vmClass.sharedShare = group.image?.share ?? 0
+      vmClass.balloonTarget = group.balloon?.target.map { min(size.memory, $0.bytes) }
+      vmClass.imageWrites = group.image?.writes ?? 0
+      classes.append(vmClass)
       guests.append(guest)
     }
   }

@@ -1,0 +1,227 @@
+import EventKernel
+import Model
+import Virtualization
+
+/// Memory that hosts promised more than once: what they take back, and what that costs their VMs.
+///
+/// Whenever the VMs of a host change, the host takes back what it lacks (merging, balloons, swap: MODELS section 14), and
+/// the faults that follow slow its VMs: their steps take CPU time, and a vCPU that waits for a device runs nothing.
+extension FleetSimulation {
+  /// What a host takes back.
+  struct Reclaimed {
+    /// Bytes.
+    var merged = 0.0
+    var ballooned = 0.0
+    var swapped = 0.0
+    /// Since when, in nanoseconds.
+    var since: Int64 = 0
+  }
+
+  /// What the faults of a VM depend on.
+  struct FaultKey: Hashable {
+    let account: Int
+    let guestResident: Int64
+    let hostResident: Int64
+  }
+
+  /// MHz that merging takes of a host that runs VMs.
+  func services(ofClass number: Int) -> Double {
+    let group = fleet.hostClasses[number]
+    let each = scans[number].reduce(0) { $0 + $1.mean } * 1e-9
+    return min(group.capacity, group.scannedPages * each * group.coreSpeed)
+  }
+
+  /// Index of the cost that accounts take for that of a slot.
+  func account(ofCost index: Int, vm: Int, on host: Int) -> Int {
+    if index < costs.count { return index }
+    if index < ownCosts { return Int(moves[index - costs.count].account) }
+    return accountIndex(vm: vm, host: host, isMigrating: false)
+  }
+
+  /// Where the costs of single VMs begin, on hosts that take memory back.
+  private var ownCosts: Int { costs.count + (fleet.policies.consolidation == nil ? 0 : fleet.vmClass.count) }
+
+  /// Notes that other VMs are on a host.
+  func changeMemory(of host: Int) {
+    guard reclaims, fleet.hostClasses[Int(fleet.hostClass[host])].memoryRatio > 1 else { return }
+    memoryChanged.append(Int32(host))
+    endInstant()
+  }
+
+  /// Takes memory back on hosts whose VMs changed.
+  ///
+  /// - Complexity: O(VMs of these hosts) and a model of faults for each size that was not met before.
+  func takeBackMemory() {
+    guard !memoryChanged.isEmpty else { return }
+    memoryChanged.sort()
+    var last: Int32 = -1
+    for host in memoryChanged where host != last {
+      takeBackMemory(of: Int(host))
+      last = host
+    }
+    memoryChanged.removeAll(keepingCapacity: true)
+  }
+
+  private func guest(_ vm: Int, on number: Int) -> MemoryReclaim.Guest {
+    let group = fleet.vmClasses[Int(fleet.vmClass[vm])]
+    var guest = MemoryReclaim.Guest(
+      size: Double(group.memory), overhead: kept[Int(fleet.vmClass[vm])][number], image: group.image,
+      sharedShare: group.sharedShare, balloonTarget: Double(group.balloonTarget ?? group.memory))
+    let busy = fleet.swapping[Int(fleet.vmClass[vm]) * fleet.hostClasses.count + number]?.busy ?? 0
+    if guest.sharedPages > 0 { guest.writesPerPage = group.imageWrites * busy / guest.sharedPages }
+    return guest
+  }
+
+  private func takeBackMemory(of host: Int) {
+    let place = state.hosts + host
+    let number = Int(fleet.hostClass[host])
+    let group = fleet.hostClasses[number]
+    let count = Int(place.pointee.count)
+    var guests = (0..<count).map { guest(Int(place.pointee.slots[$0].vm), on: number) }
+    // What is copied to the host fills its memory too.
+    if place.pointee.incoming > 0 {
+      moves.forEach(to: host) { index in
+        if moves[index].phase != .waiting { guests.append(guest(Int(moves[index].vm), on: number)) }
+      }
+    }
+    let reclaim = MemoryReclaim(guests: guests, capacity: Double(group.memory), scannedPages: group.scannedPages)
+    noteReclaimed(host, Reclaimed(merged: reclaim.merged, ballooned: reclaim.ballooned, swapped: reclaim.swapped))
+    var isChanged = false
+    var found: [SIMD8<Double>] = []
+    for index in 0..<count {
+      let vm = Int(place.pointee.slots[index].vm)
+      let own = self.faults(
+        of: vm, on: host, resident: reclaim.guestResident[index], hostResident: reclaim.hostResident[index],
+        breaks: reclaim.mergeBreaks[index])
+      isChanged = isChanged || own != faults[vm]
+      found.append(own)
+    }
+    guard isChanged else { return }
+    change(host) {
+      for index in 0..<count {
+        let slot = place.pointee.slots + index
+        let vm = Int(slot.pointee.vm)
+        account(slot.pointee, of: host)
+        slot.pointee.clearAccounts()
+        faults[vm] = found[index]
+        let cost = Int(slot.pointee.cost)
+        if cost >= costs.count, cost < ownCosts {
+          state.costs[cost] = rates(of: cost - costs.count)
+        } else {
+          let plain = accountIndex(vm: vm, host: host, isMigrating: false)
+          slot.pointee.cost = Int32(ownCosts + vm)
+          state.costs[ownCosts + vm] = withFaults(costs[plain].rates, vm: vm, account: plain, on: host)
+        }
+      }
+    }
+  }
+
+  private func faults(
+    of vm: Int, on host: Int, resident: Double, hostResident: Double, breaks: Double
+  ) -> SIMD8<Double> {
+    let size = Double(fleet.vmClasses[Int(fleet.vmClass[vm])].memory)
+    let account = accountIndex(vm: vm, host: host, isMigrating: false)
+    guard let load = fleet.swapping[account] else { return .zero }
+    let broken = breaks > 0 ? load.rates(breaks: breaks) : .zero
+    guard hostResident < size else { return broken }
+    // Faults are counted in pages of 4 KiB.
+    let key = FaultKey(
+      account: account, guestResident: Int64(resident / 4096), hostResident: Int64(hostResident / 4096))
+    if let known = knownFaults[key] { return known + broken }
+    if knownFaults.count >= 1 << 20 { knownFaults.removeAll(keepingCapacity: true) }
+    let found = load.rates(size: size, resident: resident, hostResident: hostResident)
+    knownFaults[key] = found
+    return found + broken
+  }
+
+  private func swapping(_ account: Int) -> SwappingLoad? {
+    fleet.swapping[account % (fleet.vmClasses.count * fleet.hostClasses.count)]
+  }
+
+  /// What a VM costs with the faults that it has now.
+  func withFaults(_ plain: FleetState.Cost, vm: Int, account: Int, on host: Int) -> FleetState.Cost {
+    guard reclaims, faults[vm] != .zero, let load = swapping(account) else { return plain }
+    var rates = plain
+    var wait = 0.0
+    for (index, cost) in load.costs.enumerated() {
+      guard let fault = cost else { continue }
+      let rate = faults[vm][index]
+      rates.vcpu += rate * fault.synchronousMean * 1e-9
+      rates.backend += rate * fault.asynchronousMean * 1e-9
+      wait += rate * fault.waitMean * 1e-9
+    }
+    let group = fleet.vmClasses[Int(fleet.vmClass[vm])]
+    rates.cap = min(rates.cap, Double(group.vcpus) * speed(of: host) * rates.vcpu / (rates.vcpu + wait))
+    return rates
+  }
+
+  /// Books the faults of work that was done.
+  func bookFaults(_ vm: Int, on host: Int, account: Int, seconds: Double) {
+    guard faults[vm] != .zero, let load = swapping(account) else { return }
+    let counts = faults[vm] * seconds
+    faultCounts[account] += counts
+    for (index, cost) in load.costs.enumerated() where counts[index] > 0 {
+      guard let fault = cost else { continue }
+      let count = counts[index]
+      report.vmStall[vm] += count * fault.synchronousMean * 1e-9
+      report.vmBackend[vm] += count * fault.asynchronousMean * 1e-9
+      for charge in fault.synchronous + fault.asynchronous {
+        report.hostVirtualization[Int(charge.place.rawValue)][host] += count * charge.mean * 1e-9
+        report.vmExits[vm] += count * Double(charge.exits)
+      }
+    }
+  }
+
+  private func noteReclaimed(_ host: Int, _ next: Reclaimed) {
+    let last = reclaimed[host]
+    let span = Double(now - last.since) * 1e-9
+    report.mergedMemory += last.merged * span
+    report.balloonedMemory += last.ballooned * span
+    report.swappedMemory += last.swapped * span
+    reclaimed[host] = next
+    reclaimed[host].since = now
+  }
+
+  /// Books what a host did for its memory up to the end.
+  func finishMemory(of host: Int) {
+    if reclaims { noteReclaimed(host, Reclaimed()) }
+    let number = Int(fleet.hostClass[host])
+    for charge in scans[number] {
+      report.hostVirtualization[Int(charge.place.rawValue)][host] +=
+        state.hosts[host].active * fleet.hostClasses[number].scannedPages * charge.mean * 1e-9
+    }
+  }
+
+  /// Steps of faults, and of merging, which is told of the first class of VMs.
+  var memorySteps: [FleetReport.Step] {
+    var steps: [FleetReport.Step] = []
+    let hostClasses = fleet.hostClasses.count
+    let pairs = fleet.vmClasses.count * hostClasses
+    for (index, counts) in faultCounts.enumerated() {
+      guard let load = fleet.swapping[index % pairs] else { continue }
+      let pair = index % pairs
+      for (number, operation) in SwappingLoad.operations.enumerated() where counts[number] > 0 {
+        let fault = load.costs[number]
+        for charge in (fault?.synchronous ?? []) + (fault?.asynchronous ?? []) {
+          steps.append(
+            FleetReport.Step(
+              hostClass: pair % hostClasses, vmClass: fleet.vmClasses[pair / hostClasses].group, operation: operation,
+              charge: charge, operations: counts[number]))
+        }
+      }
+    }
+    for (number, charges) in scans.enumerated() where !charges.isEmpty {
+      let active = fleet.hostClass.indices.reduce(0.0) {
+        fleet.hostClass[$1] == Int32(number) ? $0 + state.hosts[$1].active : $0
+      }
+      guard active > 0 else { continue }
+      for charge in charges {
+        steps.append(
+          FleetReport.Step(
+            hostClass: number, vmClass: 0, operation: .memoryScan, charge: charge,
+            operations: active * fleet.hostClasses[number].scannedPages))
+      }
+    }
+    return steps
+  }
+}

@@ -1,0 +1,133 @@
+import Documents
+import EventKernel
+import Experiments
+import Model
+import Quantities
+import Testing
+
+@testable import Datacenter
+
+/// Properties of random fleets: two hypervisors, three sizes of hosts, arrivals, moves, sleep, reservations, caps, memory
+/// promised more than once. Debug builds check at every event that hosts give no CPU and promise no memory beyond their
+/// ratios, that no VM is in two places, and that the energy is what all powers add up to.
+struct FleetRandomTests {
+  static func model(seed: Int) throws -> SimulationModel {
+    var random = RandomStream(seed: UInt64(seed), replication: 1, entity: 0, purpose: 1)
+    func pick<Choice>(_ choices: [Choice]) -> Choice { choices[random.nextInteger(below: choices.count)] }
+    let mechanism = pick([
+      "fixed-rate",
+      "{mechanism: pre-copy, dirty_rate: 20000/s, writable_share: 0.3, auto_converge: true, switchover_time: 50 ms}",
+      "{mechanism: pre-copy, dirty_rate: 100000/s, round_limit: 5}",
+    ])
+    // 1 is a fleet without overcommitment of memory.
+    let ratio = pick(["1", "1.3", "2"])
+    let cap = pick(["{limit: 1500 MHz, weight: 2}", "{reservation: 500 MHz}", "{weight: 0.5}"])
+    let other = pick(["kvm-shadow", "xen-hvm", "ideal"])
+    let detector = pick(ConsolidationPolicy.Overload.allCases).rawValue
+    let selection = pick(ConsolidationPolicy.Selection.allCases).rawValue
+    let looks =
+      "consolidation: {overload: \(detector), selection: \(selection), interval: 150 s, sleep: \(pick(["true", "false"]))}\n"
+      + "  migration: \(mechanism)"
+    let consolidation = pick([true, true, false]) ? looks : ""
+    let scenario = try Support.scenario(
+      """
+      scenario: random
+      duration: 3 h
+      fidelity: fluid
+      hosts:
+        - {name: a, count: \(3 + random.nextInteger(below: 5)), cpu: {cores: 4, frequency: 2000 MHz}, memory: {size: 9 GiB, swap: {latency: 100 us}, merging: {scanned_pages: 5000/s}}, memory_allocation_ratio: \(ratio), nics: [{name: eth0, bandwidth: 1 Gbit/s}], power: linear, design: kvm-virtio, profile: cascade-lake-pvm-paper}
+        - {name: b, count: \(2 + random.nextInteger(below: 3)), cpu: {cores: 8, frequency: 2500 MHz}, memory: {size: 48 GiB}, cpu_allocation_ratio: 3, nics: [{name: eth0, bandwidth: 10 Gbit/s}], power: linear, design: kvm-virtio, profile: cascade-lake-pvm-paper}
+        - {name: c, count: 2, cpu: {cores: 4, frequency: 2500 MHz}, memory: {size: 32 GiB}, nics: [{name: eth0, bandwidth: 10 Gbit/s}], power: linear, design: \(other), profile: cascade-lake-pvm-paper}
+      vms:
+        - {name: came, count: 30, memory: {size: 4 GiB, image: {name: debian, shared: 0.2}}, trace: lives, workload: traced}
+        - {name: stays, count: 8, vcpus: 1, memory: {size: 2 GiB, balloon: {target: 1 GiB, latency: 200 us}}, cpu: \(cap), anti_affinity: apart, workload: noisy}
+        - {name: tied, count: 2, vcpus: 1, memory: {size: 1 GiB}, affinity: together, workload: noisy}
+      workloads:
+        traced: {utilization: trace, memory: {working_set: 4 GiB, page_references: 20000/s, reuse_skew: 1}}
+        noisy: {utilization: {series: 5, mean: 0.5, spread: 0.3, deviation: 0.3, correlation: 0.5}, per_cpu_second: {syscall: 10000}}
+      traces:
+        lives: {}
+      policies:
+        placement: {rule: \(pick(PlacementPolicy.Rule.allCases).rawValue), cpu_allocation_ratio: 2}
+        \(consolidation)
+      power:
+        linear: {watts: [100 W, 200 W], sleep: {power: 10 W, enter: 20 s, wake: 40 s}, source: test}
+      """)
+    var builder = TraceSetBuilder(unit: .seconds(100))
+    for _ in 0..<30 {
+      let start = Int64(random.nextInteger(below: 90)) * 77_000_000_000
+      let samples = 1 + random.nextInteger(below: 60)
+      let cores = Double(1 + random.nextInteger(below: 3)) - (random.nextInteger(below: 2) == 0 ? 0.5 : 0)
+      let number = Array("vm".utf8).withUnsafeBufferPointer {
+        builder.add(
+          name: $0, start: start, end: start + Int64(samples) * 100_000_000_000, vcpus: cores, capacity: 2000 * cores,
+          memory: 0)
+      }
+      builder.select(number)
+      for _ in 0..<samples { builder.append(Float(random.nextInteger(below: 101)), units: 1) }
+    }
+    let set = builder.finish(order: .given)
+    var library = try Support.library.get()
+    library.demands = ["lives": try #require(set?.evened())]
+    return try SimulationModel(scenario: scenario, library: library)
+  }
+
+  @Test("CPU, memory and energy are conserved at every event; the fleets meet all that they are to meet")
+  func conserved() throws {
+    var seen: Set<String> = []
+    for seed in 0..<16 {
+      let model = try Self.model(seed: seed)
+      let result = try FleetEngine.run(model: model, replication: 1)
+      try result.checkConservation()
+      let report = try #require(result.fleet).report
+      #expect(report.endedVMs > 0)
+      for index in 0..<report.migrations.count where report.migrations.outcome[index] != .underWay {
+        #expect(report.migrations.ended[index] >= report.migrations.started[index])
+        #expect(report.migrations.source[index] != report.migrations.target[index])
+      }
+      // VMs do no more than they ask for.
+      #expect(report.vmSteal.allSatisfy { $0 >= -1e-6 } && report.done <= report.asked * (1 + 1e-12))
+      if report.migrations.outcome.contains(.capped) { seen.insert("capped") }
+      if report.migrations.outcome.contains(.completed) { seen.insert("completed") }
+      if report.waitedVMs > 0 { seen.insert("waited") }
+      if report.wakeups > 0 { seen.insert("woken") }
+      if report.swappedMemory > 0 { seen.insert("swapped") }
+      if report.mergedMemory > 0 { seen.insert("merged") }
+      if report.balloonedMemory > 0 { seen.insert("ballooned") }
+      if result.exits.contains(where: { $0.operation == .swapIn }) { seen.insert("faults") }
+      if report.hostShort.contains(where: { $0 > 0 }) { seen.insert("short") }
+      guard seed % 4 == 0 else { continue }
+      // The same once more, to the last bit.
+      let second = try #require(try FleetEngine.run(model: model, replication: 1).fleet).report
+      #expect(second.energy == report.energy && second.vmHost == report.vmHost && second.vmExits == report.vmExits)
+    }
+    #expect(
+      seen == ["capped", "completed", "waited", "woken", "swapped", "merged", "ballooned", "faults", "short"], "\(seen)"
+    )
+  }
+
+  @Test("Any number of jobs gives the same tables")
+  func jobs() async throws {
+    let model = try Self.model(seed: 3)
+    func tables(_ jobs: Int) async throws -> [String] {
+      try await withThrowingTaskGroup(of: (Int, String).self) { group in
+        for replication in 1...4 {
+          group.addTask {
+            let result = try FleetEngine.run(model: model, replication: replication)
+            return (replication, "\(ResultTables.make([result]).map(\.rows))")
+          }
+          if jobs == 1 { try await group.waitForAll() }
+        }
+        var all: [(Int, String)] = []
+        for try await one in group { all.append(one) }
+        return all.sorted { $0.0 < $1.0 }.map(\.1)
+      }
+    }
+    let together = try await tables(4)
+    #expect(together.count == 4)
+    for replication in 1...4 {
+      let alone = try FleetEngine.run(model: model, replication: replication)
+      #expect("\(ResultTables.make([alone]).map(\.rows))" == together[replication - 1])
+    }
+  }
+}
