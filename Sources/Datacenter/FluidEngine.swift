@@ -182,7 +182,7 @@ public enum FluidEngine {
     guard demands.reduce(0, +) > capacity else { return beside.map(\.demand) }
     let shares = HostSharing.maxMin(
       demands: demands, weights: vms.map { weight(of: model.vms[$0], in: model) } + beside.map(\.weight),
-      capacity: capacity)
+      floors: vms.map { model.vms[$0].share.reservation ?? 0 } + beside.map { _ in 0 }, capacity: capacity)
     for (position, vm) in vms.enumerated() where shares[position] < demands[position] {
       expectations[vm].scale(by: shares[position] / demands[position])
     }

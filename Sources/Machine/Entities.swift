@@ -32,6 +32,10 @@ enum EventKind {
   static let balloonOrder: UInt8 = 12
   /// The balloon of VM `handle` may go on.
   static let balloonStep: UInt8 = 13
+  /// A period of VM `handle`'s reservation begins.
+  static let reservationPeriod: UInt8 = 21
+  /// The reserved time of VM `handle` is used up.
+  static let reservationEnd: UInt8 = 22
 }
 
 /// Where a thread of a host is.

@@ -113,6 +113,9 @@ extension Simulation {
     if threads[index].vcpu >= 0, bandwidths[Int(threads[index].vm)].quota > 0 {
       changeRunning(vm: Int(threads[index].vm), by: 1)
     }
+    if threads[index].vcpu >= 0, reservations[Int(threads[index].vm)].quota > 0 {
+      changeReserved(vm: Int(threads[index].vm), by: 1)
+    }
     if hosts[host].waiting > 0 { boundSlice(processor) }
     resume(thread: index)
   }
@@ -132,6 +135,9 @@ extension Simulation {
     if hosts[host].isShared { stretch(coreOf: processor) }
     if threads[index].vcpu >= 0, bandwidths[Int(threads[index].vm)].quota > 0 {
       changeRunning(vm: Int(threads[index].vm), by: -1)
+    }
+    if threads[index].vcpu >= 0, reservations[Int(threads[index].vm)].quota > 0 {
+      changeReserved(vm: Int(threads[index].vm), by: -1)
     }
     return processor
   }
@@ -227,9 +233,10 @@ extension Simulation {
     }
   }
 
-  private mutating func scheduleSlice(_ processor: Int, at time: Int64) {
+  mutating func scheduleSlice(_ processor: Int, at time: Int64) {
     cancelSlice(processor)
     processors[processor].isSliceScheduled = true
+    processors[processor].sliceEnd = time
     hosts[Int(processors[processor].host)].armed += 1
     events.insert(
       Event(
@@ -248,22 +255,26 @@ extension Simulation {
   /// Lets a woken thread take the processor of one that should run after it, by an event at this instant.
   ///
   /// - Complexity: O(processors of the host).
-  private mutating func preempt(for index: Int) {
+  mutating func preempt(for index: Int) {
     let host = Int(threads[index].host)
     let scheduler = hosts[host].scheduler
     if scheduler == .roundRobin || scheduler == .core || scheduler == .strictCoscheduling { return }
-    if hosts[host].isFair, shares[index].virtualTime > clock(of: host) { return }
+    let isReserved = isReserved(thread: index)
+    if hosts[host].isFair, !isReserved, shares[index].virtualTime > clock(of: host) { return }
     let queue = Int(shares[index].queue)
     var victim = -1
     let first = Int(hosts[host].firstProcessor)
     for processor in first..<first + Int(hosts[host].processors) {
       let other = Int(processors[processor].thread)
       guard other >= 0, allows(queue: queue, processor: processor) else { continue }
+      if hosts[host].hasReservations, self.isReserved(thread: other) { continue }
+      // Reserved siblings each take a processor of their own.
+      if isReserved, processors[processor].isSliceScheduled, processors[processor].sliceEnd <= now { continue }
       if victim < 0 || urgency(of: other) > urgency(of: Int(processors[victim].thread)) { victim = processor }
     }
     guard victim >= 0 else { return }
     let other = Int(processors[victim].thread)
-    guard urgency(of: other) > urgency(of: index) else { return }
+    guard isReserved || urgency(of: other) > urgency(of: index) else { return }
     let isLimited = scheduler == .credit || scheduler == .credit2
     scheduleSlice(victim, at: isLimited ? max(now, threads[other].sliceStart + Self.rateLimit) : now)
   }

@@ -34,6 +34,8 @@ struct Simulation: ~Copyable {
   var pinningStart: Pool<Int>
   /// Caps by VM.
   var bandwidths: Pool<Bandwidth>
+  /// Reservations by VM.
+  var reservations: Pool<Reservation>
   /// Slowdown by host and number of busy threads of a core.
   var stretches: Pool<Double>
   var jobs = Pool<Job>(capacity: 256)
@@ -120,6 +122,7 @@ struct Simulation: ~Copyable {
     pinning = Pool(capacity: 64)
     pinningStart = Pool(capacity: 4)
     bandwidths = Pool(capacity: model.vms.count)
+    reservations = Pool(capacity: model.vms.count)
     stretches = Pool(capacity: model.hosts.count * Self.longestCore)
     components = Pool(capacity: 64)
     carried = Pool(capacity: 64)
@@ -161,6 +164,7 @@ struct Simulation: ~Copyable {
     addServices()
     addWorks()
     addShares()
+    addReservations()
     for index in 0..<vms.count { jobStride = max(jobStride, vms[index].bulkLeafCount, vms[index].componentCount) }
     groupAmounts.deallocate()
     groupAmounts = .allocate(capacity: max(1, threads.count * groupStride))
@@ -179,6 +183,7 @@ struct Simulation: ~Copyable {
     pinning.deallocate()
     pinningStart.deallocate()
     bandwidths.deallocate()
+    reservations.deallocate()
     stretches.deallocate()
     jobs.deallocate()
     items.deallocate()
@@ -226,6 +231,7 @@ struct Simulation: ~Copyable {
     startServices()
     startWorks()
     startSchedulers()
+    startReservations()
     try run(until: model.warmup.nanoseconds, isCancelled: isCancelled)
     now = model.warmup.nanoseconds
     beginWindow()
@@ -272,6 +278,13 @@ struct Simulation: ~Copyable {
         }
       case EventKind.balloonOrder: takeOrder(vm: index)
       case EventKind.balloonStep: stepBalloon(vm: index)
+      case EventKind.reservationPeriod: beginReservation(vm: index)
+      case EventKind.reservationEnd:
+        if reservations[index].generation & Event.generationMask == event.generation {
+          endReservation(vm: index)
+        } else {
+          events.noteDropped()
+        }
       case EventKind.skew: checkSkew(vm: index)
       case EventKind.creditPeriod: giveCredit(host: index)
       default: break
@@ -284,6 +297,7 @@ struct Simulation: ~Copyable {
     let threads = threads.base
     let processors = processors.base
     let bandwidths = bandwidths.base
+    let reservations = reservations.base
     events.compact { event in
       switch event.kind {
       case EventKind.burstEnd:
@@ -292,6 +306,8 @@ struct Simulation: ~Copyable {
         processors[Int(event.handle)].sliceGeneration & Event.generationMask != event.generation
       case EventKind.bandwidth:
         bandwidths[Int(event.handle)].generation & Event.generationMask != event.generation
+      case EventKind.reservationEnd:
+        reservations[Int(event.handle)].generation & Event.generationMask != event.generation
       default: false
       }
     }

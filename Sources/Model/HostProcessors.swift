@@ -70,6 +70,8 @@ public struct ProcessorShare: Sendable, Hashable {
   public var weight = 1.0
   /// Processors that the VM's vCPUs may use together; nil for as many as they are.
   public var cap: Double?
+  /// Processors that the VM's vCPUs have together at least, if they want them; nil for none.
+  public var reservation: Double?
   /// Period in which the cap holds, in nanoseconds. Linux's default for bandwidth control is 100 ms.
   public var period: Int64 = 100_000_000
   /// Numbers of the hardware threads that the VM's threads may run on; nil for all.

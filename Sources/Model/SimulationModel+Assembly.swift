@@ -85,6 +85,8 @@ struct ModelAssembly {
     var freeMemory: Int64
     /// What the host has for guests, and what those placed on it ask for, by index of the VM.
     let capacity: Int64
+    /// Processors that its VMs have reserved.
+    var reserved = 0.0
     var guests: [MemoryReclaim.Guest] = []
     var members: [(vm: Int, group: Int)] = []
     /// VMs that have a device, or a virtual function of it, by device.
@@ -175,6 +177,7 @@ struct ModelAssembly {
     if let limit = group.fleet.limit, share.cap == nil {
       share.cap = Double(limit.hertz) / Double(host.cpu.frequency.hertz)
     }
+    share.reservation = group.fleet.reservation.map { Double($0.hertz) / Double(host.cpu.frequency.hertz) }
     return share
   }
 
@@ -366,9 +369,7 @@ struct ModelAssembly {
         "vm '\(name)' is pinned to processor \(wrong), but host '\(hosts[slot].name)' has only 0 to "
           + "\(hosts[slot].cores - 1)")
     }
-    if group.fleet.reservation != nil {
-      fault(group.location, "vm '\(name)' has a reservation; reservations are simulated in fleets only")
-    }
+    checkReservation(of: group, name: name, slot: slot)
     guard faults.count == before else { return false }
     if loads[key] == nil {
       checkDisk(load, of: scenario.workloads[workload], group: group, disk: disk.map { hostGroup.disks[$0] })
@@ -381,6 +382,7 @@ struct ModelAssembly {
       loads[key] = load
     }
     slots[slot].freeMemory -= needed
+    slots[slot].reserved += share(of: group, on: hostGroup).reservation ?? 0
     slots[slot].guests.append(asked)
     slots[slot].sizes.append(sizes)
     slots[slot].members.append((vms.count, index))

@@ -10,6 +10,8 @@ struct Processor {
   var thread: Int32 = -1
   var sliceGeneration: UInt32 = 0
   var isSliceScheduled = false
+  /// When the slice ends, if one is scheduled.
+  var sliceEnd: Int64 = 0
 }
 
 /// A host's processors and what its scheduler knows.
@@ -24,6 +26,8 @@ struct HostState {
   var slice: Int64
   /// How far a vCPU may be ahead of a sibling that waits, in nanoseconds.
   var skew: Int64
+  /// Whether a VM of it has a reservation.
+  var hasReservations = false
   /// Index range of the queues: one for each set of processors that threads are pinned to.
   var firstQueue: Int32 = 0
   var queues: Int32 = 0

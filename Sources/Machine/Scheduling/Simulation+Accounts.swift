@@ -69,6 +69,9 @@ extension Simulation {
     guard spent > 0 else { return }
     let host = Int(threads[index].host)
     shares[index].virtualTime += Double(spent) / shares[index].weight
+    if hosts[host].hasReservations, threads[index].vcpu >= 0, reservations[Int(threads[index].vm)].quota > 0 {
+      boundLead(thread: index)
+    }
     guard hosts[host].scheduler == .credit else { return }
     shares[index].credit -= Double(spent)
     if now - threads[index].sliceStart >= Self.creditTick { shares[index].isBoosted = false }
@@ -87,6 +90,7 @@ extension Simulation {
       let lead = (shares[Int(heap.base[0])].virtualTime - shares[index].virtualTime) * shares[index].weight
       return max(Self.rateLimit, min(hosts[host].slice, max(Self.credit2Shortest, Int64(max(0, lead)))))
     case .fair, .relaxedCoscheduling, .strictCoscheduling, .core:
+      if hosts[host].hasReservations, isReserved(thread: index) { return hosts[host].slice }
       let left = (shares[index].deadline - shares[index].virtualTime) * shares[index].weight
       return max(1000, Int64(left.rounded(.up)))
     }

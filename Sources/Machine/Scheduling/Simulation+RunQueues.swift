@@ -122,8 +122,13 @@ extension Simulation {
       if shares[index].virtualTime >= shares[index].deadline - 1 {
         shares[index].deadline = shares[index].virtualTime + Double(hosts[host].slice) / shares[index].weight
       }
-      shares[index].key = shares[index].virtualTime
-      push(index, heap: 2 * queue + 1)
+      if hosts[host].hasReservations, isReserved(thread: index) {
+        shares[index].key = -.infinity
+        push(index, heap: 2 * queue)
+      } else {
+        shares[index].key = shares[index].virtualTime
+        push(index, heap: 2 * queue + 1)
+      }
     }
   }
 

@@ -1,0 +1,111 @@
+import Model
+import Testing
+import Virtualization
+
+@testable import Datacenter
+
+/// Reservations: weighted max-min sharing with floors, in closed form and in both engines.
+struct ReservationTests {
+  private func scenario(
+    _ vms: String, cores: Int = 1, design: String = "{name: esxi-vmxnet3, services: false}", burners: Bool = true,
+    duration: String = "30 s"
+  ) throws -> Scenario {
+    try Support.scenario(
+      """
+      scenario: test
+      duration: \(duration)
+      hosts:
+        - {name: node, cpu: {cores: \(cores), frequency: 2 GHz}, memory: {size: 64 GiB}, design: \(design), profile: cascade-lake-pvm-paper}
+      vms:
+      \(vms)
+      workloads:
+        work: {batch: {work: 1000 s, threads: 2}}
+        \(burners ? "" : "requests: {arrivals: {process: poisson, rate: 100/s}, service: {distribution: exponential, mean: 1 ms}}")
+      """)
+  }
+
+  @Test("Shares with floors: as much as the weight gives, or the floor, or the demand")
+  func closedForm() {
+    func shares(_ demands: [Double], _ weights: [Double], _ floors: [Double], _ capacity: Double) -> [Double] {
+      HostSharing.maxMin(demands: demands, weights: weights, floors: floors, capacity: capacity)
+    }
+    #expect(shares([1, 1], [1, 1], [0.7, 0], 1) == [0.7, 0.30000000000000004])
+    #expect(shares([1, 1], [1, 1], [0.3, 0], 1) == [0.5, 0.5])
+    // The floor of the second is reached only when the first keeps its own.
+    let three = shares([1, 1, 1], [1, 4, 5], [0.5, 0.3, 0], 1)
+    for (value, expected) in zip(three, [0.5, 0.3, 0.2]) { #expect(abs(value - expected) < 1e-12, "\(three)") }
+    #expect(shares([0.2, 1], [1, 1], [0.7, 0], 1) == [0.2, 0.8])
+    #expect(shares([1, 1, 1], [1, 1, 2], [], 2) == HostSharing.maxMin(
+      demands: [1, 1, 1], weights: [1, 1, 2], floors: [0, 0, 0], capacity: 2))
+  }
+
+  @Test("Always-busy VMs get their reservation, and the rest by weight", arguments: [Fidelity.exit, .fluid])
+  func shares(fidelity: Fidelity) throws {
+    func check(_ vms: [(cpu: String, vcpus: Int)], cores: Int, _ expected: [Double]) throws {
+      let text = vms.enumerated().map {
+        "  - {name: v\($0.offset), vcpus: \($0.element.vcpus), memory: {size: 1 GiB}, workload: work, cpu: {\($0.element.cpu)}}"
+      }.joined(separator: "\n")
+      let model = try Support.model(try scenario(text, cores: cores), fidelity: fidelity)
+      let result = try fidelity == .exit ? Support.exit(model) : Support.fluid(model)
+      for (vm, share) in zip(result.vms, expected) {
+        let value = Double(vm.guest + vm.stall) / 30e9
+        #expect(abs(value - share) < 0.01 * share, "\(fidelity): \(vms) \(vm.name) has \(value), not \(share)")
+      }
+    }
+    try check([("reservation: 1.4 GHz", 1), ("weight: 1", 1)], cores: 1, [0.7, 0.3])
+    try check([("reservation: 600 MHz", 1), ("weight: 1", 1)], cores: 1, [0.5, 0.5])
+    try check(
+      [("reservation: 1 GHz", 1), ("weight: 4, reservation: 600 MHz", 1), ("weight: 5", 1)], cores: 1, [0.5, 0.3, 0.2])
+    // Both vCPUs together; what is left is divided by threads.
+    try check([("reservation: 3 GHz", 2), ("weight: 1", 2), ("weight: 1", 2)], cores: 2, [1.5, 0.25, 0.25])
+    try check([("reservation: 3 GHz, cap: 1.6", 2), ("weight: 1", 2), ("weight: 1", 2)], cores: 2, [1.5, 0.25, 0.25])
+  }
+
+  @Test("A VM that sleeps and reserves what it needs does not wait behind busy ones")
+  func latency() throws {
+    func run(_ cpu: String) throws -> Double {
+      let text = try scenario(
+        """
+          - {name: burner, count: 3, vcpus: 1, memory: {size: 1 GiB}, workload: work}
+          - {name: server, vcpus: 1, memory: {size: 1 GiB}, workload: requests, cpu: {weight: 0.05\(cpu)}}
+        """, burners: false)
+      let result = try Support.exit(try Support.model(text))
+      return try #require(result.workloads.first { $0.name == "requests" }?.meanLatency)
+    }
+    let without = try run("")
+    let with = try run(", reservation: 1 GHz")
+    // Half of the processor for a tenth of it in demand: no more than twice the time of a request on a processor of its own.
+    #expect(with < 2.5e-3 && without > 10 * with, "\(without) and \(with)")
+  }
+
+  @Test("Reservations that cannot be kept, and schedulers that know none")
+  func faults() throws {
+    func messages(_ vms: String, _ design: String = "esxi-vmxnet3") throws -> [String] {
+      do {
+        _ = try Support.model(try scenario(vms, design: design))
+        return []
+      } catch let error as ModelFaults {
+        return error.faults.map { "\($0.location.line):\($0.location.column): \($0.message)" }
+      }
+    }
+    let one = "  - {name: v, vcpus: 1, memory: {size: 1 GiB}, workload: work, cpu: {reservation: 1 GHz}}"
+    #expect(try messages(one) == [])
+    #expect(
+      try messages(one, "kvm-virtio") == [
+        "6:5: vm 'v' has a reservation, but scheduler 'fair' of design 'kvm-virtio' has none; expected "
+          + "relaxed_coscheduling, or a fleet"
+      ])
+    #expect(
+      try messages(one.replacing("1 GHz", with: "2.5 GHz")) == [
+        "6:5: vm 'v' reserves 2.5 GHz, but its vCPUs do no more than 2 GHz"
+      ])
+    #expect(
+      try messages(one.replacing("v,", with: "v, count: 3,")) == [
+        "6:5: vm 'v-3' reserves 1 GHz, but host 'node' has less left beside the reservations of others"
+      ])
+    #expect(
+      try messages(one.replacing("1 GHz", with: "1 GHz, cap: 0.4")) == [
+        "6:5: vm 'v' reserves more than its cap lets it have"
+      ])
+  }
+}
