@@ -187,7 +187,7 @@ extension Expectation where Value == ValidationCase.Measure {
       }
       guard
         let fields = reader.fields(
-          of: node, in: "a measure", known: ["run", "metric", "exits", "time", "walks", "migrations"])
+          of: node, in: "a measure", known: ["run", "metric", "exits", "per", "time", "walks", "migrations"])
       else {
         return nil
       }
@@ -218,6 +218,9 @@ extension Expectation where Value == ValidationCase.Measure {
         let known = ExitReason.allCases.map(\.rawValue) + ["all"]
         let reasons = reader.required(
           "exits", in: fields, .list(of: .word("exit reason", among: known), "a list of exit reasons", minimum: 1))
+        if reader.optional("per", in: fields, .word("unit", among: ["second"])) != nil {
+          return reasons.map { .exitRate(run: run, reasons: $0.compactMap { ExitReason(rawValue: $0) }) }
+        }
         return reasons.map { .exits(run: run, reasons: $0.compactMap { ExitReason(rawValue: $0) }) }
       }
     }

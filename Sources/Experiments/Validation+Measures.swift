@@ -29,6 +29,12 @@ struct Outcome {
         return counts ? sum + row.exits : sum
       }
       return Double(exits) / completed
+    case .exitRate(let run, let reasons):
+      guard let result = results[run] else { return nil }
+      let exits = result.exits.reduce(Int64(0)) { sum, row in
+        row.reason.map { reasons.isEmpty || reasons.contains($0) } ?? false ? sum + row.exits : sum
+      }
+      return Double(exits) / result.window.seconds / Double(max(1, result.vms.reduce(0) { $0 + $1.vcpus }))
     case .walks(let run, let figure):
       return results[run].flatMap { value(of: figure, run: run, result: $0) }
     case .migrations(let run, let figure):

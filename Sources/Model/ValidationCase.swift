@@ -34,6 +34,8 @@ public struct ValidationCase: Sendable {
     /// Exits for some reasons per completed request, iteration or batch; for all reasons that guests cause by themselves
     /// where none are named.
     case exits(run: String, reasons: [ExitReason])
+    /// Exits for some reasons per second of the measured window and vCPU.
+    case exitRate(run: String, reasons: [ExitReason])
     /// vCPU time per completed request, iteration or batch, in nanoseconds.
     case processorTime(run: String)
     /// A figure of the page walks of the run's first VM.
@@ -48,7 +50,7 @@ public struct ValidationCase: Sendable {
     /// The runs that it needs.
     public var runs: [String] {
       switch self {
-      case .metric(let run, _), .exits(let run, _), .processorTime(let run), .walks(let run, _),
+      case .metric(let run, _), .exits(let run, _), .exitRate(let run, _), .processorTime(let run), .walks(let run, _),
         .migrations(let run, _):
         [run]
       case .ratio(let first, let second), .difference(let first, let second): first.runs + second.runs
@@ -92,6 +94,8 @@ public struct ValidationCase: Sendable {
     case calibrated
     /// Its reference is known from memory only: shown, but it does not count.
     case recalled
+    /// Depends on what is not simulated: shown beside the reference, not judged.
+    case shown
   }
 
   /// How far the simulated value may lie from the reference.

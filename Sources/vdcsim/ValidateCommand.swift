@@ -14,8 +14,8 @@ struct ValidateCommand: AsyncParsableCommand {
     usage: "vdcsim validate [<case> ...] [<options>]",
     discussion: """
       A case is a document: a scenario, what its prices were calibrated on, and quantities with their references, sources \
-      and tolerances. Without arguments all cases of the library are run. Quantities that were used for calibration are \
-      shown but not counted; in the headline every case weighs the same. The exit code is 0 even with misses, unless \
+      and tolerances. Without arguments all cases of the library are run. Quantities that were used for calibration, \
+      or are only shown, are not counted; in the headline every case weighs the same. The exit code is 0 even with misses, unless \
       --strict is given.
       """)
 
