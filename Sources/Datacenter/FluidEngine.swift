@@ -1,4 +1,5 @@
 import Model
+import Statistics
 import Virtualization
 
 /// The fluid engine: expected rates instead of single events, from the same designs and profiles.
@@ -109,7 +110,7 @@ public enum FluidEngine {
     var members: [Int]
   }
 
-  private static func contenders(on host: Host, backends: Double) -> [Beside] {
+  private static func contenders(on host: Host, backends: Double, speed: Double) -> [Beside] {
     let isWeighted = host.processors.scheduler != .roundRobin
     var contenders: [Beside] = []
     var inDomain = Beside(demand: 0, weight: 0, members: [])
@@ -118,17 +119,56 @@ public enum FluidEngine {
       case .host:
         contenders.append(
           Beside(
-            demand: work.demand, weight: Double(work.threads) * (isWeighted ? work.weight : 1), members: [index]))
+            demand: work.demand * (work.wakeups == nil ? speed : 1), weight: Double(work.threads) * (isWeighted ? work.weight : 1), members: [index]))
       case .privilegedDomain:
-        inDomain.demand += work.demand
+        inDomain.demand += work.demand * (work.wakeups == nil ? speed : 1)
         inDomain.members.append(index)
       }
     }
     guard !inDomain.members.isEmpty else { return contenders }
     let vcpus = Double(host.privilegedVCPUs)
-    inDomain.demand = min(inDomain.demand, max(0, vcpus - backends))
+    inDomain.demand = min(inDomain.demand, max(0, vcpus * speed - backends))
     inDomain.weight = max(1, min(vcpus, inDomain.demand.rounded(.up))) * (isWeighted ? host.privilegedWeight : 1)
     return contenders + [inDomain]
+  }
+
+  /// The mean speed of a host's active cores. Works that never end, and VMs that always have work, do more of it; requests of
+  /// others meet shorter queues, by Erlang's formula at the lower load.
+  private static func boost(
+    _ vms: [Int], on host: Int, of model: SimulationModel, _ expectations: inout [VMExpectation]
+  ) -> Double {
+    let processors = model.hosts[host].processors
+    guard !processors.boost.isEmpty else { return 1 }
+    let works = model.hosts[host].works
+    let parallel =
+      vms.reduce(0) { $0 + threads(of: model.vms[$1], in: model) } + works.reduce(0) { $0 + $1.threads }
+    func isEndless(_ vm: Int) -> Bool { expectations[vm].isSaturated }
+    var speed = processors.speed(active: 1)
+    for _ in 0..<100 {
+      let demand =
+        vms.reduce(0) {
+          $0 + (expectations[$1].vcpuDemand * (isEndless($1) ? speed : 1) + expectations[$1].backendDemand) * 1e-9
+        } + works.reduce(0) { $0 + $1.demand * ($1.wakeups == nil ? speed : 1) }
+      let all = processors.capacity * processors.speed(active: processors.cores)
+      let next = processors.meanSpeed(demand: min(demand, all), parallel: parallel)
+      if abs(next - speed) < 1e-12 { break }
+      speed = (speed + next) / 2
+    }
+    for vm in vms {
+      if isEndless(vm) {
+        expectations[vm].scale(by: speed)
+      } else if let latency = expectations[vm].latency {
+        let load = expectations[vm].vcpuDemand * 1e-9
+        let count = model.vms[vm].vcpus
+        func sojourn(_ load: Double) -> Double {
+          1 + Erlang.c(servers: count, offeredLoad: load) / (Double(count) - load)
+        }
+        if load < Double(count), load / speed < Double(count) {
+          expectations[vm].latency = latency * sojourn(load / speed) / sojourn(load)
+        }
+      }
+    }
+    return speed
   }
 
   /// Holds VMs to their caps, and scales down those of hosts that are asked for more than their processors can do.
@@ -140,21 +180,23 @@ public enum FluidEngine {
     var given = model.hosts.map { [Double](repeating: 0, count: $0.works.count) }
     for host in model.hosts.indices {
       let vms = model.vms.indices.filter { model.vms[$0].host == host }
+      let processors = model.hosts[host].processors
+      let speed = boost(vms, on: host, of: model, &expectations)
       for vm in vms {
         let demand = expectations[vm].vcpuDemand * 1e-9
-        if let cap = model.vms[vm].share.cap, cap < demand { expectations[vm].scale(by: cap / demand) }
+        if let cap = model.vms[vm].share.cap, cap * speed < demand { expectations[vm].scale(by: cap * speed / demand) }
       }
-      let processors = model.hosts[host].processors
       func demand(_ vm: Int) -> Double { (expectations[vm].vcpuDemand + expectations[vm].backendDemand) * 1e-9 }
-      let each = processors.capacity / Double(processors.threads)
-      var left = processors.capacity
+      let capacity = processors.capacity * (processors.boost.isEmpty ? 1 : processors.speed(active: processors.cores))
+      let each = capacity / Double(processors.threads)
+      var left = capacity
       let pinned = Dictionary(grouping: vms) { Set(model.vms[$0].share.pinned ?? []) }
       for (set, group) in pinned.sorted(by: { ($0.value[0]) < ($1.value[0]) }) where !set.isEmpty {
         divide(min(left, Double(set.count) * each), among: group, of: model, &expectations)
         left -= group.reduce(0) { $0 + demand($1) }
       }
       let beside = contenders(
-        on: model.hosts[host], backends: vms.reduce(0) { $0 + expectations[$1].backendDemand } * 1e-9)
+        on: model.hosts[host], backends: vms.reduce(0) { $0 + expectations[$1].backendDemand } * 1e-9, speed: speed)
       let shares = divide(left, among: pinned[[]] ?? [], beside: beside, of: model, &expectations)
       for (contender, share) in zip(beside, shares) {
         let asked = contender.members.reduce(0) { $0 + model.hosts[host].works[$1].demand }
@@ -163,8 +205,8 @@ public enum FluidEngine {
         }
       }
       let all = vms.reduce(0) { $0 + demand($1) } + given[host].reduce(0, +)
-      guard processors.threadsPerCore > 1, all > 0 else { continue }
-      let stretch = max(1, processors.busyThreads(demand: all) / all)
+      guard processors.threadsPerCore > 1 || speed != 1, all > 0 else { continue }
+      let stretch = max(1, processors.busyThreads(demand: all / speed) / (all / speed)) / speed
       for vm in vms { expectations[vm].stretch = stretch }
       for index in given[host].indices { given[host][index] *= stretch }
     }
@@ -189,14 +231,18 @@ public enum FluidEngine {
     return Array(shares.suffix(beside.count))
   }
 
+  /// vCPUs of a VM that may have work at a time.
+  private static func threads(of vm: VirtualMachine, in model: SimulationModel) -> Int {
+    switch model.workloads[vm.workload].shape {
+    case .batch(let batch): min(batch.threads, vm.vcpus)
+    case .program: 1
+    case .requests, .idle: vm.vcpus
+    }
+  }
+
   /// The weight of all threads of a VM that want to run: schedulers divide among threads.
   private static func weight(of vm: VirtualMachine, in model: SimulationModel) -> Double {
-    let threads =
-      switch model.workloads[vm.workload].shape {
-      case .batch(let batch): min(batch.threads, vm.vcpus)
-      case .program: 1
-      case .requests, .idle: vm.vcpus
-      }
+    let threads = threads(of: vm, in: model)
     let isWeighted = model.hosts[vm.host].processors.scheduler != .roundRobin
     return Double(threads) * (isWeighted ? vm.share.weight : 1)
   }

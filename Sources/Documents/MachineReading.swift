@@ -60,7 +60,7 @@ extension Expectation where Value == HostGroup.Processor {
       guard
         let fields = reader.fields(
           of: node, in: "a cpu",
-          known: ["model", "sockets", "cores", "threads_per_core", "smt_throughput", "frequency"])
+          known: ["model", "sockets", "cores", "threads_per_core", "smt_throughput", "frequency", "boost"])
       else { return nil }
       let model = reader.optional("model", in: fields, .name)
       let sockets = reader.optional("sockets", in: fields, .integer(in: 1...64))
@@ -69,11 +69,21 @@ extension Expectation where Value == HostGroup.Processor {
       let throughput = reader.optional(
         "smt_throughput", in: fields, .real("a number from 1 to 8") { (1...8).contains($0) })
       let frequency = reader.required("frequency", in: fields, .frequency)
+      let boost = reader.optional("boost", in: fields, .list(of: .boost, "a list of at least one entry", minimum: 1))
       guard let cores, let frequency else { return nil }
       var processor = HostGroup.Processor(
         model: model, sockets: sockets ?? Defaults.sockets, coresPerSocket: cores, frequency: frequency)
       processor.threadsPerCore = threads ?? Defaults.threadsPerCore
       processor.smtThroughput = throughput ?? Defaults.smtThroughput
+      processor.boost = (boost ?? []).map { ($0.cores, $0.frequency) }
+      for (entry, next) in zip(processor.boost, processor.boost.dropFirst())
+      where entry.cores >= next.cores || entry.frequency < next.frequency {
+        reader.error(
+          at: fields["boost"]?.location ?? node.location,
+          "expected more active cores, and no higher frequency, from one entry to the next; found \(next.frequency) up to "
+            + "\(next.cores) after \(entry.frequency) up to \(entry.cores)")
+        break
+      }
       return processor
     }
   }
@@ -203,6 +213,25 @@ extension Expectation where Value == VMGroup {
       group.shadowPages = memory.shadowPages
       group.share = reader.processorShare(fields)
       return group
+    }
+  }
+}
+
+/// A frequency while no more than so many cores are active.
+struct BoostEntry {
+  let cores: Int
+  let frequency: Frequency
+}
+
+extension Expectation where Value == BoostEntry {
+  /// An entry of a boost curve.
+  static var boost: Expectation {
+    Expectation("a mapping of cores and frequency") { reader, node in
+      guard let fields = reader.fields(of: node, in: "a boost", known: ["cores", "frequency"]) else { return nil }
+      let cores = reader.required("cores", in: fields, .integer(in: 1...4096))
+      let frequency = reader.required("frequency", in: fields, .frequency)
+      guard let cores, let frequency else { return nil }
+      return BoostEntry(cores: cores, frequency: frequency)
     }
   }
 }

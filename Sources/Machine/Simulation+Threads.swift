@@ -109,7 +109,7 @@ extension Simulation {
     threads[index].sliceStart = now
     shares[index].charged = now
     enter(.running, thread: index)
-    if hosts[host].isShared { stretch(coreOf: processor) }
+    if hosts[host].isShared { stretch(coreOf: processor, by: 1) }
     if threads[index].vcpu >= 0, bandwidths[Int(threads[index].vm)].quota > 0 {
       changeRunning(vm: Int(threads[index].vm), by: 1)
     }
@@ -132,7 +132,7 @@ extension Simulation {
     processors[processor].thread = -1
     threads[index].core = -1
     cancelSlice(processor)
-    if hosts[host].isShared { stretch(coreOf: processor) }
+    if hosts[host].isShared { stretch(coreOf: processor, by: -1) }
     if threads[index].vcpu >= 0, bandwidths[Int(threads[index].vm)].quota > 0 {
       changeRunning(vm: Int(threads[index].vm), by: -1)
     }
@@ -188,13 +188,40 @@ extension Simulation {
     }
   }
 
-  /// Siblings slow each other down: running bursts go on at the speed that the number of busy threads leaves them.
+  /// Siblings slow each other down, and active cores those of a host with a boost: running bursts go on at the speed that
+  /// the numbers of both leave them. Called when a thread got (`by` 1) or lost (-1) a processor.
+  private mutating func stretch(coreOf processor: Int, by difference: Int32) {
+    let host = Int(processors[processor].host)
+    if hosts[host].isBoosted, busyThreads(coreOf: processor) == (difference > 0 ? 1 : 0) {
+      hosts[host].activeCores += difference
+      let speed = speeds[Int(hosts[host].firstSpeed + hosts[host].activeCores)]
+      if speed != hosts[host].speed {
+        hosts[host].speed = speed
+        let first = Int(hosts[host].firstProcessor)
+        let step = Int(processors[first].siblings)
+        for core in stride(from: first, to: first + Int(hosts[host].processors), by: step) { stretch(coreOf: core) }
+        return
+      }
+    }
+    stretch(coreOf: processor)
+  }
+
+  private func busyThreads(coreOf processor: Int) -> Int {
+    let first = Int(processors[processor].firstSibling)
+    var busy = 0
+    for sibling in first..<first + Int(processors[processor].siblings) where processors[sibling].thread >= 0 {
+      busy += 1
+    }
+    return busy
+  }
+
   private mutating func stretch(coreOf processor: Int) {
     let first = Int(processors[processor].firstSibling)
     let siblings = first..<first + Int(processors[processor].siblings)
-    var busy = 0
-    for sibling in siblings where processors[sibling].thread >= 0 { busy += 1 }
-    let stretch = stretches[Int(processors[processor].host) * Self.longestCore + busy]
+    let busy = busyThreads(coreOf: processor)
+    guard busy > 0 else { return }
+    let host = Int(processors[processor].host)
+    let stretch = stretches[host * Self.longestCore + busy] / hosts[host].speed
     for sibling in siblings where processors[sibling].thread >= 0 {
       let thread = Int(processors[sibling].thread)
       guard threads[thread].stretch != stretch else { continue }

@@ -38,6 +38,8 @@ struct Simulation: ~Copyable {
   var reservations: Pool<Reservation>
   /// Slowdown by host and number of busy threads of a core.
   var stretches: Pool<Double>
+  /// Speeds of hosts with a boost, by active cores.
+  var speeds = Pool<Double>(capacity: 16)
   var jobs = Pool<Job>(capacity: 256)
   var freeJob: Int32 = -1
   var items = Pool<BackendItem>(capacity: 256)
@@ -185,6 +187,7 @@ struct Simulation: ~Copyable {
     bandwidths.deallocate()
     reservations.deallocate()
     stretches.deallocate()
+    speeds.deallocate()
     jobs.deallocate()
     items.deallocate()
     components.deallocate()

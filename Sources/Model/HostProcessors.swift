@@ -9,12 +9,61 @@ public struct HostProcessors: Sendable, Hashable {
   public var threadsPerCore = 1
   /// What a core does with all its threads busy, in units of what it does with one.
   public var smtThroughput = 1.0
+  /// How fast cores are by how many are active, in units of the host's frequency; empty for a fixed frequency.
+  public var boost: [Boost] = []
   /// How threads are scheduled.
   public var scheduler = SchedulerKind.fair
   /// Longest time on a processor while others wait, in nanoseconds; nil for the scheduler's own.
   public var slice: Int64?
   /// How far a vCPU may be ahead of its slowest sibling under co-scheduling, in nanoseconds.
   public var skew = HostProcessors.usualSkew
+
+  /// The speed of all active cores while no more than so many are.
+  public struct Boost: Sendable, Hashable {
+    /// Active cores.
+    public var cores: Int
+    /// Speed in units of the host's frequency.
+    public var speed: Double
+
+    /// Creates an entry.
+    public init(cores: Int, speed: Double) {
+      self.cores = cores
+      self.speed = speed
+    }
+  }
+
+  /// Speed of each active core while `active` of them are, in units of the host's frequency.
+  public func speed(active: Int) -> Double {
+    boost.first { active <= $0.cores }?.speed ?? boost.last?.speed ?? 1
+  }
+
+  /// Mean speed at which work is done when `demand` cores of the host's frequency are asked for by `parallel` threads that
+  /// are active independently of each other: active cores are binomial, and each does its work at the speed of all.
+  ///
+  /// - Complexity: O(60 × cores).
+  public func meanSpeed(demand: Double, parallel: Int) -> Double {
+    guard !boost.isEmpty, demand > 0 else { return 1 }
+    let count = max(1, min(cores, parallel))
+    /// Active cores and the work that they do when each is active with that probability.
+    func active(_ probability: Double) -> (cores: Double, work: Double) {
+      guard probability < 1 else { return (Double(count), Double(count) * speed(active: count)) }
+      var chance = (0..<count).reduce(1.0) { value, _ in value * (1 - probability) }
+      var work = 0.0
+      for number in 0...count {
+        work += chance * Double(number) * speed(active: number)
+        chance *= Double(count - number) / Double(number + 1) * probability / (1 - probability)
+      }
+      return (Double(count) * probability, work)
+    }
+    var lower = 0.0
+    var upper = 1.0
+    for _ in 0..<60 {
+      let middle = (lower + upper) / 2
+      if active(middle).work < demand { lower = middle } else { upper = middle }
+    }
+    let result = active(upper)
+    return result.cores > 0 ? result.work / result.cores : speed(active: 1)
+  }
 
   /// Hardware threads.
   public var threads: Int { cores * threadsPerCore }

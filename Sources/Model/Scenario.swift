@@ -195,6 +195,8 @@ public struct HostGroup: Sendable {
     public var threadsPerCore = 1
     /// What a core does with all its threads busy, in units of what it does with one.
     public var smtThroughput = HostProcessors.usualSMTThroughput
+    /// Frequency while no more than so many cores are active; empty for a fixed one.
+    public var boost: [(cores: Int, frequency: Frequency)] = []
     /// Cores of a host.
     public var cores: Int { sockets * coresPerSocket }
 

@@ -164,6 +164,10 @@ struct ModelAssembly {
     var processors = HostProcessors(cores: group.cpu.cores)
     processors.threadsPerCore = group.cpu.threadsPerCore
     processors.smtThroughput = group.cpu.smtThroughput
+    processors.boost = group.cpu.boost.map {
+      HostProcessors.Boost(
+        cores: $0.cores, speed: Double($0.frequency.hertz) / Double(group.cpu.frequency.hertz))
+    }
     processors.scheduler = SchedulerKind(rawValue: design.choice.axes[.scheduler]) ?? .fair
     processors.slice = group.slice?.nanoseconds
     if let skew = group.skew { processors.skew = skew.nanoseconds }

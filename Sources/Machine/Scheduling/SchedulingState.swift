@@ -22,6 +22,11 @@ struct HostState {
   var scheduler: SchedulerKind
   /// Whether siblings slow each other down.
   var isShared: Bool
+  /// Whether cores are faster while few are active; the first of its speeds by active cores, how many are, and the speed.
+  var isBoosted = false
+  var firstSpeed: Int32 = 0
+  var activeCores: Int32 = 0
+  var speed = 1.0
   /// Longest time on a processor while others wait, in nanoseconds.
   var slice: Int64
   /// How far a vCPU may be ahead of a sibling that waits, in nanoseconds.

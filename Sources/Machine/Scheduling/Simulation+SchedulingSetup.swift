@@ -16,11 +16,17 @@ extension Simulation {
           host: Int32(index), firstSibling: Int32(sibling), siblings: Int32(description.threadsPerCore)))
     }
     for busy in 0..<Self.longestCore { _ = stretches.append(description.stretch(busy: busy)) }
+    let firstSpeed = speeds.count
+    if !description.boost.isEmpty {
+      for active in 0...description.cores { _ = speeds.append(description.speed(active: active)) }
+    }
     let scheduler = description.scheduler
     _ = hosts.append(
       HostState(
         firstProcessor: Int32(first), processors: Int32(description.threads), idle: Int32(description.threads),
-        scheduler: scheduler, isShared: description.threadsPerCore > 1,
+        scheduler: scheduler, isShared: description.threadsPerCore > 1 || !description.boost.isEmpty,
+        isBoosted: !description.boost.isEmpty, firstSpeed: Int32(firstSpeed),
+        speed: description.speed(active: 0),
         slice: description.slice ?? HostProcessors.usualSlice(of: scheduler), skew: description.skew))
   }
 
