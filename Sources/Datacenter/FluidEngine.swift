@@ -119,7 +119,8 @@ public enum FluidEngine {
       case .host:
         contenders.append(
           Beside(
-            demand: work.demand * (work.wakeups == nil ? speed : 1), weight: Double(work.threads) * (isWeighted ? work.weight : 1), members: [index]))
+            demand: work.demand * (work.wakeups == nil ? speed : 1),
+            weight: Double(work.threads) * (isWeighted ? work.weight : 1), members: [index]))
       case .privilegedDomain:
         inDomain.demand += work.demand * (work.wakeups == nil ? speed : 1)
         inDomain.members.append(index)

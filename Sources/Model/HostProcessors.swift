@@ -38,31 +38,33 @@ public struct HostProcessors: Sendable, Hashable {
   }
 
   /// Mean speed at which work is done when `demand` cores of the host's frequency are asked for by `parallel` threads that
-  /// are active independently of each other: active cores are binomial, and each does its work at the speed of all.
+  /// become active independently of each other and go on at the speed of all: the number of active cores is that of a
+  /// birth-death chain, `P(k) ∝ C(n,k) r^k / Π_{i≤k} speed(i)`, with `r` such that the work is done.
   ///
-  /// - Complexity: O(60 × cores).
+  /// - Complexity: O(200 × cores).
   public func meanSpeed(demand: Double, parallel: Int) -> Double {
     guard !boost.isEmpty, demand > 0 else { return 1 }
     let count = max(1, min(cores, parallel))
-    /// Active cores and the work that they do when each is active with that probability.
-    func active(_ probability: Double) -> (cores: Double, work: Double) {
-      guard probability < 1 else { return (Double(count), Double(count) * speed(active: count)) }
-      var chance = (0..<count).reduce(1.0) { value, _ in value * (1 - probability) }
-      var work = 0.0
-      for number in 0...count {
-        work += chance * Double(number) * speed(active: number)
-        chance *= Double(count - number) / Double(number + 1) * probability / (1 - probability)
+    guard demand < Double(count) * speed(active: count) else { return speed(active: count) }
+    func active(_ ratio: Double) -> (cores: Double, work: Double) {
+      var (weight, all, active, work) = (1.0, 1.0, 0.0, 0.0)
+      for number in 1...count {
+        weight *= Double(count - number + 1) / Double(number) * ratio / speed(active: number)
+        all += weight
+        active += weight * Double(number)
+        work += weight * Double(number) * speed(active: number)
       }
-      return (Double(count) * probability, work)
+      return (active / all, work / all)
     }
+    // By the odds of being active, so that the bracket is finite.
     var lower = 0.0
     var upper = 1.0
-    for _ in 0..<60 {
+    for _ in 0..<200 {
       let middle = (lower + upper) / 2
-      if active(middle).work < demand { lower = middle } else { upper = middle }
+      if active(middle / max(1e-15, 1 - middle)).work < demand { lower = middle } else { upper = middle }
     }
-    let result = active(upper)
-    return result.cores > 0 ? result.work / result.cores : speed(active: 1)
+    let result = active(upper / max(1e-15, 1 - upper))
+    return result.work / result.cores
   }
 
   /// Hardware threads.

@@ -16,7 +16,8 @@ extension ModelAssembly {
       fault(
         group.location,
         "vm '\(name)' has a reservation, but scheduler '\(host.processors.scheduler.rawValue)' of design "
-          + "'\(host.design.choice.label)' has none; expected \(SchedulerKind.relaxedCoscheduling.rawValue), or a fleet")
+          + "'\(host.design.choice.label)' has none; expected \(SchedulerKind.relaxedCoscheduling.rawValue), or a fleet"
+      )
       return
     }
     let processors = Double(reservation.hertz) / Double(hostGroup.cpu.frequency.hertz)

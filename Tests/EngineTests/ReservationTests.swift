@@ -35,8 +35,10 @@ struct ReservationTests {
     let three = shares([1, 1, 1], [1, 4, 5], [0.5, 0.3, 0], 1)
     for (value, expected) in zip(three, [0.5, 0.3, 0.2]) { #expect(abs(value - expected) < 1e-12, "\(three)") }
     #expect(shares([0.2, 1], [1, 1], [0.7, 0], 1) == [0.2, 0.8])
-    #expect(shares([1, 1, 1], [1, 1, 2], [], 2) == HostSharing.maxMin(
-      demands: [1, 1, 1], weights: [1, 1, 2], floors: [0, 0, 0], capacity: 2))
+    #expect(
+      shares([1, 1, 1], [1, 1, 2], [], 2)
+        == HostSharing.maxMin(
+          demands: [1, 1, 1], weights: [1, 1, 2], floors: [0, 0, 0], capacity: 2))
   }
 
   @Test("Always-busy VMs get their reservation, and the rest by weight", arguments: [Fidelity.exit, .fluid])
