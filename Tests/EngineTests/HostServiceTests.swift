@@ -30,11 +30,11 @@ struct HostServiceTests {
   private static let withServices =
     (try? Support.library.get().designs.values.filter { !$0.services.isEmpty }.map(\.name).sorted()) ?? []
 
-  @Test("Every hypervisor has services, the bare host none")
+  @Test("Every hypervisor has services, the bare host and the ideal none")
   func library() throws {
     let designs = try Support.library.get().designs
     for design in designs.values {
-      #expect(design.services.isEmpty == (design.name == "bare-metal"), "\(design.name)")
+      #expect(design.services.isEmpty == ["bare-metal", "ideal"].contains(design.name), "\(design.name)")
       for service in design.services {
         #expect(service.home == (HostService.Home(structure: design.defaults[.structure]) ?? .host), "\(design.name)")
       }
