@@ -12,17 +12,10 @@ public enum FluidEngine {
   ///
   /// - Complexity: O(VMs × (operations + log VMs)).
   public static func run(model: SimulationModel, replication: Int) -> RunResult {
-    let wires = wireTimes(of: model)
-    var expectations = model.vms.map { vm in
-      expectation(
-        of: vm, in: model,
-        wire: vm.nic.map { wires[$0] + Double(model.wireTime(ofRequestBy: vm)) + vm.io.walkDelay } ?? 0)
-    }
+    let (solved, neighbours) = expectations(of: model)
+    var expectations = solved
     for host in model.hosts.indices where model.vms.contains(where: { $0.host == host && $0.plan != nil }) {
-      let course = MemoryCourse(model: model) { vm in
-        steady(
-          vm, in: model, wire: vm.nic.map { wires[$0] + Double(model.wireTime(ofRequestBy: vm)) } ?? 0)
-      }
+      let course = MemoryCourse(model: model) { steady($0, in: model, beside: neighbours) }
       for (vm, expectation) in course.expectations(of: host) { expectations[vm] = expectation }
     }
     addServices(of: model, to: &expectations)
@@ -30,12 +23,30 @@ public enum FluidEngine {
     return FluidResult(model: model, expectations: expectations, works: works).make(replication: replication)
   }
 
+  /// The expectations of all VMs; closed ones that share devices slow each other down, by fixed point.
+  private static func expectations(of model: SimulationModel) -> ([VMExpectation], SharedBackends) {
+    var neighbours = SharedBackends(model: model)
+    func solve() -> [VMExpectation] { model.vms.map { expectation(of: $0, in: model, beside: neighbours) } }
+    var result = solve()
+    guard neighbours.needsIteration else { return (result, neighbours) }
+    for _ in 0..<60 {
+      let rates = zip(neighbours.rates, result).map { ($0 + $1.throughput * 1e-9) / 2 }
+      let change = zip(rates, neighbours.rates).reduce(0) { max($0, abs($1.0 - $1.1) / max($1.0, 1e-15)) }
+      neighbours.take(rates)
+      result = solve()
+      if change < 1e-6 { break }
+    }
+    return (result, neighbours)
+  }
+
   /// The expectation of one VM. How many pages a round of dirty logging finds, and how much new code a translator meets, depends on the work done,
   /// and that on what it costs: a fixed point.
-  private static func expectation(of vm: VirtualMachine, in model: SimulationModel, wire: Double) -> VMExpectation {
-    guard let phase = vm.logged, let phases = vm.phases else { return steady(vm, in: model, wire: wire) }
-    let plain = steady(phases.plain, in: model, wire: wire)
-    let logged = steady(phases.logged, in: model, wire: wire)
+  private static func expectation(of vm: VirtualMachine, in model: SimulationModel, beside neighbours: SharedBackends)
+    -> VMExpectation
+  {
+    guard let phase = vm.logged, let phases = vm.phases else { return steady(vm, in: model, beside: neighbours) }
+    let plain = steady(phases.plain, in: model, beside: neighbours)
+    let logged = steady(phases.logged, in: model, beside: neighbours)
     let window = Double(model.warmup.nanoseconds)..<Double(model.duration.nanoseconds)
     var result = plain.mixed(with: logged, weight: phase.share(of: window))
     let faults = phase.faults(in: window, logged: logged.utilization, plain: plain.utilization)
@@ -53,10 +64,12 @@ public enum FluidEngine {
     return result
   }
 
-  private static func steady(_ vm: VirtualMachine, in model: SimulationModel, wire: Double) -> VMExpectation {
+  private static func steady(_ vm: VirtualMachine, in model: SimulationModel, beside neighbours: SharedBackends)
+    -> VMExpectation
+  {
     func make(_ utilization: Double) -> VMExpectation {
       switch model.workloads[vm.workload].shape {
-      case .requests, .idle: .requests(vm, in: model, wire: wire, utilization: utilization)
+      case .requests, .idle: .requests(vm, in: model, beside: neighbours, utilization: utilization)
       case .batch(let batch): .batch(batch, vm, in: model, utilization: utilization)
       case .program(let program): .program(program, vm, in: model, utilization: utilization)
       }
@@ -80,25 +93,6 @@ public enum FluidEngine {
       expectations[vm].add(
         .memoryScan, model.vms[vm].design.cost(of: .memoryScan)?.asynchronous ?? [], rate: description.scannedPages)
     }
-  }
-
-  /// Mean waiting time at each network interface in nanoseconds: M/D/1 over all VMs that use it, at their nominal rates.
-  private static func wireTimes(of model: SimulationModel) -> [Double] {
-    var load = [Double](repeating: 0, count: model.nicCount)
-    var secondMoment = [Double](repeating: 0, count: model.nicCount)
-    for vm in model.vms {
-      guard let nic = vm.nic, case .requests(let requests) = model.workloads[vm.workload].shape else { continue }
-      let rate: Double
-      switch requests.arrivals {
-      case .poisson(let value), .deterministic(let value): rate = value.perSecond
-      case .closed(let clients, let think):
-        rate = Double(clients) / (think.seconds + requests.service.mean * 1e-9)
-      }
-      let time = Double(model.wireTime(ofRequestBy: vm))
-      load[nic] += rate * 1e-9 * time
-      secondMoment[nic] += rate * 1e-9 * time * time
-    }
-    return zip(load, secondMoment).map { $0 < 1 ? $1 / (2 * (1 - $0)) : 0 }
   }
 
   /// Works of one place as one contender: their processors, and the weight of the threads that want them. Those of the

@@ -74,6 +74,12 @@ struct GuestStation {
     return wake * wakesPerJob / (1 - PortableMath.pow(utilization, Double(servers)))
   }
 
+  /// Probability that all vCPUs are busy just after an arrival, which found all of them busy but one.
+  var allBusyAfterArrival: Double {
+    guard isStable, load > 0 else { return 1 }
+    return min(1, delayProbability(load) * Double(servers) / load)
+  }
+
   private func delayProbability(_ load: Double) -> Double {
     load >= Double(servers) ? 1 : Erlang.c(servers: servers, offeredLoad: load)
   }

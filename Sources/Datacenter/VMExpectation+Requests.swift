@@ -8,10 +8,10 @@ extension VMExpectation {
   /// - Parameters:
   ///   - vm: the VM.
   ///   - model: where it stands.
-  ///   - wire: mean time from the backend's hand-over to the end of transmission, in nanoseconds.
-  static func requests(_ vm: VirtualMachine, in model: SimulationModel, wire: Double, utilization: Double = 1)
-    -> VMExpectation
-  {
+  ///   - neighbours: what its devices do for other VMs.
+  static func requests(
+    _ vm: VirtualMachine, in model: SimulationModel, beside neighbours: SharedBackends, utilization: Double = 1
+  ) -> VMExpectation {
     let design = vm.design
     let workload = model.workloads[vm.workload]
     var service = Distribution.deterministic(mean: vm.guest.idleWork)
@@ -26,7 +26,7 @@ extension VMExpectation {
     let job = JobExpectation(
       guest: service.mean * share, native: service.mean, load: vm.load, design: design, utilization: utilization,
       window: model.measured)
-    let path = RequestPath(vm: vm, design: design, job: job.time, wire: wire, model: model)
+    let path = RequestPath(vm: vm, design: design, job: job.time, model: model, neighbours: neighbours)
 
     var flow: RequestPath.Flow
     switch arrivals {
@@ -35,7 +35,9 @@ extension VMExpectation {
     case .deterministic(let rate):
       flow = path.open(rate: rate.perSecond, variability: discipline.variability(of: service, arrivals: 0))
     case .closed(let clients, let think):
-      flow = path.closed(clients: clients, think: Double(think.nanoseconds))
+      flow = path.closed(
+        clients: clients, think: Double(think.nanoseconds),
+        variation: discipline == .firstComeFirstServed ? service.variance / (service.mean * service.mean) : nil)
     }
     var expectation = VMExpectation()
     expectation.throughput = flow.rate

@@ -155,21 +155,6 @@ struct DeviceTests {
     #expect(try Support.exit(model).exits == result.exits)
   }
 
-  /// At one client and at saturation both engines are exact up to sampling: 2 %. Between them the closed network takes
-  /// backends for exponential servers: 10 %.
-  @Test(
-    "Block requests: both engines agree",
-    arguments: ["bare-metal", "kvm-virtio", "kvm-emulated", "xen-pvhvm"], [1, 64])
-  func agreement(design: String, clients: Int) throws {
-    let model = try Support.model(try Self.scenario(Self.disk(clients: clients), vcpus: 1), design: design)
-    let exit = try Support.exit(model)
-    let fluid = try Support.fluid(model)
-    let tolerance = clients == 1 ? 0.02 : 0.1
-    #expect(
-      abs(exit.workloads[0].throughput - fluid.workloads[0].throughput) < tolerance * fluid.workloads[0].throughput,
-      "\(exit.workloads[0].throughput) against \(fluid.workloads[0].throughput)")
-  }
-
   @Test("Dom0 starved by guests: throughput falls and latency grows as its weight shrinks; without a Dom0 they do not")
   func starvation() throws {
     func run(_ design: String) throws -> (throughput: Double, latency: Double) {

@@ -49,7 +49,7 @@ struct FleetCost {
       .book(rate: work, into: &expectation)
     } else {
       let machine = VirtualMachine(representing: vmClass, on: hostClass, guest: fleet.guests[vm], load: load)
-      expectation = .requests(machine, in: model, wire: 0)
+      expectation = .requests(machine, in: model, beside: SharedBackends(model: model))
       // Requests ask for the same all the time; a unit of work is all that they ask for.
       perPercent = hostClass.coreSpeed / 100
       completed = expectation.throughput

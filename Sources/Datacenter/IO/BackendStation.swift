@@ -14,10 +14,10 @@ struct BackendStation {
   var sent: (rate: Double, time: Double)
   /// Time to wake the worker.
   var wake: Double
-  /// Time of the guest's doorbell, before which the worker does not hear of a batch.
+  /// Time of the guest's doorbell, before which the worker does not hear of a batch and others may be handed over.
   var bell: Double
   /// What else the worker does: items per nanosecond, their load, and rate times second moment.
-  var other = (rate: 0.0, load: 0.0, secondMoment: 0.0)
+  var other = SharedBackends.Passing()
   /// Time that the worker polls before it sleeps.
   var poll = 0.0
   /// When the guest rings.
@@ -29,14 +29,7 @@ struct BackendStation {
     received.rate /= Double(workers)
     let all = sent.rate / Double(workers)
     sent.rate /= Double(queues)
-    addOthers((all - sent.rate, (all - sent.rate) * sent.time, (all - sent.rate) * sent.time * sent.time))
-  }
-
-  /// Adds items of others that the worker handles.
-  mutating func addOthers(_ items: (rate: Double, load: Double, secondMoment: Double)) {
-    other.rate += items.rate
-    other.load += items.load
-    other.secondMoment += items.secondMoment
+    other.add(all - sent.rate, sent.time)
   }
 
   private var rate: Double { received.rate + sent.rate + other.rate }

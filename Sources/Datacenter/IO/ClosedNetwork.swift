@@ -1,64 +1,114 @@
-/// A closed population of clients on several stations and away from them: a product-form network, solved by convolution.
+/// A closed population of clients on several stations and away from them, by Marie's method.
 ///
-/// A station with `c` servers and demand `D` weighs `D^n / Π_{i≤n} min(i,c)` with `n` clients, the time away `Z^n / n!`.
-/// Product form holds for processor sharing with any service, and for first come, first served with exponential service;
-/// for other services it is an approximation. [J. P. Buzen, Computational algorithms for closed queueing networks with
-/// exponential servers, Communications of the ACM 16, 1973]
+/// Each station is solved alone under Poisson arrivals whose rates depend on how many clients it has; an exponential station
+/// with the same departures for each number takes its place in a network of product form, which is solved by convolution
+/// and in turn gives the arrivals. Exact where all stations are of product form (exponential service, processor sharing).
+/// [R. A. Marie, An approximate analytical method for general queueing networks, IEEE Transactions on Software Engineering
+/// 5, 1979; J. P. Buzen, Communications of the ACM 16, 1973]
 struct ClosedNetwork {
   /// One station.
   struct Station {
-    /// Servers.
-    var servers: Int
-    /// Time that a client's round holds a server, in nanoseconds.
-    var demand: Double
+    /// How clients are served there.
+    enum Kind {
+      /// Exponential or shared: departures per nanosecond with 1, 2, … clients.
+      case servers([Double])
+      /// By one server.
+      case single(SingleServer)
+    }
+
+    var kind: Kind
+    /// How often a client comes there on its round.
+    var visits: Double
   }
 
-  /// What the network does.
-  struct Solution {
-    /// Rounds per nanosecond.
-    var throughput: Double
-    /// By station: the probability that an arriving client finds an idle server, and the clients that it finds.
-    var idle: [Double]
-    var found: [Double]
-  }
-
-  var clients: Int
+  let clients: Int
+  /// Time away from the stations on a round, in nanoseconds.
   var away: Double
-  var stations: [Station]
+  var stations: [Station] = []
+  /// Rounds per nanosecond.
+  private(set) var throughput = 0.0
+  /// What arriving clients see of each station.
+  private(set) var results: [SingleServer.Result] = []
 
-  /// Solves the network.
+  init(clients: Int, away: Double) {
+    self.clients = clients
+    self.away = away
+  }
+
+  /// Departures from a station that was not yet solved.
+  private func initialRates(_ station: Station) -> [Double] {
+    switch station.kind {
+    case .servers(let rates): return rates
+    case .single(let server): return server.solve(arrivals: [Double](repeating: 1e-6, count: clients)).rates
+    }
+  }
+
+  /// One step of the iteration: convolution with the stations as they were solved last, then each of them anew.
   ///
-  /// - Complexity: O(stations² · clients²).
-  func solve() -> Solution {
-    let scale = max(1e-3, stations.map { $0.demand / Double($0.servers) }.max() ?? 1)
-    var weights = stations.map { station in
-      Self.weights(clients) { station.demand / scale / Double(min($0, station.servers)) }
+  /// - Complexity: O(stations · clients²).
+  mutating func iterate() {
+    if results.count != stations.count {
+      results = stations.map { SingleServer.Result(rates: initialRates($0), found: [], idleShare: []) }
     }
-    weights.append(Self.weights(clients) { away / scale / Double($0) })
-    let all = weights.reduce([1]) { convolve($0, $1) }
-    let before = clients > 0 ? all[clients - 1] : 0
-    let throughput = all[clients] > 0 ? before / all[clients] / scale : 0
-    var solution = Solution(throughput: throughput, idle: [], found: [])
-    for index in stations.indices {
-      var others = [1.0]
-      for other in weights.indices where other != index { others = convolve(others, weights[other]) }
-      var idle = 0.0
-      var found = 0.0
-      for number in 0..<max(1, clients) where before > 0 {
-        let probability = weights[index][number] * others[clients - 1 - number] / before
-        if number < stations[index].servers { idle += probability }
-        found += probability * Double(number)
+    let scale = scale
+    var weights = zip(stations, results).map { station, result in
+      Self.weights(clients) { station.visits / result.rates[$0 - 1] / scale }
+    }
+    weights.append(Self.weights(clients) { max(1e-3, away) / scale / Double($0) })
+    // Everything before a station, and everything after it.
+    var before = [[1.0]]
+    for weight in weights { before.append(convolve(before[before.count - 1], weight)) }
+    let all = before[weights.count]
+    throughput = all[clients] > 0 ? all[clients - 1] / all[clients] / scale : 0
+    var after = weights[weights.count - 1]
+    for index in stations.indices.reversed() {
+      let others = convolve(before[index], after)
+      after = convolve(after, weights[index])
+      // With hardly anybody here the weights may be too small to tell; then as with one more.
+      var arrivals = [Double](repeating: 0, count: clients)
+      for number in (0..<clients).reversed() {
+        let before = others[clients - 1 - number]
+        let all = others[clients - number]
+        let isTold = before > .leastNormalMagnitude && all > .leastNormalMagnitude
+        arrivals[number] =
+          isTold || number == clients - 1 ? stations[index].visits * before / all / scale : arrivals[number + 1]
       }
-      solution.idle.append(min(1, idle))
-      solution.found.append(found)
+      switch stations[index].kind {
+      case .servers(let rates): results[index] = Self.solve(rates: rates, arrivals: arrivals)
+      case .single(let server): results[index] = server.solve(arrivals: arrivals)
+      }
     }
-    return solution
+  }
+
+  private static func solve(rates: [Double], arrivals: [Double]) -> SingleServer.Result {
+    var result = SingleServer.Result(rates: rates, found: [], idleShare: [])
+    var seen: [Double] = []
+    var weight = 1.0
+    for (number, arrival) in arrivals.enumerated() {
+      seen.append(weight * arrival)
+      result.idleShare.append(0)
+      weight *= arrival / rates[number]
+      if weight > 1e100 {
+        weight *= 1e-100
+        for index in seen.indices { seen[index] *= 1e-100 }
+      }
+    }
+    let sum = seen.reduce(0, +)
+    result.found = seen.map { $0 / sum }
+    result.asleep = 1
+    result.closed = 1
+    return result
+  }
+
+  /// A time by which weights are divided, so that they stay near 1.
+  private var scale: Double {
+    max(1e-3, zip(stations, results).reduce(0) { max($0, $1.0.visits / ($1.1.rates.last ?? 1)) })
   }
 
   /// Weights of 0 to `count` clients from their ratios; a common factor does not matter.
   private static func weights(_ count: Int, ratio: (Int) -> Double) -> [Double] {
     var result = [1.0]
-    for number in 1...max(1, count) {
+    for number in 1...count {
       result.append(result[number - 1] * ratio(number))
       if result[number] > 1e150 { for index in result.indices { result[index] *= 1e-150 } }
     }

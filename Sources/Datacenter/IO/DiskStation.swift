@@ -9,8 +9,9 @@ struct DiskStation {
   /// Requests per nanosecond of all VMs together, of reads and writes.
   var reads: Double
   var writes: Double
-  /// Bytes' time on the bus, on average.
-  var transfer: Double
+  /// Time on the bus of the VM's own requests' bytes, on average, and all VMs' use of the bus.
+  var ownTransfer: Double
+  var transfer: SharedBackends.Passing
   /// Least time between requests of the VM, 0 without a limit, and its own requests per nanosecond.
   var gap: Double
   var own: Double
@@ -23,7 +24,8 @@ struct DiskStation {
   /// Mean time between starts that the device needs.
   var start: Double { readShare * device.read.gap + (1 - readShare) * device.write.gap }
 
-  private var variation: Double {
+  /// Squared coefficient of variation of the time on a channel.
+  var variation: Double {
     let mean = service
     guard mean > 0 else { return 0 }
     let second =
@@ -34,7 +36,7 @@ struct DiskStation {
 
   /// Whether the disk keeps up.
   var isStable: Bool {
-    rate * service < Double(device.parallelism) && rate * start < 1 && rate * transfer < 1 && own * gap < 1
+    rate * service < Double(device.parallelism) && rate * start < 1 && transfer.load < 1 && own * gap < 1
   }
 
   /// Mean time from the request to its end in nanoseconds.
@@ -42,12 +44,12 @@ struct DiskStation {
     guard isStable else { return .infinity }
     let load = rate * service
     let count = Double(device.parallelism)
-    var time = service + transfer
+    var time = service + ownTransfer
     if load > 0 {
       time +=
         service * Erlang.c(servers: device.parallelism, offeredLoad: load) / (count - load) * (1 + variation) / 2
     }
     func constant(_ rate: Double, _ time: Double) -> Double { rate * time * time / (2 * (1 - rate * time)) }
-    return time + constant(rate, start) + constant(rate, transfer) + constant(own, gap)
+    return time + constant(rate, start) + transfer.secondMoment / (2 * (1 - transfer.load)) + constant(own, gap)
   }
 }

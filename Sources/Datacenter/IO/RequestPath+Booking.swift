@@ -1,0 +1,49 @@
+import Model
+import Virtualization
+
+extension RequestPath {
+  /// Adds the steps that requests cause outside their jobs.
+  func book(_ flow: Flow, into expectation: inout VMExpectation) {
+    func synchronous(_ operation: GuestOperation, _ target: TargetState = .running) -> [StepCharge] {
+      design.cost(of: operation, target: target)?.synchronous ?? []
+    }
+    func asynchronous(_ operation: GuestOperation) -> [StepCharge] { design.cost(of: operation)?.asynchronous ?? [] }
+    expectation.add(.interrupt, synchronous(.interrupt, .halted), rate: flow.rate * flow.wakes)
+    expectation.add(.eoi, synchronous(.eoi, .halted), rate: flow.rate * flow.wakes)
+    expectation.add(.interrupt, synchronous(.interrupt), rate: flow.rate * flow.kicks)
+    expectation.add(.eoi, synchronous(.eoi), rate: flow.rate * flow.kicks)
+    expectation.add(.halt, synchronous(.halt), rate: flow.rate * flow.halts)
+    for entry in vm.load.interruptAccesses {
+      expectation.add(
+        entry.operation, synchronous(entry.operation), rate: flow.rate * flow.interrupts * entry.rate)
+    }
+    expectation.add(.doorbell, synchronous(.doorbell), rate: flow.rate * (flow.bells + flow.diskBells))
+    func poll(_ share: Double, _ options: DeviceOptions, _ operation: GuestOperation) {
+      guard share > 0, let place = asynchronous(operation).first?.place else { return }
+      let charge = BackendPolling.charge(of: options.busyPoll, place: place, scenario: model.scenario)
+      expectation.add(.busyPoll, [charge], rate: share * 1e9 / charge.mean)
+    }
+    if hasBackend {
+      let kinds = (sends ? 1.0 : 0) + (receives ? 1.0 : 0)
+      if sends {
+        expectation.add(.doorbell, asynchronous(.doorbell), rate: flow.rate * flow.backendWakes / kinds)
+        expectation.add(.netTx, asynchronous(.netTx), rate: flow.rate * Double(vm.load.packetsSent))
+      }
+      if receives {
+        expectation.add(.deviceInterrupt, asynchronous(.deviceInterrupt), rate: flow.rate * flow.backendWakes / kinds)
+        expectation.add(.netRx, asynchronous(.netRx), rate: flow.rate * Double(vm.load.packetsReceived))
+      }
+      poll(flow.polling, vm.io.networkOptions, sends ? .netTx : .netRx)
+    }
+    guard hasDiskBackend else { return }
+    let halves = submitTime > 0 ? 2.0 : 1.0
+    if submitTime > 0 {
+      expectation.add(.doorbell, asynchronous(.doorbell), rate: flow.rate * flow.diskBackendWakes / halves)
+    }
+    expectation.add(.deviceInterrupt, asynchronous(.deviceInterrupt), rate: flow.rate * flow.diskBackendWakes / halves)
+    expectation.add(.blockRead, asynchronous(.blockRead), rate: flow.rate * vm.load.block.reads)
+    expectation.add(.blockWrite, asynchronous(.blockWrite), rate: flow.rate * vm.load.block.writes)
+    expectation.add(.blockCompletion, asynchronous(.blockCompletion), rate: flow.rate * blocks)
+    poll(flow.diskPolling, vm.io.blockOptions, .blockCompletion)
+  }
+}

@@ -1,0 +1,142 @@
+import Model
+import Virtualization
+
+/// Requests that arrive at a given rate, and closed populations too large for a network, as queues one after another.
+extension RequestPath {
+  /// Rates for `rate` requests per second that all get through, and the stations at that rate.
+  private func flow(
+    rate perSecond: Double, variability: Double
+  ) -> (flow: Flow, guest: GuestStation, network: BackendStation, diskBackend: BackendStation, disk: DiskStation?) {
+    let rate = perSecond * 1e-9
+    let network = networkBackend(rate: rate)
+    let diskBackend = diskBackend(rate: rate)
+    let disk = disk(rate: rate)
+    let bells = sends ? network.bellsPerBatch : 0
+    let diskBells = submitTime > 0 && blocks > 0 ? diskBackend.bellsPerBatch * blocks : 0
+    var station = GuestStation(
+      servers: vm.vcpus, arrivals: rate * stages, job: job / stages, afterwork: 0, wake: wakeTime, halt: stall(.halt),
+      variability: variability)
+    // The driver polls while the packets of requests before are processed, unless a vCPU is halted meanwhile.
+    let processing = pollingShare(rate)
+    var window = processing
+    for _ in 0..<4 {
+      station.job = (job + (1 - window) * interruptTime) / stages
+      station.afterwork = (bells + diskBells) * stall(.doorbell) / stages
+      // Interrupts that meet no halted vCPU are taken by a running one, whose jobs they delay.
+      station.job += max(0, 1 - station.wakesPerJob - window / stages) * kickTime
+      window = processing * station.allBusyAfterArrival
+    }
+    let interrupts = vm.load.packetsReceived > 0 ? 1 - window : 0
+    var flow = Flow(rate: perSecond, latency: nil, isSaturated: !station.isStable)
+    if !network.isStable || !diskBackend.isStable || !(disk?.isStable ?? true) { flow.isSaturated = true }
+    flow.wakes = station.wakesPerJob * stages
+    flow.halts = station.haltsPerJob * stages
+    flow.kicks = kickTime > 0 ? max(0, stages - flow.wakes - window) : 0
+    flow.interrupts = interrupts
+    flow.bells = bells
+    flow.diskBells = diskBells
+    if hasBackend { flow.backendWakes = network.asleep * ((receives ? 1 : 0) + (sends ? 1 : 0)) }
+    if hasDiskBackend { flow.diskBackendWakes = diskBackend.asleep * blocks * (submitTime > 0 ? 2 : 1) }
+    flow.polling = hasBackend ? network.polling * Double(networkWorkers) : 0
+    flow.diskPolling = hasDiskBackend && !isShared ? diskBackend.polling * Double(diskWorkers) : 0
+    return (flow, station, network, diskBackend, disk)
+  }
+
+  /// Time of the interface's moderation before packets are handed over: the residual of an interval that is open.
+  func moderationDelay(_ rate: Double) -> Double {
+    let interval = Double(vm.io.moderation)
+    guard interval > 0, vm.load.packetsReceived > 0 else { return 0 }
+    var arrivals = neighbours.batches(of: vm, own: rate)
+    if vm.io.hasOwnInterrupts { arrivals /= Double(vm.io.networkOptions.queues) }
+    return arrivals * interval / (1 + arrivals * interval) * interval / 2
+  }
+
+  /// The VM's own limit on what it sends, as a queue with constant service; infinite beyond it.
+  private func limitDelay(_ rate: Double) -> Double {
+    let time = Double(model.limitTime(ofRequestBy: vm))
+    guard time > 0 else { return 0 }
+    return rate * time < 1 ? time + rate * time * time / (2 * (1 - rate * time)) : .infinity
+  }
+
+  /// Waiting for the wire (M/D/1) and passing it; infinite beyond its capacity.
+  private func wireDelay(_ rate: Double) -> Double {
+    var passing = neighbours.wire(beside: vm)
+    passing.add(rate, wireTime)
+    return passing.load < 1 ? wireTime + passing.secondMoment / (2 * (1 - passing.load)) : .infinity
+  }
+
+  /// Time outside the guest in nanoseconds.
+  private func outside(
+    _ flow: Flow, _ network: BackendStation, _ diskBackend: BackendStation, _ disk: DiskStation?
+  ) -> Double {
+    let rate = flow.rate * 1e-9
+    var time = (vm.load.packetsSent > 0 ? wireDelay(rate) + limitDelay(rate) : 0) + vm.io.walkDelay
+    time += moderationDelay(rate)
+    if receives { time += network.delay + receiveTime }
+    if sends { time += flow.bells * stall(.doorbell) + network.delay + sendTime }
+    if let disk {
+      time += blocks * disk.sojourn
+      if submitTime > 0 { time += flow.diskBells * stall(.doorbell) + blocks * (diskBackend.delay + submitTime) }
+      if completionTime > 0 { time += blocks * (diskBackend.delay + completionTime) }
+    }
+    return time
+  }
+
+  /// Time that requests take of each resource at least.
+  private var bottleneck: Double {
+    var times = [(job + kickTime) / Double(vm.vcpus)]
+    let network = (receives ? receiveTime : 0) + (sends ? sendTime : 0)
+    let block = blocks * (submitTime + completionTime)
+    times += isShared ? [network + block] : [network / Double(networkWorkers), block / Double(diskWorkers)]
+    if let disk = disk(rate: 1e-9) {
+      times += [
+        blocks * disk.service / Double(disk.device.parallelism), blocks * disk.start, blocks * transferTime,
+        blocks * disk.gap,
+      ]
+    }
+    times.append(Double(model.limitTime(ofRequestBy: vm)))
+    return times.max() ?? 0
+  }
+
+  /// Requests that arrive at a given rate.
+  func open(rate: Double, variability: Double) -> Flow {
+    var (flow, station, network, diskBackend, disk) = flow(rate: rate, variability: variability)
+    if flow.isSaturated || rate * Double(model.limitTime(ofRequestBy: vm)) >= 1e9 {
+      // Served as fast as the slowest resource can; nobody sleeps.
+      let limit = bottleneck > 0 ? 1e9 / bottleneck : rate
+      var saturated = Flow(rate: min(rate, limit), latency: nil, isSaturated: true)
+      saturated.kicks = kickTime > 0 ? stages : 0
+      return saturated
+    }
+    flow.latency = station.sojourn.map { $0 * stages + outside(flow, network, diskBackend, disk) }
+    if flow.latency == .infinity { flow.latency = nil }
+    return flow
+  }
+
+  func single(clients: Int, think: Double) -> Flow {
+    var rate = Double(clients) / (think + job) * 1e9
+    var flow = Flow(rate: rate, latency: nil, isSaturated: false)
+    for _ in 0..<200 {
+      let limit = 0.999 * 1e9 / max(bottleneck, 1e-3)
+      let (next, _, network, diskBackend, disk) = self.flow(rate: min(rate, limit), variability: 1)
+      flow = next
+      let outside = network.isStable ? self.outside(flow, network, diskBackend, disk) : 0
+      let solved = ClosedStation(
+        clients: clients, servers: vm.vcpus,
+        job: job + flow.interrupts * interruptTime + (flow.bells + flow.diskBells) * stall(.doorbell)
+          + flow.kicks * kickTime + flow.wakes * wakeTime,
+        away: think + (outside.isFinite ? outside : 0)
+      ).solve()
+      let found = min(limit, solved.throughput * 1e9)
+      flow.wakes = solved.idle * stages
+      flow.halts = flow.wakes
+      flow.kicks = kickTime > 0 ? stages - flow.wakes : 0
+      if abs(found - rate) < 1e-9 * found { break }
+      rate = (rate + found) / 2
+    }
+    flow.rate = rate
+    flow.isSaturated = false
+    flow.latency = rate > 0 ? max(job, Double(clients) / rate * 1e9 - think) : nil
+    return flow
+  }
+}
