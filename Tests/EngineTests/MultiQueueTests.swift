@@ -101,13 +101,13 @@ struct MultiQueueTests {
       Self.model(DeviceTests.disk(clients: 1), disk: "{name: disk, queues: 4}", duration: "600 ms"),
       Self.model(DeviceTests.disk(clients: 256), disk: "{name: disk, queues: 4}"),
     ]
-    for model in models {
+    for (number, model) in models.enumerated() {
       let exit = try Support.exit(model)
       let fluid = try Support.fluid(model)
       for (metric, tolerance) in [(SummaryMetric.throughput, 0.05), (.latencyMean, 0.1), (.utilization, 0.05)] {
         let value = try #require(exit.value(of: metric))
         let expected = try #require(fluid.value(of: metric))
-        #expect(abs(value - expected) < tolerance * expected, "\(metric.name): \(value) against \(expected)")
+        #expect(abs(value - expected) < tolerance * expected, "\(number), \(metric.name): \(value) against \(expected)")
       }
     }
   }

@@ -12,6 +12,8 @@ struct ClosedNetwork {
     enum Kind {
       /// Exponential or shared: departures per nanosecond with 1, 2, … clients.
       case servers([Double])
+      /// By vCPUs that halt.
+      case several(MultiServer)
       /// By one server.
       case single(SingleServer)
     }
@@ -39,6 +41,8 @@ struct ClosedNetwork {
   private func initialRates(_ station: Station) -> [Double] {
     switch station.kind {
     case .servers(let rates): return rates
+    case .several(let servers):
+      return (1...clients).map { Double(min($0, servers.servers)) / servers.service.waiting }
     case .single(let server): return server.solve(arrivals: [Double](repeating: 1e-6, count: clients)).rates
     }
   }
@@ -75,6 +79,7 @@ struct ClosedNetwork {
       }
       switch stations[index].kind {
       case .servers(let rates): results[index] = Self.solve(rates: rates, arrivals: arrivals)
+      case .several(let servers): results[index] = servers.solve(arrivals: arrivals)
       case .single(let server): results[index] = server.solve(arrivals: arrivals)
       }
     }
@@ -96,7 +101,6 @@ struct ClosedNetwork {
     let sum = seen.reduce(0, +)
     result.found = seen.map { $0 / sum }
     result.asleep = 1
-    result.closed = 1
     return result
   }
 

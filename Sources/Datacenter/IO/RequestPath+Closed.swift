@@ -177,6 +177,11 @@ extension RequestPath {
       let idle = held / entries + wakeTime
       let busy = (held + bells * stall(.doorbell)) / entries
       let interrupted = busy + (kickTime > 0 ? flow.kicks * kickTime / max(1e-9, entries - flow.wakes) : 0)
+      if vm.vcpus <= MultiServer.most {
+        let servers = MultiServer(
+          servers: vm.vcpus, service: (interrupted, held / entries), wake: wakeTime)
+        return ClosedNetwork.Station(kind: .several(servers), visits: entries)
+      }
       let rates = (1...clients).map { number in
         Double(min(number, vm.vcpus)) / (number < vm.vcpus ? idle : number == vm.vcpus ? busy : interrupted)
       }
@@ -216,15 +221,19 @@ extension RequestPath {
   ) {
     flow.rate = network.throughput * 1e9
     let seen = network.results[0]
-    let idle = seen.found.prefix(vm.vcpus).reduce(0, +)
-    let wakes = entries * idle * seen.asleep
-    flow.halts = entries * idle * seen.closed
+    var (wakes, halts, busy) = (seen.wakes * entries, seen.halts * entries, seen.allBusy)
+    if vm.vcpus > MultiServer.most {
+      wakes = entries * seen.found.prefix(vm.vcpus).reduce(0, +)
+      halts = wakes
+      busy = 1 - seen.found.prefix(vm.vcpus - 1).reduce(0, +)
+    }
+    flow.halts = halts
     // A polling driver's own client cannot be the next one: with one client nothing comes meanwhile. It polls while no
     // vCPU is halted.
-    let busy = vm.vcpus == 1 ? 1 : 1 - seen.found.prefix(vm.vcpus - 1).reduce(0, +)
     let window = pollingShare(network.throughput) * (1 - 1 / Double(clients)) * busy
     flow.interrupts = vm.load.packetsReceived > 0 ? 1 - window : 0
-    let kicks = kickTime > 0 ? max(0, entries - wakes - window) : 0
+    let interrupting = vm.vcpus == 1 || vm.vcpus > MultiServer.most ? entries - wakes : entries * busy
+    let kicks = kickTime > 0 ? max(0, interrupting - window) : 0
     // Half-way, so that the point is not passed over again and again.
     flow.wakes = (flow.wakes + wakes) / 2
     flow.kicks = (flow.kicks + kicks) / 2

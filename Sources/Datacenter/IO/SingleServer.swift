@@ -33,8 +33,10 @@ struct SingleServer {
     /// Of arrivals that find no client: share that finds the server asleep, and polling.
     var asleep = 0.0
     var polling = 0.0
-    /// Of arrivals that find no client: share that finds it closing down or asleep.
-    var closed = 0.0
+    /// Of all arrivals: share that wakes the server, times that it falls asleep, share that finds no server asleep.
+    var wakes = 0.0
+    var halts = 0.0
+    var allBusy = 1.0
     /// Share of all arrivals that come during a service.
     var serving = 0.0
     /// Share of time that the server polls.
@@ -53,7 +55,7 @@ struct SingleServer {
     // As shares of those who arrive.
     result.asleep = empty.asleep * empty.late / arrivals[0]
     result.polling = empty.polling
-    result.closed = result.asleep + empty.closing.reduce(0, +) * empty.early / arrivals[0]
+    let closed = result.asleep + empty.closing.reduce(0, +) * empty.early / arrivals[0]
     var level = Level(self)
     level.after = empty.after.map { $0 * empty.early }
     level.closing = empty.closing.map { $0 * empty.early }
@@ -99,6 +101,8 @@ struct SingleServer {
     let seen = zip(weights, arrivals).map { $0 * $1 }
     let sum = seen.reduce(0, +)
     result.found = seen.map { $0 / sum }
+    result.wakes = result.found[0] * result.asleep
+    result.halts = result.found[0] * closed
     result.serving = zip(result.found, served).reduce(0) { $0 + $1.0 * $1.1 }
     return result
   }

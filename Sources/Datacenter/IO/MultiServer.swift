@@ -1,0 +1,136 @@
+/// Several vCPUs in a closed network, alone under Poisson arrivals whose rate depends on how many jobs are there.
+///
+/// A job that meets a halted vCPU waits until that has woken up, or until another one has ended its job; a vCPU that wakes
+/// up to no job halts again. Service and waking are exponential, so that jobs, vCPUs at work and vCPUs that wake up are a
+/// Markov chain, solved by state reduction without subtractions.
+/// [W. K. Grassmann, M. I. Taksar, D. P. Heyman, Operations Research 33, 1985; A. Gandhi, M. Harchol-Balter, I. Adan,
+/// Server farms with setup costs, Performance Evaluation 67, 2010]
+struct MultiServer {
+  /// More vCPUs are not worth the states.
+  static let most = 8
+
+  var servers: Int
+  /// Time of a job while others wait and while none does, in nanoseconds: who waits is behind bells and interrupts too.
+  var service: (waiting: Double, free: Double)
+  var wake: Double
+
+  private struct State {
+    var jobs: Int
+    var active: Int
+    var waking: Int
+    var queue: Int { jobs - active }
+  }
+
+  /// Solves the station.
+  ///
+  /// - Complexity: O(clients · servers² + servers⁷).
+  func solve(arrivals: [Double]) -> SingleServer.Result {
+    let clients = arrivals.count
+    var states: [State] = []
+    var index: [[Int]] = []
+    var first: [Int] = []
+    for jobs in 0...clients {
+      first.append(states.count)
+      index.append([Int](repeating: -1, count: (servers + 1) * (servers + 1)))
+      for active in 0...min(jobs, servers) {
+        for waking in 0...(servers - active) where active + waking == servers || jobs - active <= waking {
+          index[jobs][active * (servers + 1) + waking] = states.count
+          states.append(State(jobs: jobs, active: active, waking: waking))
+        }
+      }
+    }
+    first.append(states.count)
+    func place(_ jobs: Int, _ active: Int, _ waking: Int) -> Int { index[jobs][active * (servers + 1) + waking] }
+    // Rows hold rates to states of the levels before, of and behind their own.
+    func start(_ state: Int) -> Int { first[max(0, states[state].jobs - 1)] }
+    func end(_ state: Int) -> Int { first[min(clients, states[state].jobs + 1) + 1] }
+    var rows = states.indices.map { [Double](repeating: 0, count: end($0) - start($0)) }
+    var halting = [Double](repeating: 0, count: states.count)
+    for (number, state) in states.enumerated() {
+      func go(_ target: Int, _ rate: Double) { rows[number][target - start(number)] += rate }
+      let isHalted = state.active + state.waking < servers
+      if state.jobs < clients {
+        let wakes = isHalted && state.queue + 1 > state.waking
+        go(place(state.jobs + 1, state.active, state.waking + (wakes ? 1 : 0)), arrivals[state.jobs])
+      }
+      if state.active > 0 {
+        let rate = Double(state.active) / (state.queue > 0 ? service.waiting : service.free)
+        if state.queue == 0 { halting[number] += rate }
+        go(place(state.jobs - 1, state.queue > 0 ? state.active : state.active - 1, state.waking), rate)
+      }
+      if state.waking > 0 {
+        let rate = Double(state.waking) / max(1e-3, wake)
+        if state.queue == 0 { halting[number] += rate }
+        go(place(state.jobs, state.queue > 0 ? state.active + 1 : state.active, state.waking - 1), rate)
+      }
+    }
+    let weights = Self.stationary(&rows, start: start)
+    return result(states, weights, halting, arrivals)
+  }
+
+  /// Weights of the states of a chain whose rows reach from `start` on; the first weighs 1.
+  private static func stationary(_ rows: inout [[Double]], start: (Int) -> Int) -> [Double] {
+    let starts = rows.indices.map(start)
+    var sums = [Double](repeating: 1, count: rows.count)
+    for state in rows.indices.reversed() where state > 0 {
+      let own = starts[state]
+      var sum = 0.0
+      for target in own..<state { sum += rows[state][target - own] }
+      sums[state] = sum
+      guard sum > 0 else { continue }
+      for source in own..<state {
+        let position = state - starts[source]
+        guard position < rows[source].count, rows[source][position] > 0 else { continue }
+        let share = rows[source][position] / sum
+        for target in own..<state where target != source {
+          let rate = rows[state][target - own]
+          if rate > 0 { rows[source][target - starts[source]] += share * rate }
+        }
+      }
+    }
+    var weights = [1.0]
+    for state in rows.indices where state > 0 {
+      var flow = 0.0
+      for source in starts[state]..<state {
+        let position = state - starts[source]
+        if position < rows[source].count { flow += weights[source] * rows[source][position] }
+      }
+      weights.append(sums[state] > 0 ? flow / sums[state] : 0)
+      if weights[state] > 1e100 { for index in weights.indices { weights[index] *= 1e-100 } }
+    }
+    return weights
+  }
+
+  private func result(
+    _ states: [State], _ weights: [Double], _ halting: [Double], _ arrivals: [Double]
+  ) -> SingleServer.Result {
+    var result = SingleServer.Result(rates: [], found: [], idleShare: [])
+    var levels = [Double](repeating: 0, count: arrivals.count + 1)
+    var departures = levels
+    var come = 0.0
+    var wakes = 0.0
+    var busy = 0.0
+    var halts = 0.0
+    for (state, (weight, halt)) in zip(states, zip(weights, halting)) {
+      levels[state.jobs] += weight
+      departures[state.jobs] += weight * Double(state.active) / (state.queue > 0 ? service.waiting : service.free)
+      halts += weight * halt
+      guard state.jobs < arrivals.count else { continue }
+      let rate = weight * arrivals[state.jobs]
+      come += rate
+      if state.active + state.waking == servers {
+        busy += rate
+      } else if state.queue + 1 > state.waking {
+        wakes += rate
+      }
+    }
+    for jobs in 1...arrivals.count {
+      result.rates.append(levels[jobs] > 0 ? departures[jobs] / levels[jobs] : Double(servers) / service.waiting)
+    }
+    result.found = zip(levels, arrivals).map { $0 * $1 / come }
+    result.wakes = wakes / come
+    result.halts = halts / come
+    result.allBusy = busy / come
+    return result
+  }
+}
