@@ -248,6 +248,7 @@ extension VMExpectation {
   mutating func scale(by factor: Double) {
     throughput *= factor
     guest *= factor
+    spin *= factor
     waiting *= factor
     for index in flows.indices { flows[index].rate *= factor }
     latency = workLimit.isFinite ? latency.map { $0 / factor } : nil

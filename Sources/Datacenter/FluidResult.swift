@@ -65,11 +65,13 @@ struct FluidResult {
     let parallel = expectation.isSaturated ? Double(saturatedVCPUs(of: index)) : 0
     let wanted = Int64(((parallel * 1e9 - expectation.waiting) * seconds).rounded())
     let steal = max(0, min(rest, wanted - guest - stall))
-    return RunResult.VMRow(
+    var row = RunResult.VMRow(
       name: vm.name, host: vm.host, workload: vm.workload, vcpus: vm.vcpus, guest: guest, stall: stall, steal: steal,
       halted: rest - steal, backend: backend, completed: completed(by: index),
       exits: exits.reduce(0) { $0 + $1.exits }, shadowTables: vm.load.shadowTables,
       memory: expectation.memory ?? MemoryUse(vm.memory))
+    row.spin = min(guest, Int64((expectation.spin * expectation.stretch * seconds).rounded(.down)))
+    return row
   }
 
   private func serviceRows(exits: [RunResult.ExitRow], vms rows: [RunResult.VMRow]) -> [RunResult.ServiceRow] {

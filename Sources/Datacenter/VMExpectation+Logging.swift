@@ -9,6 +9,7 @@ extension VMExpectation {
     var result = self
     func mean(_ own: Double, _ others: Double) -> Double { own * (1 - weight) + others * weight }
     result.guest = mean(guest, other.guest)
+    result.spin = mean(spin, other.spin)
     result.utilization = mean(utilization, other.utilization)
     result.waiting = mean(waiting, other.waiting)
     result.throughput = mean(throughput, other.throughput)
@@ -36,6 +37,7 @@ extension VMExpectation {
       let kept = max(0, 1 - rate * charges.reduce(0) { $0 + $1.mean } * 1e-9 / parallel)
       throughput *= kept
       guest *= kept
+      spin *= kept
       waiting *= kept
       for index in flows.indices { flows[index].rate *= kept }
     }

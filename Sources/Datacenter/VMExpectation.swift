@@ -16,6 +16,8 @@ struct VMExpectation {
   var flows: [Flow] = []
   /// The guest's own work in nanoseconds per second.
   var guest = 0.0
+  /// The part of it in which it spins for locks.
+  var spin = 0.0
   /// CPUs' worth of native work.
   var utilization = 0.0
   /// Time that vCPUs with work wait without a core, in nanoseconds per second.
@@ -146,18 +148,25 @@ struct JobExpectation {
     let work = operations.reduce(guest) { sum, entry in
       sum + entry.2 * entry.1.reduce(0) { $0 + $1.mean }
     }
-    return work / (1 - ticks.all)
+    return work / (1 - ticks.all) + spin
+  }
+
+  /// Expected spinning for locks, while no vCPU waits for a processor.
+  private var spin: Double {
+    guard let locks = load.guestLocks else { return 0 }
+    return locks.spinPerRequest + locks.spinPerWork * native
   }
 
   /// Adds the steps of `rate` jobs per second to an expectation, and the guest's own work.
   func book(rate: Double, into expectation: inout VMExpectation) {
     for (operation, charges, count) in operations { expectation.add(operation, charges, rate: rate * count) }
-    let running = rate * runningTime * 1e-9
+    let running = rate * (runningTime - spin) * 1e-9
     for entry in load.perRunningSecond {
       expectation.add(entry.operation, design.cost(of: entry.operation)?.synchronous ?? [], rate: entry.rate * running)
     }
     expectation.utilization = rate * work * 1e-9
-    expectation.guest += rate * (guest + runningTime * ticks.native)
+    expectation.guest += rate * (guest + spin + (runningTime - spin) * ticks.native)
+    expectation.spin += rate * spin
     expectation.waiting += rate * waits
   }
 }

@@ -10,7 +10,9 @@ enum GuestReader {
     guard
       let fields = reader.fields(
         of: root, in: "the guest",
-        known: ["guest", "base", "title"] + figures + ["interfaces", "expansions", "paging", "code", "sources"],
+        known: ["guest", "base", "title"] + figures + [
+          "interfaces", "expansions", "paging", "spin_locks", "code", "sources",
+        ],
         ignoring: "x-")
     else { return nil }
     let name = reader.required("guest", in: fields, .name)
@@ -22,8 +24,10 @@ enum GuestReader {
     let paging = reader.optional("paging", in: fields, .guestPaging) ?? base?.paging
     let code = reader.optional("code", in: fields, .kernelCode) ?? base?.code
     let interfaces = reader.optional("interfaces", in: fields, .interfaces)
+    let spinLocks = reader.optional("spin_locks", in: fields, .spinLocks)
     let known =
-      figures + expansions.keys.map(\.name).sorted() + ["paging", "code", "interfaces"].filter { fields[$0] != nil }
+      figures + expansions.keys.map(\.name).sorted()
+      + ["paging", "code", "interfaces", "spin_locks"].filter { fields[$0] != nil }
     var sources = base?.sources ?? [:]
     if let node = fields["sources"], let stated = reader.fields(of: node, in: "the sources", known: known) {
       for key in known { sources[key] = reader.optional(key, in: stated, .prose) ?? sources[key] }
@@ -36,6 +40,7 @@ enum GuestReader {
     var guest = GuestSystem(
       name: name, title: title, tickRate: tickRate, idleWakeups: wakeups, idleWork: work, expansions: expansions,
       paging: paging, code: code, sources: sources)
+    guest.spinLocks = spinLocks ?? base?.spinLocks ?? SpinLockPolicy()
     guest.interfaces = interfaces.map { Set($0) } ?? base?.interfaces
     return guest
   }

@@ -48,6 +48,7 @@ extension Expectation where Value == HostGroup {
       group.iommu = iommu.map { ($0.value, $0.location) }
       group.background = background
       group.nodes = nodes
+      group.pauseWindow = scheduling?.pauseWindow
       return group
     }
   }

@@ -131,7 +131,7 @@ extension DocumentReader {
 
 extension Expectation where Value == Double {
   /// A number, or a rate with its unit.
-  fileprivate static var countOrRate: Expectation {
+  static var countOrRate: Expectation {
     Expectation("a number or a rate such as 500/s") { reader, node in
       if case .text(let text) = node.content, text.contains("/") {
         return reader.read(node, Expectation<Rate>.rate).map(\.perSecond)
@@ -179,6 +179,13 @@ extension Expectation where Value == [GuestOperation: Double] {
       reader.operations(node, use: .perCPUSecond) { reader, operation, value in
         reader.memoryCount(of: value, operation, key: "rate", .countOrRate)
       }
+    }
+  }
+
+  /// How often each of some operations takes a lock.
+  static var takingsPerOperation: Expectation {
+    Expectation("a mapping of operations and counts") { reader, node in
+      reader.operations(node, use: .perRequest) { reader, _, value in reader.read(value, .count) }
     }
   }
 

@@ -5,16 +5,20 @@ import Quantities
 struct SchedulingFields {
   let slice: TimeSpan?
   let skew: TimeSpan?
+  let pauseWindow: Cost?
 }
 
 extension Expectation where Value == SchedulingFields {
   /// Slice and threshold of a host's scheduler.
   static var scheduling: Expectation {
-    Expectation("a mapping of slice and skew") { reader, node in
-      guard let fields = reader.fields(of: node, in: "the scheduling", known: ["slice", "skew"]) else { return nil }
+    Expectation("a mapping of slice, skew and pause_window") { reader, node in
+      guard let fields = reader.fields(of: node, in: "the scheduling", known: ["slice", "skew", "pause_window"]) else {
+        return nil
+      }
       return SchedulingFields(
         slice: reader.optional("slice", in: fields, .positiveTime),
-        skew: reader.optional("skew", in: fields, .positiveTime))
+        skew: reader.optional("skew", in: fields, .positiveTime),
+        pauseWindow: reader.optional("pause_window", in: fields, .cost))
     }
   }
 }

@@ -21,7 +21,7 @@ extension Expectation where Value == [Workload] {
 /// The keys of each shape of workload; those of the first kind tell the shape.
 private enum ShapeKeys {
   static let requests = ["arrivals", "service", "discipline", "per_request"]
-  static let shared = ["per_cpu_second", "memory", "code", "objective"]
+  static let shared = ["per_cpu_second", "memory", "code", "locks", "objective"]
   static let others = ["batch", "program", "utilization", "idle"]
 }
 
@@ -71,34 +71,42 @@ extension DocumentReader {
     let memory = optional("memory", in: fields, .memoryReferences)
     let code = optional("code", in: fields, .programCode)
     let objective = optional("objective", in: fields, .latencyObjective)
+    let stated = Set((perRequest?.counts ?? [:]).keys).union((perCPUSecond ?? [:]).keys)
+    let locks = locks(fields, among: stated, perRequest: true)
     guard let arrivals, let service else { return nil }
     let requests = RequestWorkload(
       arrivals: arrivals, service: service, discipline: discipline ?? Defaults.discipline,
       perRequest: perRequest?.counts ?? [:], perCPUSecond: perCPUSecond ?? [:],
       sentPacket: perRequest?.sizes[.netTx] ?? .zero, receivedPacket: perRequest?.sizes[.netRx] ?? .zero,
       readSize: perRequest?.sizes[.blockRead] ?? .zero, writeSize: perRequest?.sizes[.blockWrite] ?? .zero)
-    return Workload(
+    var workload = Workload(
       name: name, shape: .requests(requests), memory: memory,
       extents: memoryExtents(of: [fields["per_request"], fields["per_cpu_second"]]), code: code, objective: objective,
       location: location)
+    workload.locks = locks
+    return workload
   }
 
   private mutating func batch(_ node: DocumentNode, name: String, location: SourceLocation) -> Workload? {
     guard
-      let fields = fields(of: node, in: "a batch workload", known: ["batch", "per_cpu_second", "memory", "code"]),
+      let fields = fields(
+        of: node, in: "a batch workload", known: ["batch", "per_cpu_second", "memory", "code", "locks"]),
       let batch = fields["batch"]
     else { return nil }
     let perCPUSecond = optional("per_cpu_second", in: fields, .operationsPerCPUSecond)
     let memory = optional("memory", in: fields, .memoryReferences)
     let code = optional("code", in: fields, .programCode)
+    let locks = locks(fields, among: Set((perCPUSecond ?? [:]).keys), perRequest: false)
     guard let parts = self.fields(of: batch, in: "a batch", known: ["work", "threads"]) else { return nil }
     let work = required("work", in: parts, .positiveTime)
     let threads = optional("threads", in: parts, .integer(in: 1...1024))
     guard let work else { return nil }
     let shape = BatchWorkload(work: work, threads: threads ?? Defaults.threads, perCPUSecond: perCPUSecond ?? [:])
-    return Workload(
+    var workload = Workload(
       name: name, shape: .batch(shape), memory: memory, extents: memoryExtents(of: [fields["per_cpu_second"]]),
       code: code, location: location)
+    workload.locks = locks
+    return workload
   }
 
   private mutating func program(_ node: DocumentNode, name: String, location: SourceLocation) -> Workload? {

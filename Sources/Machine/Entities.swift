@@ -88,9 +88,23 @@ enum Activity: UInt8 {
   case poll
   /// A balloon's worker wakes up, and handles a batch of pages.
   case balloonWake, balloonWork
+  /// A vCPU is in a critical section of its guest; it is part of its job.
+  case lockHold
+  /// A vCPU spins for a lock of its guest.
+  case lockSpin
+  /// A vCPU that spins has exited.
+  case pauseLoop
+  /// A vCPU kicks one that has halted for a lock.
+  case lockKick
+  /// A vCPU halts, or has halted, until it is kicked for a lock.
+  case lockHalt
+  /// It was kicked, and pays for it as soon as it has a core.
+  case lockKicked
+  /// It wakes up.
+  case lockWake
 
   /// Whether it is work of the job on the vCPU.
-  var isJob: Bool { self == .job || self == .hold }
+  var isJob: Bool { self == .job || self == .hold || self == .lockHold }
 }
 
 /// A vCPU's or a backend's thread on the host.
@@ -175,6 +189,13 @@ struct Job {
   var pageWaits: Int64 = 0
   var pageWaitTime: Int64 = 0
   var nextPageWait: Int64 = 0
+  /// Critical sections that are still to come, the next one's lock, its length, and where in `executed` it is; units of work
+  /// for each nanosecond of work on the bare host.
+  var lockTakings: Int64 = 0
+  var nextLock: Int64 = 0
+  var hold: Int64 = 0
+  var lockClass: Int32 = 0
+  var dilation = 1.0
   /// Block requests that it makes, reads first, and how many of them are done. Its work is cut into equal stages by them.
   var reads: Int32 = 0
   var writes: Int32 = 0

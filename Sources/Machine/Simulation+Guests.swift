@@ -59,7 +59,7 @@ extension Simulation {
   }
 
   private func canWake(thread index: Int) -> Bool {
-    threads[index].state == .blocked && threads[index].activity != .pageWait
+    threads[index].state == .blocked && threads[index].activity != .pageWait && threads[index].activity != .lockHalt
   }
 
   /// The vCPU that a flow's interrupts go to; nil where all queues have one.
@@ -150,11 +150,16 @@ extension Simulation {
       waitForPage(thread: index, vm: vm)
       return
     }
-    if jobs[Int(job)].takings > 0, jobs[Int(job)].executed == jobs[Int(job)].nextTaking {
+    if jobs[Int(job)].takings > 0, jobs[Int(job)].executed >= jobs[Int(job)].nextTaking {
       takeLock(thread: index, vm: vm)
       return
     }
+    if jobs[Int(job)].lockTakings > 0, jobs[Int(job)].executed >= jobs[Int(job)].nextLock {
+      takeSpinLock(thread: index, vm: vm)
+      return
+    }
     threads[index].activity = .none
+    // A critical section that has begun delays a block request.
     if jobs[Int(job)].executed >= jobs[Int(job)].stageEnd {
       threads[index].current = -1
       if jobs[Int(job)].isBalloon {

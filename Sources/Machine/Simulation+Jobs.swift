@@ -144,6 +144,7 @@ extension Simulation {
     jobs[job].stageEnd = stageEnd(of: job)
     placeTakings(job: job, vm: vm)
     placePageWaits(job: job, vm: vm)
+    placeSpinLocks(job: job, vm: vm, native: native)
     return Int32(job)
   }
 
@@ -224,6 +225,13 @@ extension Simulation {
       jobCounts.deallocate()
       jobAmounts = amounts
       jobCounts = counts
+      if lockStride > 0 {
+        let takings = UnsafeMutablePointer<Int64>.allocate(capacity: jobs.capacity * lockStride)
+        takings.initialize(repeating: 0, count: jobs.capacity * lockStride)
+        takings.update(from: jobTakings, count: jobCapacity * lockStride)
+        jobTakings.deallocate()
+        jobTakings = takings
+      }
       jobCapacity = jobs.capacity
     }
     return job

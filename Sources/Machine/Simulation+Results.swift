@@ -58,10 +58,13 @@ extension Simulation {
       waiting += threads[thread].waitingTime
       halted += threads[thread].blockedTime
     }
-    return RunResult.VMRow(
+    var row = RunResult.VMRow(
       name: vm.name, host: vm.host, workload: vm.workload, vcpus: vm.vcpus, guest: running - stall, stall: stall,
       steal: waiting, halted: halted, backend: backend, completed: completed(by: index), exits: exits,
       shadowTables: vm.load.shadowTables, memory: memoryUse(of: index))
+    // Rounded to whole nanoseconds apart from the guest's own time.
+    row.spin = min(row.guest, Self.nanoseconds(Int128(spins[index].spun)))
+    return row
   }
 
   private func completed(by vm: Int) -> Int64 {

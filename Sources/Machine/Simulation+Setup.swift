@@ -13,6 +13,7 @@ extension Simulation {
     static let costs: UInt16 = 4
     static let disk: UInt16 = 5
     static let locks: UInt16 = 16
+    static let spinLocks: UInt16 = 17
     /// The first thread of work beside the guests; the others follow.
     static let work: UInt16 = 1 << 14
   }
@@ -48,6 +49,7 @@ extension Simulation {
     _ = codeStates.append(CodeState(translation: vm.load.codeTranslation))
     addMemory(of: index, to: &state)
     _ = vms.append(state)
+    addSpinLocks(of: index)
   }
 
   /// Turns the workload's document into the plain numbers that the event loop reads.

@@ -108,6 +108,7 @@ extension Simulation {
     threads[index].core = Int32(processor)
     threads[index].sliceStart = now
     shares[index].charged = now
+    if threads[index].vcpu >= 0 { waiters[index].window = spins[Int(threads[index].vm)].window }
     enter(.running, thread: index)
     if hosts[host].isShared { stretch(coreOf: processor, by: 1) }
     if threads[index].vcpu >= 0, bandwidths[Int(threads[index].vm)].quota > 0 {
@@ -122,7 +123,7 @@ extension Simulation {
 
   /// Takes a thread off its processor, which stays idle, and charges it.
   @discardableResult
-  private mutating func vacate(thread index: Int) -> Int {
+  mutating func vacate(thread index: Int) -> Int {
     let host = Int(threads[index].host)
     let processor = Int(threads[index].core)
     charge(thread: index)
@@ -181,6 +182,8 @@ extension Simulation {
   private mutating func resume(thread index: Int) {
     switch threads[index].activity {
     case .none, .woken: decide(thread: index)
+    case .lockSpin: resumeSpinning(thread: index)
+    case .lockKicked: wakeWaiter(thread: index)
     case .job where threads[index].isKickPending || vms[Int(threads[index].vm)].balloonJob >= 0:
       threads[index].remaining = 0
       decide(thread: index)
@@ -357,16 +360,21 @@ extension Simulation {
     threads[index].begun = now * FineTime.unitsPerNanosecond + threads[index].fraction
     threads[index].generation &+= 1
     threads[index].isBursting = true
-    // A spinning vCPU is told when to stop.
-    guard threads[index].activity != .spin else { return }
+    guard !isOpenEnded(index) else { return }
     let end = threads[index].begun + span(of: threads[index].remaining, thread: index)
     events.insert(
       Event(
         time: end >> 16, kind: EventKind.burstEnd, handle: UInt32(index), generation: threads[index].generation))
   }
 
+  /// Whether the burst lasts until another thread ends it: a vCPU that spins is told when to stop.
+  private func isOpenEnded(_ index: Int) -> Bool {
+    threads[index].activity == .spin
+      || (threads[index].activity == .lockSpin && threads[index].remaining >= Self.endless / 2)
+  }
+
   /// Time that some work takes at the thread's present speed.
-  private func span(of work: Int64, thread index: Int) -> Int64 {
+  func span(of work: Int64, thread index: Int) -> Int64 {
     threads[index].stretch == 1 ? work : Int64(Double(work) * threads[index].stretch)
   }
 
@@ -382,12 +390,12 @@ extension Simulation {
     let done = elapsed(of: index)
     threads[index].fraction = max(
       0, threads[index].begun + span(of: done, thread: index) - now * FineTime.unitsPerNanosecond)
+    if !isOpenEnded(index) { events.noteStale() }
     threads[index].remaining -= done
     threads[index].generation &+= 1
     threads[index].isBursting = false
-    if threads[index].activity != .spin { events.noteStale() }
     if threads[index].activity.isJob { jobs[Int(threads[index].current)].executed += done }
-    if threads[index].stretch != 1 { bookCurrent(thread: index, elapsed: 0) }
+    if threads[index].stretch != 1 || threads[index].activity == .lockSpin { bookCurrent(thread: index, elapsed: 0) }
   }
 
   /// The running burst ended in time.
@@ -406,6 +414,13 @@ extension Simulation {
       jobs[Int(threads[index].current)].executed += done
       if threads[index].stretch != 1 { bookCurrent(thread: index, elapsed: 0) }
       endHold(thread: index)
+    case .lockHold:
+      jobs[Int(threads[index].current)].executed += done
+      if threads[index].stretch != 1 { bookCurrent(thread: index, elapsed: 0) }
+      endSpinLockHold(thread: index)
+    case .lockSpin:
+      bookSpinning(thread: index, upTo: threads[index].groupTotal)
+      endSpinning(thread: index)
     case .none, .woken: break
     default: endGroup(thread: index)
     }
@@ -468,7 +483,8 @@ extension Simulation {
     case .beside: endWork(thread: index)
     case .balloonWake: beginBalloonWork(thread: index)
     case .balloonWork: endBalloonWork(thread: index)
-    case .none, .woken, .job, .hold, .spin, .pageWait: break
+    case .lockKick, .lockHalt, .lockWake, .pauseLoop: endLockStall(activity, thread: index)
+    case .none, .woken, .job, .hold, .spin, .pageWait, .lockHold, .lockSpin, .lockKicked: break
     }
   }
 

@@ -97,6 +97,17 @@ struct Simulation: ~Copyable {
   /// Threads of work beside the guests.
   var works = Pool<WorkState>(capacity: 16)
   var workStreams = Pool<RandomStream>(capacity: 16)
+  /// Locks of guests: their kinds, the locks, the laws of holds, and their random streams by VM.
+  var lockClasses = Pool<SpinLockClass>(capacity: 1)
+  var spinLocks = Pool<SpinLock>(capacity: 1)
+  var holdSamplers = Pool<Sampler>(capacity: 1)
+  var spinStreams: Pool<RandomStream>
+  /// What VMs do with locks, by VM, and what threads do about them.
+  var spins: Pool<SpinSetting>
+  var waiters: Pool<SpinState>
+  /// Critical sections of a job by kind of lock, `lockStride` a job.
+  var jobTakings: UnsafeMutablePointer<Int64>
+  var lockStride = 0
   /// Latencies by workload.
   var latencies: Pool<LatencyRecord>
   /// Native work of a job in nanoseconds beyond which it cannot end before the run does, so that more need not be told
@@ -147,6 +158,10 @@ struct Simulation: ~Copyable {
     codeStates = Pool(capacity: model.vms.count)
     memories = Pool(capacity: model.vms.count)
     hostMemories = Pool(capacity: model.hosts.count)
+    spinStreams = Pool(capacity: model.vms.count)
+    spins = Pool(capacity: model.vms.count)
+    waiters = Pool(capacity: model.vms.reduce(0) { $0 + $1.vcpus + 1 })
+    jobTakings = .allocate(capacity: 1)
     latencies = Pool(capacity: model.workloads.count)
     for workload in model.workloads { _ = latencies.append(LatencyRecord(objective: workload.objective)) }
     jobAmounts = .allocate(capacity: 1)
@@ -167,6 +182,11 @@ struct Simulation: ~Copyable {
     addWorks()
     addShares()
     addReservations()
+    for thread in threads.indices {
+      var waiter = SpinState()
+      if threads[thread].vcpu >= 0 { waiter.window = spins[Int(threads[thread].vm)].window }
+      _ = waiters.append(waiter)
+    }
     for index in 0..<vms.count { jobStride = max(jobStride, vms[index].bulkLeafCount, vms[index].componentCount) }
     groupAmounts.deallocate()
     groupAmounts = .allocate(capacity: max(1, threads.count * groupStride))
@@ -217,6 +237,13 @@ struct Simulation: ~Copyable {
     balloonOrders.deallocate()
     hostMemories.deallocate()
     balloonSeries.deallocate()
+    lockClasses.deallocate()
+    spinLocks.deallocate()
+    holdSamplers.deallocate()
+    spinStreams.deallocate()
+    spins.deallocate()
+    waiters.deallocate()
+    jobTakings.deallocate()
     windows.deallocate()
     works.deallocate()
     workStreams.deallocate()
@@ -328,6 +355,7 @@ struct Simulation: ~Copyable {
     for vm in 0..<vms.count {
       vms[vm].completed = 0
       vms[vm].done = 0
+      spins[vm].spun = 0
       beginMemoryWindow(vm: vm)
     }
     for index in works.indices {
@@ -355,11 +383,13 @@ struct Simulation: ~Copyable {
   /// Books the current activity of a thread, whose burst has run for `elapsed` units beyond `remaining`'s last update.
   mutating func bookCurrent(thread index: Int, elapsed: Int64) {
     switch threads[index].activity {
-    case .job, .hold:
+    case .job, .hold, .lockHold:
       guard threads[index].current >= 0 else { return }
       let job = Int(threads[index].current)
       book(job: job, upTo: jobs[job].executed + elapsed, stretch: threads[index].stretch)
-    case .none, .woken: break
+    case .none, .woken, .lockKicked: break
+    case .lockSpin:
+      bookSpinning(thread: index, upTo: threads[index].groupTotal - threads[index].remaining + elapsed)
     default:
       bookGroup(thread: index, upTo: threads[index].groupTotal - threads[index].remaining + elapsed)
     }

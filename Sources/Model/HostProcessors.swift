@@ -67,6 +67,27 @@ public struct HostProcessors: Sendable, Hashable {
     return result.work / result.cores
   }
 
+  /// What becomes of a vCPU that spins.
+  public var pauseResponse = PauseLoops.Response.off
+  /// Time of spinning after which it exits, in nanoseconds.
+  public var pauseWindow = 0.0
+  /// To what that may grow, in nanoseconds.
+  public var longestPauseWindow = Double.infinity
+
+  /// Sets what the design and the processor make of vCPUs that spin; `window` where the scenario states it.
+  mutating func setPauseLoops(of design: CompiledDesign, at frequency: Frequency, window: Cost?) {
+    pauseResponse = PauseLoops.Response(rawValue: design.choice.axes[.pauseLoopExiting]) ?? .off
+    if design.profile.backend == "amd-v" {
+      let pass = design.cost(of: .lockSpin)?.nativeMean ?? GuestLockUse.usualPass
+      pauseWindow = PauseLoops.filterCount * pass
+      longestPauseWindow = PauseLoops.largestFilterCount * pass
+    } else {
+      pauseWindow = Cost.cycles(PauseLoops.windowCycles).nanoseconds(at: frequency)
+    }
+    if let window { pauseWindow = window.nanoseconds(at: frequency) }
+    if pauseWindow <= 0 { pauseResponse = .off }
+  }
+
   /// Hardware threads.
   public var threads: Int { cores * threadsPerCore }
 

@@ -46,6 +46,8 @@ public struct OperationLoad: Sendable {
   public let exitsPerCPUSecond: Double
   /// How vCPUs meet at the lock of the shadow tables; nil where they do not. Waits and kicked siblings are among the rates.
   public let lock: ShadowLockUse?
+  /// Spin locks of the guest's kernel; nil where the workload takes none.
+  public private(set) var guestLocks: GuestLockUse?
   /// Bytes of the shadow tables: those of the guest's programs and their operations, and the leaf tables of the working
   /// set, up to the limit of shadow pages; 0 without shadow paging.
   public let shadowTables: Int64
@@ -211,6 +213,26 @@ public struct OperationLoad: Sendable {
     }
     exitsPerCPUSecond = exits
     expandCode(of: workload, idleWork: guest.idleWork, code: code)
+    if var locks = GuestLockUse(workload: workload, guest: guest, design: self.design) {
+      locks.expectSpinning(of: workload, vcpus: vcpus, busy: busyTime(of: workload))
+      guestLocks = locks
+    }
+  }
+
+  /// Time that a request, or a second of a batch's CPU time, holds a vCPU under the design, in nanoseconds.
+  private func busyTime(of workload: Workload) -> Double {
+    var service = 1e9
+    if case .requests(let requests) = workload.shape { service = requests.service.mean }
+    func sum(_ entries: [Entry]) -> Double {
+      entries.reduce(0) { $0 + $1.rate * (design.cost(of: $1.operation)?.synchronousMean ?? 0) }
+    }
+    let ticks = perRunningSecond.reduce(0) {
+      $0 + $1.rate
+        * ((design.cost(of: $1.operation)?.synchronousMean ?? 0)
+          + (design.cost(of: $1.operation)?.nativeMean ?? 0)) * 1e-9
+    }
+    let work = service * guestShare(of: workload) + sum(perRequest) + sum(perCPUSecond) * service * 1e-9
+    return work / (1 - min(0.99, ticks))
   }
 
   /// The load with more operations per second of CPU time, and with another design where one is given.

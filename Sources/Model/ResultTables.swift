@@ -103,6 +103,10 @@ public enum ResultTables {
       Column(
         name: "remote_memory_ratio", type: .real, unit: "ratio",
         meaning: "share of its references to memory that go to another node than the vCPU's"),
+      Column(
+        name: "spin_seconds", type: .real, unit: "seconds",
+        meaning: "part of the guest's own time spent spinning for locks"
+      ),
     ])
 
   /// `requests.csv`.
@@ -220,7 +224,7 @@ public enum ResultTables {
         .text(vm.host < 0 ? "" : result.hosts[vm.host].name), .text(vm.name), .text(result.workloads[vm.workload].name),
         .integer(Int64(vm.vcpus)), seconds(vm.guest), seconds(vm.stall), seconds(vm.steal), seconds(vm.halted),
         seconds(vm.backend), .integer(vm.completed), .integer(vm.exits),
-      ] + fleetCells(ofVM: index, in: result) + [.integer(vm.shadowTables)] + nodeCells(of: vm)
+      ] + fleetCells(ofVM: index, in: result) + [.integer(vm.shadowTables)] + nodeCells(of: vm) + [seconds(vm.spin)]
     }
     let memory: [[CellValue]] = result.vms.compactMap { vm in
       vm.memory.map { own(vm.host) + [.text(result.hosts[vm.host].name), .text(vm.name)] + cells(of: $0) }

@@ -31,6 +31,8 @@ extension RunResult {
         all == Int64(vm.vcpus) * window.nanoseconds, "vm \(vm.name): \(all) ns do not fill its vCPUs' time")
       try require(vm.stall == stall[index], "vm \(vm.name): the steps add up to \(stall[index]) ns of stall")
       try require(vm.backend == backend[index], "vm \(vm.name): the steps add up to \(backend[index]) ns of backend")
+      try require(
+        vm.spin >= 0 && vm.spin <= vm.guest, "vm \(vm.name) spins for \(vm.spin) ns of \(vm.guest) ns of its own")
       try require([vm.guest, vm.steal, vm.halted].allSatisfy { $0 >= 0 }, "vm \(vm.name) has a negative time")
     }
     for (index, host) in hosts.enumerated() {

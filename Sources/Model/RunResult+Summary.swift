@@ -11,6 +11,7 @@ public enum SummaryMetric: String, CaseIterable, Sendable {
   case migrationDowntime, hostWakeups, asleepTime, transitionTime
   case waitedVMs, waitingTime, unplacedVMs
   case mergedMemory, balloonedMemory, swappedMemory
+  case lockSpin
 
   /// The name in tables.
   public var name: String {
@@ -47,6 +48,7 @@ public enum SummaryMetric: String, CaseIterable, Sendable {
     case .mergedMemory: "memory_merged"
     case .balloonedMemory: "memory_ballooned"
     case .swappedMemory: "memory_swapped"
+    case .lockSpin: "lock_spin"
     }
   }
 
@@ -60,7 +62,7 @@ public enum SummaryMetric: String, CaseIterable, Sendable {
     case .virtualizationOverhead, .overheadAssumed, .utilization, .slaViolation: "ratio"
     case .migrationDegradation, .overloadTime, .unserved: "ratio"
     case .exitsPerRequest, .migrations, .hostShutdowns, .endedVMs, .waitedVMs, .unplacedVMs, .hostWakeups: "count"
-    case .waitingTime, .migrationDowntime, .asleepTime, .transitionTime: "seconds"
+    case .waitingTime, .migrationDowntime, .asleepTime, .transitionTime, .lockSpin: "seconds"
     case .mergedMemory, .balloonedMemory, .swappedMemory: "bytes"
     case .energy: "kWh"
     }
@@ -146,13 +148,16 @@ extension RunResult {
     let virtualization = exitRows.reduce(Int128(0)) { $0 + Int128($1.nanoseconds) }
     let assumed = exitRows.reduce(Int128(0)) { $0 + ($1.kind == .assumed ? Int128($1.nanoseconds) : 0) }
     let exitCount = exitRows.reduce(0) { $0 + $1.exits }
+    let spin = vmRows.reduce(Int128(0)) { $0 + Int128(vms[$1].spin) }
     let steal = vmRows.reduce(Int128(0)) { $0 + Int128(vms[$1].steal) }
     add(.guestCPU, Double(guest) * 1e-9, nanoseconds: Int64(exactly: guest))
     add(.virtualizationCPU, Double(virtualization) * 1e-9, nanoseconds: Int64(exactly: virtualization))
-    if guest > 0 { add(.virtualizationOverhead, Double(virtualization) / Double(guest)) }
+    // Spinning is the guest's time, but no work.
+    if guest > spin { add(.virtualizationOverhead, Double(virtualization) / Double(guest - spin)) }
     if virtualization > 0 { add(.overheadAssumed, Double(assumed) / Double(virtualization)) }
     if completed > 0 && leading != "batch" { add(.exitsPerRequest, Double(exitCount) / Double(completed)) }
     add(.steal, Double(steal) * 1e-9, nanoseconds: Int64(exactly: steal))
+    if spin > 0 { add(.lockSpin, Double(spin) * 1e-9, nanoseconds: Int64(exactly: spin)) }
     if label == "all" {
       let capacity = hosts.reduce(0.0) { $0 + Double($1.cores) } * Double(window.nanoseconds)
       let idle = hosts.reduce(0.0) { $0 + Double($1.idle) }

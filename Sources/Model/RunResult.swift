@@ -175,6 +175,8 @@ public struct RunResult: Sendable {
     public var home: NodeHome?
     /// Its memory; nil in fleets.
     public internal(set) var memory: MemoryUse?
+    /// Time of the guest's own in which it spun for locks.
+    public var spin: Int64 = 0
 
     /// Creates a row; times in nanoseconds.
     public init(

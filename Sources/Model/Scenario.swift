@@ -123,6 +123,8 @@ public struct HostGroup: Sendable {
   public var nodes: HostNodes?
   /// A load beside the guests that has nothing to do with them.
   public var background: Background?
+  /// Spinning after which a vCPU exits, where the scenario says.
+  public var pauseWindow: Cost?
   /// What the host may do to promise more memory than it has.
   public var overcommit = Overcommit()
   /// How often each MHz may be promised in a fleet; nil for the policy's ratio.

@@ -39,13 +39,7 @@ struct ShadowLockLoad {
   let design: CompiledDesign
 
   /// vCPUs that may want the lock at a time.
-  var contenders: Int {
-    switch workload.shape {
-    case .requests: vcpus
-    case .batch(let batch): min(batch.threads, vcpus)
-    case .program, .idle: 1
-    }
-  }
+  var contenders: Int { BusyVCPUs(workload: workload, vcpus: vcpus).most }
 
   static func takings(_ rates: [GuestOperation: Double]) -> Double {
     ShadowLockUse.takers.reduce(0) { $0 + (rates[$1] ?? 0) }
@@ -90,53 +84,15 @@ struct ShadowLockLoad {
     let takers = (1...contenders).map {
       Takers(number: $0, hold: hold, inGuest: inGuest, transfer: transfer, flushes: flushes, answer: answer)
     }
-    let weights = weights(of: takers, taken: taken, busy: busy)
+    // Requests last much longer than takings of the lock, so that death rates follow from its queue at each number of vCPUs.
+    let weights = BusyVCPUs(workload: workload, vcpus: vcpus).weights {
+      Double($0) / takers[$0 - 1].cycle / taken
+    }
     func mean(_ value: (Takers) -> Double) -> Double { zip(takers, weights).reduce(0) { $0 + value($1.0) * $1.1 } }
     return ShadowLockUse(
       hold: hold, transfer: transfer, flushes: flushes, answer: answer, waits: mean { $0.waits },
       wait: mean { $0.wait },
       kicks: mean { $0.kicks })
-  }
-
-  /// Shares of the takings that happen while so many vCPUs are busy.
-  ///
-  /// Requests last much longer than takings of the lock, so that busy vCPUs make a birth-death process whose death rates
-  /// follow from the lock's queue at each number of them.
-  private func weights(of takers: [Takers], taken: Double, busy: Double) -> [Double] {
-    let last = takers.count
-    var weights = [Double](repeating: 0, count: last)
-    guard case .requests(let requests) = workload.shape else {
-      weights[last - 1] = 1
-      return weights
-    }
-    func deaths(_ number: Int) -> Double { Double(min(number, last)) / takers[min(number, last) - 1].cycle / taken }
-    var state = 1.0
-    func add(_ number: Int, times: Double = 1) { weights[min(number, last) - 1] += state * times * deaths(number) }
-    switch requests.arrivals {
-    case .poisson(let rate), .deterministic(let rate):
-      let births = rate.perSecond * 1e-9
-      for number in 1..<last {
-        state *= births / deaths(number)
-        add(number)
-      }
-      let load = births / deaths(last)
-      state *= load
-      // All later states are busy alike; where they are unstable there are no others.
-      if load < 1 { add(last, times: 1 / (1 - load)) } else { weights = [Double](repeating: 0, count: last - 1) + [1] }
-    case .closed(let clients, let think):
-      for number in 1...clients {
-        let births = Double(clients - number + 1) / max(1, Double(think.nanoseconds))
-        state *= births / deaths(number)
-        add(number)
-        if state > 1e200 {
-          state *= 1e-200
-          weights = weights.map { $0 * 1e-200 }
-        }
-      }
-    }
-    let all = weights.reduce(0, +)
-    guard all > 0 else { return [1] + [Double](repeating: 0, count: last - 1) }
-    return weights.map { $0 / all }
   }
 }
 

@@ -52,6 +52,7 @@ extension SimulationModel {
     fidelity = overrides.fidelity ?? scenario.fidelity ?? (isSmall && !isFleet ? .exit : .fluid)
     if isFleet { assembly.checkFleet(fidelity: fidelity) }
     if fidelity == .exit { assembly.checkExitLimits(longest: Self.longestAtExitFidelity) }
+    assembly.remarkOnLocks(fidelity: fidelity)
     guard assembly.faults.isEmpty else { throw ModelFaults(faults: assembly.faults) }
     self.scenario = scenario.name
     duration = scenario.duration
@@ -171,6 +172,7 @@ struct ModelAssembly {
     processors.scheduler = SchedulerKind(rawValue: design.choice.axes[.scheduler]) ?? .fair
     processors.slice = group.slice?.nanoseconds
     if let skew = group.skew { processors.skew = skew.nanoseconds }
+    processors.setPauseLoops(of: design, at: group.cpu.frequency, window: group.pauseWindow)
     return processors
   }
 
@@ -447,6 +449,7 @@ struct ModelAssembly {
             + "alone cost the bare host \(operations / 1000) us; expected a service time that includes them")
       }
     }
+    checkLocks(load, of: workload, group: group)
     return faults.count == before
   }
 }

@@ -16,6 +16,8 @@ public struct Workload: Sendable {
   public let extents: [GuestOperation: MemoryExtent]
   /// The code that it executes, for designs that translate it; nil when the workload does not say.
   public let code: CodeDescription?
+  /// Spin locks of the guest's kernel that the work takes.
+  public var locks: [GuestLock] = []
   /// A bound on a latency quantile, if any.
   public let objective: LatencyObjective?
   /// The share of its vCPUs that the workload asks for over time; its shape is then a batch that never ends.

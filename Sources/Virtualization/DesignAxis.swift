@@ -2,6 +2,7 @@
 public enum DesignAxis: UInt8, CaseIterable, Sendable, Hashable, CustomStringConvertible {
   case cpu, paging, interrupts, network, disk, structure, guestPageTableIsolation, hostPageTableIsolation
   case dirtyLogging, mitigations, scheduler, nesting, nestedTables, iommu, dmaMapping, hypervisorMode
+  case pauseLoopExiting, paravirtualLocks
 
   /// The name used in YAML, CSV and text.
   public var name: String {
@@ -22,6 +23,8 @@ public enum DesignAxis: UInt8, CaseIterable, Sendable, Hashable, CustomStringCon
     case .iommu: "iommu"
     case .dmaMapping: "dma_mapping"
     case .hypervisorMode: "hypervisor_mode"
+    case .pauseLoopExiting: "pause_loop_exiting"
+    case .paravirtualLocks: "paravirtual_locks"
     }
   }
 
@@ -38,7 +41,8 @@ public enum DesignAxis: UInt8, CaseIterable, Sendable, Hashable, CustomStringCon
     case .disk: ["native", "emulated", "virtio_user", "virtio", "xen_ring", "vmbus", "pvscsi", "passthrough", "sriov"]
     case .structure:
       ["bare", "container", "container_in_vm", "host_kernel", "hosted", "privileged_domain", "hypervisor_kernel"]
-    case .guestPageTableIsolation, .hostPageTableIsolation, .mitigations: ["off", "on"]
+    case .guestPageTableIsolation, .hostPageTableIsolation, .mitigations, .paravirtualLocks: ["off", "on"]
+    case .pauseLoopExiting: ["off", "yield", "directed_yield"]
     case .dirtyLogging: ["none", "write_protect", "log_buffer"]
     case .scheduler: SchedulerKind.allCases.map(\.rawValue)
     case .nesting: ["none", "vmcs_shadowing", "vmcs_trapped"]
@@ -54,7 +58,7 @@ public enum DesignAxis: UInt8, CaseIterable, Sendable, Hashable, CustomStringCon
     switch self {
     case .dirtyLogging, .nesting, .nestedTables, .iommu, .hypervisorMode: "none"
     case .dmaMapping: "strict"
-    case .mitigations: "off"
+    case .mitigations, .pauseLoopExiting, .paravirtualLocks: "off"
     case .scheduler: SchedulerKind.fair.rawValue
     default: nil
     }

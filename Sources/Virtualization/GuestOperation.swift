@@ -16,7 +16,7 @@ public enum GuestOperation: UInt8, CaseIterable, Sendable, Hashable {
     floatingWork, memoryWork, branchWork, callWork, codeTranslation,
     blockCompletion, devicePort, deviceMemory, busyPoll, dmaMap, dmaUnmap, iotlbFlush, iotlbMiss,
     remoteAccess, balloonPage, balloonReturn, balloonBatch, pageReclaim, guestSwapOut, cacheRead, doublePaging,
-    mergeBreak, shadowRecycle
+    mergeBreak, shadowRecycle, lockSpin, lockKick, lockHalt, lockWake, pauseLoop
   // Micro-benchmarks of hypervisors, as programs may state them.
   case interruptController, vmSwitch, ioLatencyOut, ioLatencyIn
 
@@ -41,7 +41,8 @@ public enum GuestOperation: UInt8, CaseIterable, Sendable, Hashable {
   public var scope: Scope {
     switch self {
     case .netTx, .netRx, .blockRead, .blockWrite, .interrupt, .eoi, .doorbell, .deviceInterrupt, .halt, .memoryScan,
-      .blockCompletion, .busyPoll, .balloonPage, .balloonReturn, .balloonBatch:
+      .blockCompletion, .busyPoll, .balloonPage, .balloonReturn, .balloonBatch, .lockSpin, .lockKick,
+      .lockHalt, .lockWake, .pauseLoop:
       .shared
     default: .private
     }
@@ -235,6 +236,15 @@ public enum GuestOperation: UInt8, CaseIterable, Sendable, Hashable {
     Entry(
       operation: .shadowRecycle, name: "shadow_recycle",
       meaning: "shadow page that is torn down because the limit of shadow pages is reached"),
+    Entry(operation: .lockSpin, name: "lock_spin", meaning: "a pass of the loop in which the guest waits for a lock"),
+    Entry(
+      operation: .lockKick, name: "lock_kick", meaning: "call that wakes the next waiter of a paravirtual lock"),
+    Entry(
+      operation: .lockHalt, name: "lock_halt", meaning: "a vCPU that has spun in vain for a paravirtual lock halts"),
+    Entry(
+      operation: .lockWake, name: "lock_wake", meaning: "a vCPU that has halted for a lock is kicked and woken"),
+    Entry(
+      operation: .pauseLoop, name: "pause_loop", meaning: "the processor finds a vCPU spinning and lets it exit"),
     Entry(
       operation: .interruptController, name: "interrupt_controller",
       meaning: "access to a register of the interrupt controller that the hypervisor emulates"),

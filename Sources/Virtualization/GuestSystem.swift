@@ -16,6 +16,8 @@ public struct GuestSystem: Sendable {
   public let paging: GuestPaging?
   /// Paravirtual interfaces that the system has; nil for one that runs on anything.
   public var interfaces: Set<String>?
+  /// The kernel's spin locks.
+  public var spinLocks = SpinLockPolicy()
   /// The kernel's code, for designs that translate it; nil when the document does not say.
   public let code: CodeDescription?
   /// Where each figure comes from, by key.

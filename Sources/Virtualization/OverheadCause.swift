@@ -30,7 +30,8 @@ extension GuestOperation {
       .devicePort, .deviceMemory, .busyPoll, .dmaMap, .dmaUnmap, .iotlbFlush,
       .iotlbMiss, .ioLatencyOut, .ioLatencyIn:
       .inputOutput
-    case .halt, .timerProgram, .ipi, .interrupt, .eoi, .timerInterrupt, .hostInterrupt, .interruptController, .vmSwitch:
+    case .halt, .timerProgram, .ipi, .interrupt, .eoi, .timerInterrupt, .hostInterrupt, .interruptController, .vmSwitch,
+      .lockSpin, .lockKick, .lockHalt, .lockWake, .pauseLoop:
       .scheduling
     case .tlbMiss, .pageAccess, .victimHit, .integerWork, .floatingWork, .memoryWork, .branchWork, .callWork,
       .codeTranslation:

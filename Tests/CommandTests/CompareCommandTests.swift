@@ -60,7 +60,7 @@ struct CompareCommandTests {
         try header("vms.csv")
           == "scenario,design,profile,replication,host,vm,workload,vcpus,guest_seconds,stall_seconds,steal_seconds,"
           + "halted_seconds,backend_seconds,completed,exits,requested_seconds,migrations,shadow_table_bytes,nodes,"
-          + "remote_memory_ratio")
+          + "remote_memory_ratio,spin_seconds")
       #expect(
         try header("services.csv")
           == "scenario,design,profile,replication,host,service,runs_in,threads,wakeups,cpu_seconds")

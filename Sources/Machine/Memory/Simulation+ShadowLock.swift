@@ -68,7 +68,7 @@ extension Simulation {
   private mutating func placeNextTaking(job: Int, lock: Int) {
     let left = jobs[job].takings
     guard left > 0 else { return }
-    let outside = jobs[job].total - jobs[job].executed - left * locks[lock].hold
+    let outside = max(0, jobs[job].total - jobs[job].executed - left * locks[lock].hold)
     let share = 1 - PortableMath.exp(-locks[lock].stream.nextExponential() / Double(left))
     jobs[job].nextTaking = jobs[job].executed + min(outside, Int64(Double(outside) * share))
   }
@@ -78,14 +78,17 @@ extension Simulation {
     let isShared = vms[vm].queueLength > vms[vm].waking && !jobs[job].isBalloon
     // A hold may have gone beyond the end of the stage.
     let left = max(0, jobs[job].stageEnd - jobs[job].executed)
-    guard jobs[job].takings > 0 || jobs[job].pageWaits > 0 else { return isShared ? min(left, vms[vm].turn) : left }
+    guard jobs[job].takings > 0 || jobs[job].pageWaits > 0 || jobs[job].lockTakings > 0 else {
+      return isShared ? min(left, vms[vm].turn) : left
+    }
     var before = left
-    if jobs[job].takings > 0 { before = min(before, jobs[job].nextTaking - jobs[job].executed) }
+    if jobs[job].takings > 0 { before = min(before, max(0, jobs[job].nextTaking - jobs[job].executed)) }
+    if jobs[job].lockTakings > 0 { before = min(before, max(0, jobs[job].nextLock - jobs[job].executed)) }
     if jobs[job].pageWaits > 0 { before = min(before, max(0, jobs[job].nextPageWait - jobs[job].executed)) }
     return isShared ? min(before, max(0, turnLeft(of: job, vm: vm))) : before
   }
 
-  private func turnLeft(of job: Int, vm: Int) -> Int64 {
+  func turnLeft(of job: Int, vm: Int) -> Int64 {
     vms[vm].turn == .max ? .max : vms[vm].turn - (jobs[job].executed - jobs[job].turnStart)
   }
 

@@ -44,7 +44,8 @@ extension Simulation {
     }
     for host in model.hosts.indices {
       hosts[host].firstQueue = Int32(pinningStart.count)
-      var queues: [[Int]?: Int32] = [:]
+      // A single queue is one that all processors take from.
+      var queues: [[Int]?: Int32] = [nil: addQueue(nil, host: host)]
       for thread in threads.indices where Int(threads[thread].host) == host {
         let share = model.vms[Int(threads[thread].vm)].share
         let pinned =

@@ -1,0 +1,156 @@
+import Statistics
+import Virtualization
+
+/// Locks as stations of a closed network whose customers are the vCPUs that work.
+///
+/// A vCPU computes, then takes a lock, which serves in the order of coming. Mean value analysis; a taker that finds the
+/// lock held waits for the residual hold, `h (1 + c²)/2`. Exact for exponential holds; for a single lock with constant holds
+/// the finite-source M/D/1 queue takes its place, which is exact too.
+/// [M. Reiser, S. Lavenberg, Mean-value analysis of closed multichain queuing networks, JACM 27, 1980; M. Reiser, A queueing
+/// network analysis of computer communication networks with window flow control, IEEE Trans. Comm. 27, 1979]
+public struct LockNetwork: Sendable {
+  /// Locks of one kind.
+  public struct Station: Sendable, Hashable {
+    /// Takings in a cycle.
+    public var visits: Double
+    /// Mean hold.
+    public var hold: Double
+    /// Squared coefficient of variation of the holds.
+    public var variation: Double
+    /// Independent locks.
+    public var instances: Double
+
+    /// Creates a station.
+    public init(visits: Double, hold: Double, variation: Double, instances: Double = 1) {
+      self.visits = visits
+      self.hold = hold
+      self.variation = variation
+      self.instances = instances
+    }
+  }
+
+  /// The locks.
+  public let stations: [Station]
+  /// Time of a cycle outside of locks.
+  public let outside: Double
+
+  /// Creates a network.
+  public init(stations: [Station], outside: Double) {
+    self.stations = stations
+    self.outside = max(0, outside)
+  }
+
+  /// Mean time that a vCPU waits in a cycle when so many work.
+  ///
+  /// - Complexity: O(takers × stations).
+  public func wait(takers: Int) -> Double {
+    guard takers > 1, !stations.isEmpty else { return 0 }
+    if stations.count == 1, stations[0].instances == 1, stations[0].variation == 0 {
+      let station = stations[0]
+      return station.visits
+        * ShadowLock.solve(takers: takers, think: outside / station.visits, hold: station.hold).wait
+    }
+    var queue = [Double](repeating: 0, count: stations.count)
+    var busy = queue
+    var wait = 0.0
+    for number in 1...takers {
+      var residence = queue
+      var all = outside
+      wait = 0
+      for (index, station) in stations.enumerated() {
+        residence[index] =
+          station.hold * (1 + queue[index]) + busy[index] * station.hold * (station.variation - 1) / 2
+        all += station.visits * residence[index]
+        wait += station.visits * (residence[index] - station.hold)
+      }
+      let rate = all > 0 ? Double(number) / all : 0
+      for (index, station) in stations.enumerated() {
+        let each = rate * station.visits / station.instances
+        queue[index] = each * residence[index]
+        busy[index] = min(1, each * station.hold)
+      }
+    }
+    return max(0, wait)
+  }
+}
+
+/// How many vCPUs of a VM work at a time.
+struct BusyVCPUs {
+  let workload: Workload
+  let vcpus: Int
+
+  /// vCPUs that may work at a time.
+  var most: Int {
+    switch workload.shape {
+    case .requests: vcpus
+    case .batch(let batch): min(batch.threads, vcpus)
+    case .program, .idle: 1
+    }
+  }
+
+  /// Shares of the work that is done while 1, 2, ... vCPUs are busy, `rate` being that of requests that end then, in
+  /// requests per nanosecond.
+  ///
+  /// Busy vCPUs make a birth-death process.
+  func weights(rate: (Int) -> Double) -> [Double] {
+    let last = most
+    var weights = [Double](repeating: 0, count: last)
+    guard case .requests(let requests) = workload.shape else {
+      weights[last - 1] = 1
+      return weights
+    }
+    func deaths(_ number: Int) -> Double { rate(min(number, last)) }
+    var state = 1.0
+    func add(_ number: Int, times: Double = 1) { weights[min(number, last) - 1] += state * times * deaths(number) }
+    switch requests.arrivals {
+    case .poisson(let arrivals), .deterministic(let arrivals):
+      let births = arrivals.perSecond * 1e-9
+      for number in 1..<last {
+        state *= births / deaths(number)
+        add(number)
+      }
+      let load = births / deaths(last)
+      state *= load
+      // All later states are busy alike; where they are unstable there are no others.
+      if load < 1 { add(last, times: 1 / (1 - load)) } else { weights = [Double](repeating: 0, count: last - 1) + [1] }
+    case .closed(let clients, let think):
+      for number in 1...clients {
+        let births = Double(clients - number + 1) / max(1, Double(think.nanoseconds))
+        state *= births / deaths(number)
+        add(number)
+        if state > 1e200 {
+          state *= 1e-200
+          weights = weights.map { $0 * 1e-200 }
+        }
+      }
+    }
+    let all = weights.reduce(0, +)
+    guard all > 0 else { return [1] + [Double](repeating: 0, count: last - 1) }
+    return weights.map { $0 / all }
+  }
+}
+
+extension GuestLockUse {
+  /// Finds the expected spinning of a workload whose requests, or whose second of CPU time, hold a vCPU for `busy` nanoseconds
+  /// under the design.
+  mutating func expectSpinning(of workload: Workload, vcpus: Int, busy: Double) {
+    var service = 1e9
+    if case .requests(let requests) = workload.shape { service = requests.service.mean }
+    let population = BusyVCPUs(workload: workload, vcpus: vcpus)
+    guard population.most > 1, service > 0 else { return }
+    // All that virtualization adds is spread evenly over the work, critical sections included.
+    let dilation = busy / service
+    let stations = entries.map { entry in
+      let mean = entry.lock.hold.mean
+      return LockNetwork.Station(
+        visits: entry.perRequest + entry.perCPUSecond * service * 1e-9, hold: mean * dilation,
+        variation: mean > 0 ? entry.lock.hold.variance / (mean * mean) : 0, instances: Double(entry.lock.instances))
+    }
+    let network = LockNetwork(
+      stations: stations, outside: busy - stations.reduce(0) { $0 + $1.visits * $1.hold })
+    let waits = (1...population.most).map { network.wait(takers: $0) }
+    let weights = population.weights { Double($0) / (busy + waits[$0 - 1]) }
+    let wait = zip(waits, weights).reduce(0) { $0 + $1.0 * $1.1 }
+    if case .requests = workload.shape { spinPerRequest = wait } else { spinPerWork = wait * 1e-9 }
+  }
+}
