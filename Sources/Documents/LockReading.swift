@@ -9,7 +9,7 @@ extension Expectation where Value == GuestLock {
     Expectation("a mapping with name, takings and hold") { reader, node in
       let takings = ["per_request", "per_cpu_second", "operations"]
       guard
-        let fields = reader.fields(of: node, in: "a lock", known: ["name", "hold", "count", "kind"] + takings)
+        let fields = reader.fields(of: node, in: "a lock", known: ["name", "hold", "count", "kind", "exits"] + takings)
       else { return nil }
       let name = reader.required("name", in: fields, .label)
       let hold = reader.required("hold", in: fields, .holdTime)
@@ -18,6 +18,7 @@ extension Expectation where Value == GuestLock {
       let operations = reader.optional("operations", in: fields, .takingsPerOperation)
       let count = reader.optional("count", in: fields, .integer(in: 1...65536))
       let kind = reader.optional("kind", in: fields, Expectation<SpinLockKind>.choice("kind of lock"))
+      let exits = reader.optional("exits", in: fields, .flag)
       if takings.allSatisfy({ fields[$0] == nil }) {
         reader.error(at: node.location, "missing key in a lock; expected one of \(Wording.alternatives(takings))")
       }
@@ -28,6 +29,7 @@ extension Expectation where Value == GuestLock {
       lock.perOperation = operations ?? [:]
       lock.instances = count ?? Defaults.count
       lock.kind = kind
+      lock.makesExits = exits ?? true
       return lock
     }
   }

@@ -17,6 +17,9 @@ public struct GuestLock: Sendable, Hashable {
   public var instances = 1
   /// Kind of lock; nil for the guest system's own.
   public var kind: SpinLockKind?
+  /// Whether what virtualization adds to the work falls into critical sections too, which grow with the work; else they
+  /// keep their length.
+  public var makesExits = true
 
   /// Creates a lock that nothing takes yet.
   public init(name: String, hold: Distribution) {

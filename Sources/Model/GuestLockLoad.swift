@@ -138,12 +138,13 @@ extension GuestLockUse {
     if case .requests(let requests) = workload.shape { service = requests.service.mean }
     let population = BusyVCPUs(workload: workload, vcpus: vcpus)
     guard population.most > 1, service > 0 else { return }
-    // All that virtualization adds is spread evenly over the work, critical sections included.
+    // All that virtualization adds is spread evenly over the work, critical sections that make exits included.
     let dilation = busy / service
     let stations = entries.map { entry in
       let mean = entry.lock.hold.mean
       return LockNetwork.Station(
-        visits: entry.perRequest + entry.perCPUSecond * service * 1e-9, hold: mean * dilation,
+        visits: entry.perRequest + entry.perCPUSecond * service * 1e-9,
+        hold: mean * (entry.lock.makesExits ? dilation : 1),
         variation: mean > 0 ? entry.lock.hold.variance / (mean * mean) : 0, instances: Double(entry.lock.instances))
     }
     let network = LockNetwork(

@@ -104,6 +104,26 @@ struct SpinLockTests {
   }
 
   /// Two vCPUs on one processor beside each other, with locks of their own kinds.
+  @Test("Critical sections without exits keep their length under shadow paging")
+  func sectionsWithoutExits() throws {
+    func model(exits: Bool, _ fidelity: Fidelity) throws -> SimulationModel {
+      let text = try Support.oneVM(
+        """
+            arrivals: {process: closed, clients: 4, think: 0 us}
+            service: {distribution: deterministic, mean: 200 us}
+            per_request: {page_fault: 40}
+            locks: [{name: l, per_request: 20, hold: 2 us, exits: \(exits)}]
+        """, vcpus: 4, cores: 4, duration: "1 s", warmup: "100 ms", design: "kvm-shadow")
+      return try Support.model(text, fidelity: fidelity)
+    }
+    let dilated = try model(exits: true, .fluid).vms[0].load.guestLocks?.spinPerRequest ?? 0
+    let plain = try model(exits: false, .fluid).vms[0].load.guestLocks?.spinPerRequest ?? 0
+    #expect(plain > 0 && dilated > 2 * plain)
+    let exit = try Support.exit(try model(exits: false, .exit)).workloads[0].throughput
+    let fluid = try Support.fluid(try model(exits: false, .fluid)).workloads[0].throughput
+    #expect(abs(exit / fluid - 1) < 0.03, "\(exit) against \(fluid)")
+  }
+
   private func preempted(_ kind: String, response: String = "off", design: String = "kvm-virtio") throws -> RunResult {
     try run(
       try scenario(

@@ -22,7 +22,8 @@ extension Simulation {
       _ = lockClasses.append(
         SpinLockClass(
           first: Int32(spinLocks.count), instances: Int64(entry.lock.instances), sampler: Int32(holdSamplers.count),
-          meanHold: entry.lock.hold.mean, whole: Int64(whole), fraction: entry.perRequest - whole,
+          meanHold: entry.lock.hold.mean, makesExits: entry.lock.makesExits, whole: Int64(whole),
+          fraction: entry.perRequest - whole,
           perNanosecond: entry.perCPUSecond * 1e-9))
       _ = holdSamplers.append(Sampler(entry.lock.hold))
       for _ in 0..<entry.lock.instances { _ = spinLocks.append(SpinLock(kind: entry.kind)) }
@@ -76,6 +77,11 @@ extension Simulation {
     placeNextSpinLock(job: job, vm: vm)
   }
 
+  /// Units of time for each nanosecond of a hold.
+  private func dilation(of lockClass: Int, job: Int) -> Double {
+    lockClasses[lockClass].makesExits ? jobs[job].dilation : Double(FineTime.unitsPerNanosecond)
+  }
+
   /// Chooses the lock that a job takes next, how long it holds it, and where in its work that is.
   mutating func placeNextSpinLock(job: Int, vm: Int) {
     let left = jobs[job].lockTakings
@@ -86,12 +92,12 @@ extension Simulation {
     var others = 0.0
     for index in first..<first + Int(spins[vm].classes) {
       let count = jobTakings[job * lockStride + index - first]
-      others += Double(count) * lockClasses[index].meanHold
+      others += Double(count) * lockClasses[index].meanHold * dilation(of: index, job: job)
       if pick >= 0, count > 0 { chosen = index }
       pick -= count
     }
-    let dilation = jobs[job].dilation
-    others = max(0, others - lockClasses[chosen].meanHold) * dilation
+    let dilation = dilation(of: chosen, job: job)
+    others = max(0, others - lockClasses[chosen].meanHold * dilation)
     let rest = max(0, jobs[job].total - jobs[job].executed)
     let drawn = holdSamplers[Int(lockClasses[chosen].sampler)].sample(using: &spinStreams[vm]) * dilation
     let hold = drawn < Double(rest) ? max(1, Int64(drawn)) : rest

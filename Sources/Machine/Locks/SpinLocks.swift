@@ -8,6 +8,8 @@ struct SpinLockClass {
   /// Index of the law of the holds, and their mean in nanoseconds.
   var sampler: Int32
   var meanHold: Double
+  /// Whether holds grow with the work.
+  var makesExits: Bool
   /// Takings of a request: so many, and the probability of one more.
   var whole: Int64
   var fraction: Double
