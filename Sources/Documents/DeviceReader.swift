@@ -14,11 +14,12 @@ enum DeviceReader {
     switch kind {
     case "nic": own = ["bandwidth", "moderation", "functions"]
     case "nvme", "ssd", "disk": own = ["parallelism", "read", "write", "bandwidth", "functions"]
-    case "frontend": own = ["use", "ring", "queues", "notification", "accesses"]
+    case "frontend": own = ["large_packets", "use", "ring", "queues", "notification", "accesses", "large_packets"]
     case "iommu": own = ["entries", "walk", "nested_walk", "walkers", "flush_queue"]
     default:
       own = [
-        "bandwidth", "moderation", "functions", "parallelism", "read", "write", "use", "ring", "queues", "notification",
+        "bandwidth", "moderation", "functions", "parallelism", "read", "write", "large_packets", "use", "ring",
+        "queues", "notification",
         "accesses", "entries", "walk", "nested_walk", "walkers", "flush_queue",
       ]
     }
@@ -100,11 +101,13 @@ enum DeviceReader {
         accesses[cause] = FrontEnd.Accesses(ports: ports ?? 0, memory: memory ?? 0)
       }
     }
+    let takesLargePackets = reader.optional("large_packets", in: fields, .flag)
     return use.map {
-      .frontEnd(
-        FrontEnd(
-          use: $0, entries: entries ?? Defaults.ringEntries, notification: notification ?? Defaults.notification,
-          queues: queues ?? Defaults.queues, accesses: accesses))
+      var frontEnd = FrontEnd(
+        use: $0, entries: entries ?? Defaults.ringEntries, notification: notification ?? Defaults.notification,
+        queues: queues ?? Defaults.queues, accesses: accesses)
+      if let takesLargePackets { frontEnd.takesLargePackets = takesLargePackets }
+      return .frontEnd(frontEnd)
     }
   }
 }
@@ -130,7 +133,9 @@ extension Expectation where Value == (name: String, options: DeviceOptions) {
       }
       guard
         let fields = reader.fields(
-          of: node, in: "a \(what)", known: ["name", "model", "busy_poll", "ring", "queues", "workers", "limit"])
+          of: node, in: "a \(what)",
+          known: ["name", "model", "busy_poll", "ring", "queues", "workers", "limit"]
+            + (what == "nic" ? ["mtu", "segmentation", "receive_merging"] : ["bandwidth"]))
       else { return nil }
       let name = reader.required("name", in: fields, .label)
       var options = DeviceOptions()
@@ -142,8 +147,16 @@ extension Expectation where Value == (name: String, options: DeviceOptions) {
       options.workers = reader.optional("workers", in: fields, .integer(in: 1...4096))
       if what == "nic" {
         options.limit = reader.optional("limit", in: fields, .bitRate).map { Double($0.bitsPerSecond) }
+        let sizes = ByteCount(bytes: 256)...ByteCount(bytes: 65_535)
+        options.mtu = reader.optional(
+          "mtu", in: fields, .positiveSize.accepting("a size from 256 B to 65535 B") { sizes.contains($0) })
+        if let segmentation = reader.optional("segmentation", in: fields, .flag) { options.segmentation = segmentation }
+        let merging = reader.optional(
+          "receive_merging", in: fields, Expectation<ReceiveMerging>.choice("receive_merging"))
+        if let merging { options.merging = merging }
       } else {
         options.limit = reader.optional("limit", in: fields, .positiveRate).map(\.perSecond)
+        options.bandwidth = reader.optional("bandwidth", in: fields, .bitRate).map { Double($0.bitsPerSecond) / 8 }
       }
       return name.map { ($0, options) }
     }

@@ -12,6 +12,8 @@ struct OperationCounts {
   var counts: [GuestOperation: Double] = [:]
   /// Sizes of the packets that are stated.
   var sizes: [GuestOperation: ByteCount] = [:]
+  /// Probability that a block request follows the one before it.
+  var sequential: [GuestOperation: Double] = [:]
 }
 
 extension DocumentReader {
@@ -30,7 +32,7 @@ extension DocumentReader {
   private static func fault(of operation: GuestOperation, use: OperationUse) -> String? {
     switch operation {
     case .halt: return "'halt' follows from idleness and cannot be stated"
-    case .netTx, .netRx, .blockRead, .blockWrite:
+    case .netTx, .netRx, .blockRead, .blockWrite, .fileFirstWrite:
       switch use {
       case .perRequest: return nil
       case .perCPUSecond: return "'\(operation)' has no rate per CPU second; expected it in 'per_request'"
@@ -146,8 +148,18 @@ extension Expectation where Value == OperationCounts {
   static var operationsPerRequest: Expectation {
     Expectation("a mapping of operations and counts") { reader, node in
       var sizes: [GuestOperation: ByteCount] = [:]
-      let counts = reader.operations(node, use: .perRequest) { reader, operation, value in
+      var sequential: [GuestOperation: Double] = [:]
+      let counts = reader.operations(node, use: .perRequest) {
+        (reader: inout DocumentReader, operation: GuestOperation, value: DocumentNode) -> Double? in
         let isBlock = operation == .blockRead || operation == .blockWrite
+        if operation == .fileFirstWrite {
+          guard let fields = reader.fields(of: value, in: "'\(operation)'", known: ["count", "size"]) else {
+            return nil
+          }
+          sizes[operation] = reader.required("size", in: fields, .positiveSize)
+          let number = Expectation<Double>.real("a number from 0 to 1000") { (0...1000).contains($0) }
+          return reader.required("count", in: fields, number)
+        }
         guard isBlock || operation == .netTx || operation == .netRx else {
           return reader.memoryCount(of: value, operation, key: "count", .count)
         }
@@ -155,9 +167,9 @@ extension Expectation where Value == OperationCounts {
         if isBlock {
           let number = Expectation<Double>.real("a number from 0 to 1000") { (0...1000).contains($0) }
           guard case .mapping = value.content else { return reader.read(value, number) }
-          guard let fields = reader.fields(of: value, in: "'\(operation)'", known: ["count", "size"]) else {
-            return nil
-          }
+          guard let fields = reader.fields(of: value, in: "'\(operation)'", known: ["count", "size", "sequential"])
+          else { return nil }
+          sequential[operation] = reader.optional("sequential", in: fields, .share)
           if let size = reader.optional("size", in: fields, .positiveSize) { sizes[operation] = size }
           return reader.required("count", in: fields, number)
         }
@@ -167,7 +179,7 @@ extension Expectation where Value == OperationCounts {
         if let size = reader.optional("size", in: fields, .positiveSize) { sizes[operation] = size }
         return reader.required("count", in: fields, whole).map { Double($0) }
       }
-      return counts.map { OperationCounts(counts: $0, sizes: sizes) }
+      return counts.map { OperationCounts(counts: $0, sizes: sizes, sequential: sequential) }
     }
   }
 }

@@ -74,11 +74,14 @@ extension DocumentReader {
     let stated = Set((perRequest?.counts ?? [:]).keys).union((perCPUSecond ?? [:]).keys)
     let locks = locks(fields, among: stated, perRequest: true)
     guard let arrivals, let service else { return nil }
-    let requests = RequestWorkload(
+    var requests = RequestWorkload(
       arrivals: arrivals, service: service, discipline: discipline ?? Defaults.discipline,
       perRequest: perRequest?.counts ?? [:], perCPUSecond: perCPUSecond ?? [:],
       sentPacket: perRequest?.sizes[.netTx] ?? .zero, receivedPacket: perRequest?.sizes[.netRx] ?? .zero,
       readSize: perRequest?.sizes[.blockRead] ?? .zero, writeSize: perRequest?.sizes[.blockWrite] ?? .zero)
+    requests.sequentialReads = perRequest?.sequential[.blockRead] ?? 0
+    requests.sequentialWrites = perRequest?.sequential[.blockWrite] ?? 0
+    requests.firstWriteSize = perRequest?.sizes[.fileFirstWrite] ?? .zero
     var workload = Workload(
       name: name, shape: .requests(requests), memory: memory,
       extents: memoryExtents(of: [fields["per_request"], fields["per_cpu_second"]]), code: code, objective: objective,

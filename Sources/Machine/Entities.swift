@@ -344,6 +344,10 @@ struct VMState {
   /// Least time between requests under the VM's own limit, and when that lets the next pass.
   var diskGap: Int64 = 0
   var diskFree: Int64 = 0
+  /// Time of a read's and a write's bytes under the VM's own limit, and when that lets the next pass.
+  var readQuota: Int64 = 0
+  var writeQuota: Int64 = 0
+  var quotaFree: Int64 = 0
 
   /// Threads of a batch or program that still run.
   var running: Int32 = 0

@@ -63,6 +63,8 @@ public struct OperationLoad: Sendable {
   public let packetsSent: Int
   /// Block requests per request.
   public let block: BlockLoad
+  /// What a request's packets and block requests have become on their way to the devices.
+  public let traffic: RequestTraffic
   /// Register accesses at an interrupt for received packets.
   public let interruptAccesses: [Entry]
   /// Invalidations of an IOMMU's translations that its driver defers; nil where it does not.
@@ -92,7 +94,7 @@ public struct OperationLoad: Sendable {
   ///   - design: the compiled design, asked for its paging and the processor's data.
   ///   - logging: dirty logging of the VM; the host then backs it by pages of 4 KiB.
   public init(
-    workload: Workload, guest: GuestSystem, memory stated: PageLayout, vcpus: Int, design: CompiledDesign,
+    workload: Workload, guest: GuestSystem, memory stated: PageLayout, vcpus: Int, design host: CompiledDesign,
     logging: DirtyLogging? = nil, io: IOSetting = IOSetting()
   ) {
     var memory = stated
@@ -114,10 +116,17 @@ public struct OperationLoad: Sendable {
       perRequest = [.timerProgram: 2]
       ticks = false
     }
-    packetsReceived = Int(perRequest[.netRx] ?? 0)
-    packetsSent = Int(perRequest[.netTx] ?? 0)
+    if case .requests(let requests) = workload.shape {
+      traffic = RequestTraffic(requests, io: io, hasLayers: host.choice.axes[.fileSystem] == "overlay")
+      traffic.apply(to: &perRequest)
+    } else {
+      traffic = RequestTraffic()
+    }
+    let design = host.merging(traffic)
+    packetsReceived = traffic.received
+    packetsSent = traffic.sent
     let mode = Self.pagingMode(of: design.choice, memory: memory, guest: guest)
-    block = BlockLoad(workload.shape)
+    block = traffic.block
     let atInterrupt = io.accesses(.network, .interrupt)
     interruptAccesses =
       packetsReceived > 0
@@ -126,8 +135,7 @@ public struct OperationLoad: Sendable {
         Entry(operation: .deviceMemory, rate: Double(atInterrupt.memory)),
       ].filter { $0.rate > 0 } : []
     deferredInvalidation = Self.mapBuffers(
-      io, workload: workload, vcpus: vcpus, sent: packetsSent, received: packetsReceived, block: block,
-      into: &perRequest)
+      io, traffic: traffic, vcpus: vcpus, into: &perRequest)
     perRequest.merge(Self.accesses(io, sent: packetsSent, received: packetsReceived, block: block)) { $0 + $1 }
     let expansion = PagingExpansion(
       operations: Array(perRequest.keys) + perCPUSecond.keys, extents: workload.extents, guest: guest,

@@ -120,8 +120,8 @@ public struct SimulationModel: Sendable {
 
   /// Time on the wire of the packets that one request of a VM sends, in nanoseconds; 0 without an interface.
   public func wireTime(ofRequestBy vm: VirtualMachine) -> Int64 {
-    guard let bandwidth = vm.bandwidth, case .requests(let requests) = workloads[vm.workload].shape else { return 0 }
-    let bits = Double(vm.load.packetsSent) * Double(requests.sentPacket.bytes) * 8
+    guard let bandwidth = vm.bandwidth, case .requests = workloads[vm.workload].shape else { return 0 }
+    let bits = vm.load.traffic.sentBytes * 8
     return Int64(max(bits / Double(bandwidth.bitsPerSecond) * 1e9, vm.io.packetWalks).rounded(.up))
   }
 

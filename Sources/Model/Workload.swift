@@ -112,6 +112,12 @@ public struct RequestWorkload: Sendable {
   public let readSize: ByteCount
   /// Bytes of a block write.
   public let writeSize: ByteCount
+  /// Probability that a block read follows the one before it on the disk.
+  public var sequentialReads = 0.0
+  /// Probability that a block write does.
+  public var sequentialWrites = 0.0
+  /// Bytes of a file that is written to for the first time.
+  public var firstWriteSize = ByteCount.zero
 
   /// Creates a request workload.
   public init(

@@ -2,7 +2,7 @@
 public enum DesignAxis: UInt8, CaseIterable, Sendable, Hashable, CustomStringConvertible {
   case cpu, paging, interrupts, network, disk, structure, guestPageTableIsolation, hostPageTableIsolation
   case dirtyLogging, mitigations, scheduler, nesting, nestedTables, iommu, dmaMapping, hypervisorMode
-  case pauseLoopExiting, paravirtualLocks
+  case pauseLoopExiting, paravirtualLocks, fileSystem
 
   /// The name used in YAML, CSV and text.
   public var name: String {
@@ -22,6 +22,7 @@ public enum DesignAxis: UInt8, CaseIterable, Sendable, Hashable, CustomStringCon
     case .nestedTables: "nested_tables"
     case .iommu: "iommu"
     case .dmaMapping: "dma_mapping"
+    case .fileSystem: "file_system"
     case .hypervisorMode: "hypervisor_mode"
     case .pauseLoopExiting: "pause_loop_exiting"
     case .paravirtualLocks: "paravirtual_locks"
@@ -36,7 +37,8 @@ public enum DesignAxis: UInt8, CaseIterable, Sendable, Hashable, CustomStringCon
     case .interrupts: ["native", "emulated", "accelerated", "posted"]
     case .network:
       [
-        "native", "bridge", "emulated", "virtio_user", "vhost", "xen_ring", "vmbus", "vmxnet3", "passthrough", "sriov",
+        "native", "bridge", "bridge_only", "emulated", "virtio_user", "vhost", "xen_ring", "vmbus", "vmxnet3",
+        "passthrough", "sriov",
       ]
     case .disk: ["native", "emulated", "virtio_user", "virtio", "xen_ring", "vmbus", "pvscsi", "passthrough", "sriov"]
     case .structure:
@@ -49,6 +51,7 @@ public enum DesignAxis: UInt8, CaseIterable, Sendable, Hashable, CustomStringCon
     case .nestedTables: ["none", "trapped", "free"]
     case .iommu: ["none", "hardware", "emulated", "nested"]
     case .dmaMapping: ["strict", "lazy"]
+    case .fileSystem: ["plain", "overlay"]
     case .hypervisorMode: ["none", "vhe", "split"]
     }
   }
@@ -58,6 +61,7 @@ public enum DesignAxis: UInt8, CaseIterable, Sendable, Hashable, CustomStringCon
     switch self {
     case .dirtyLogging, .nesting, .nestedTables, .iommu, .hypervisorMode: "none"
     case .dmaMapping: "strict"
+    case .fileSystem: "plain"
     case .mitigations, .pauseLoopExiting, .paravirtualLocks: "off"
     case .scheduler: SchedulerKind.fair.rawValue
     default: nil

@@ -7,7 +7,7 @@ public enum GuestOperation: UInt8, CaseIterable, Sendable, Hashable {
   case syscall, contextSwitch, threadSwitch, pageFault, pageTableUpdate, tlbFlush, processCreation, exec
   case mmap, mprotect, copyOnWrite, pageAccess, cpuid, msrRead, msrWrite, privilegedInstruction, exception, portIO
   case mmio, halt, timerProgram, ipi
-  case netTx, netRx, blockRead, blockWrite
+  case netTx, netRx, blockRead, blockWrite, fileFirstWrite
   // Derived.
   case hypercall, tlbMiss, firstTouch, hiddenFault, rootLoad, rootRead, emulatedStore, tableUnprotect, tableSync,
     entrySync, remoteFlush, shootdown, lockWait, mmuUpdate, mmuValidation, mmuPin, interrupt, eoi, timerInterrupt,
@@ -16,7 +16,7 @@ public enum GuestOperation: UInt8, CaseIterable, Sendable, Hashable {
     floatingWork, memoryWork, branchWork, callWork, codeTranslation,
     blockCompletion, devicePort, deviceMemory, busyPoll, dmaMap, dmaUnmap, iotlbFlush, iotlbMiss,
     remoteAccess, balloonPage, balloonReturn, balloonBatch, pageReclaim, guestSwapOut, cacheRead, doublePaging,
-    mergeBreak, shadowRecycle, lockSpin, lockKick, lockHalt, lockWake, pauseLoop
+    mergeBreak, shadowRecycle, lockSpin, lockKick, lockHalt, lockWake, pauseLoop, blockMerge, copiedPage
   // Micro-benchmarks of hypervisors, as programs may state them.
   case interruptController, vmSwitch, ioLatencyOut, ioLatencyIn
 
@@ -60,7 +60,7 @@ public enum GuestOperation: UInt8, CaseIterable, Sendable, Hashable {
   /// a backend; and a doorbell that nobody sleeps behind.
   public var mayStandInProgram: Bool {
     switch self {
-    case .halt, .netTx, .netRx, .blockRead, .blockWrite: false
+    case .halt, .netTx, .netRx, .blockRead, .blockWrite, .fileFirstWrite: false
     case .doorbell, .interruptController, .vmSwitch, .ioLatencyOut, .ioLatencyIn: true
     default: mayBeStated
     }
@@ -125,6 +125,9 @@ public enum GuestOperation: UInt8, CaseIterable, Sendable, Hashable {
     Entry(operation: .netRx, name: "net_rx", meaning: "packet received"),
     Entry(operation: .blockRead, name: "block_read", meaning: "read request to a disk"),
     Entry(operation: .blockWrite, name: "block_write", meaning: "write request to a disk"),
+    Entry(
+      operation: .fileFirstWrite, name: "first_file_write",
+      meaning: "first write to a file, which is copied whole where it lies in a lower layer of an overlay"),
     Entry(operation: .hypercall, name: "hypercall", meaning: "call of the guest into its hypervisor"),
     Entry(operation: .tlbMiss, name: "tlb_miss", meaning: "translation missed in the TLB: a page walk"),
     Entry(operation: .firstTouch, name: "first_touch", meaning: "first access to guest memory that the host must back"),
@@ -245,6 +248,10 @@ public enum GuestOperation: UInt8, CaseIterable, Sendable, Hashable {
       operation: .lockWake, name: "lock_wake", meaning: "a vCPU that has halted for a lock is kicked and woken"),
     Entry(
       operation: .pauseLoop, name: "pause_loop", meaning: "the processor finds a vCPU spinning and lets it exit"),
+    Entry(
+      operation: .blockMerge, name: "block_merge",
+      meaning: "a block request of the workload is merged with the one before it on the disk"),
+    Entry(operation: .copiedPage, name: "copied_page", meaning: "a page of a file of a lower layer is copied up"),
     Entry(
       operation: .interruptController, name: "interrupt_controller",
       meaning: "access to a register of the interrupt controller that the hypervisor emulates"),

@@ -28,7 +28,7 @@ extension GuestOperation {
       .paging
     case .portIO, .mmio, .netTx, .netRx, .blockRead, .blockWrite, .doorbell, .deviceInterrupt, .blockCompletion,
       .devicePort, .deviceMemory, .busyPoll, .dmaMap, .dmaUnmap, .iotlbFlush,
-      .iotlbMiss, .ioLatencyOut, .ioLatencyIn:
+      .iotlbMiss, .blockMerge, .fileFirstWrite, .copiedPage, .ioLatencyOut, .ioLatencyIn:
       .inputOutput
     case .halt, .timerProgram, .ipi, .interrupt, .eoi, .timerInterrupt, .hostInterrupt, .interruptController, .vmSwitch,
       .lockSpin, .lockKick, .lockHalt, .lockWake, .pauseLoop:

@@ -6,13 +6,13 @@ import Virtualization
 struct IOMMUTests {
   private static func scenario(
     page: String = "4 KiB", memory: String = "64 GiB", count: Int = 1, iommu: String = "", rate: Int = 20_000,
-    design: String = "kvm-passthrough", service: Int = 10,
+    design: String = "kvm-passthrough", service: Int = 10, duration: Int = 1200,
     packets: String = "net_tx: {count: 1, size: 1500 B}"
   ) throws -> Scenario {
     try Support.scenario(
       """
       scenario: iommu
-      duration: 1200 ms
+      duration: \(duration) ms
       warmup: 200 ms
       hosts:
         - name: node
@@ -105,7 +105,8 @@ struct IOMMUTests {
     ])
   func agreement(iommu: String, mapping: String) throws {
     let model = try Support.model(
-      try Self.scenario(rate: 10_000, packets: "net_rx: {count: 1, size: 1500 B}, net_tx: {count: 1, size: 6000 B}"),
+      try Self.scenario(
+        rate: 10_000, duration: 6000, packets: "net_rx: {count: 1, size: 1500 B}, net_tx: {count: 1, size: 6000 B}"),
       design: "kvm-passthrough", axes: [.iommu: iommu, .dmaMapping: mapping])
     let exit = try (1...2).map { try Support.exit(model, replication: $0) }
     let fluid = try Support.fluid(model)

@@ -131,6 +131,9 @@ struct RequestPath {
     all.add(vm, rate, device)
     return DiskStation(
       device: device, reads: all.reads, writes: all.writes, ownTransfer: transferTime, transfer: all.transfer,
-      gap: vm.io.blockOptions.limit.map { 1e9 / $0 } ?? 0, own: rate * blocks)
+      gap: vm.io.blockOptions.gap(
+        bytes: readShare * Double(vm.load.block.readSize.bytes)
+          + (1 - readShare) * Double(vm.load.block.writeSize.bytes)),
+      own: rate * blocks)
   }
 }

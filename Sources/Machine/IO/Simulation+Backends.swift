@@ -107,6 +107,11 @@ extension Simulation {
       start = max(start, vms[vm].diskFree)
       vms[vm].diskFree = start + vms[vm].diskGap
     }
+    let quota = isRead ? vms[vm].readQuota : vms[vm].writeQuota
+    if quota > 0 {
+      start = max(start, vms[vm].quotaFree)
+      vms[vm].quotaFree = start + quota
+    }
     disks[disk].nextStart = start + (isRead ? disks[disk].readGap : disks[disk].writeGap)
     let latency =
       isRead

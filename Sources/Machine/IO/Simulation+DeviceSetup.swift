@@ -132,6 +132,10 @@ extension Simulation {
     state.writesFraction = load.writes - load.writes.rounded(.down)
     state.readTransfer = Int64(max(device.transfer(load.readSize), vm.io.blockWalks).rounded())
     state.writeTransfer = Int64(max(device.transfer(load.writeSize), vm.io.blockWalks).rounded())
+    if let bandwidth = vm.io.blockOptions.bandwidth {
+      state.readQuota = Int64((Double(load.readSize.bytes) / bandwidth * 1e9).rounded())
+      state.writeQuota = Int64((Double(load.writeSize.bytes) / bandwidth * 1e9).rounded())
+    }
     if let limit = vm.io.blockOptions.limit { state.diskGap = Int64((1e9 / limit).rounded()) }
     let read = design.cost(of: .blockRead)?.asynchronous ?? []
     let write = design.cost(of: .blockWrite)?.asynchronous ?? []

@@ -41,10 +41,8 @@ extension CompiledDesign {
 extension SimulationModel {
   /// Time that a VM's own limit gives to the packets that one request sends, in nanoseconds; 0 without a limit.
   public func limitTime(ofRequestBy vm: VirtualMachine) -> Int64 {
-    guard let limit = vm.io.networkOptions.limit, case .requests(let requests) = workloads[vm.workload].shape else {
-      return 0
-    }
-    let bits = Double(vm.load.packetsSent) * Double(requests.sentPacket.bytes) * 8
+    guard let limit = vm.io.networkOptions.limit, case .requests = workloads[vm.workload].shape else { return 0 }
+    let bits = vm.load.traffic.sentBytes * 8
     return Int64((bits / limit * 1e9).rounded(.up))
   }
 }

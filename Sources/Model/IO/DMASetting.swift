@@ -63,7 +63,7 @@ struct DMATraffic {
   /// Bytes of a descriptor: 16 in the rings of interfaces of the last decades; NVMe has 64 and 16, in two queues.
   private static let descriptor = 16.0
 
-  init(_ vm: VirtualMachine, dma: DMASetting, requests: RequestWorkload, host: PageMix) {
+  init(_ vm: VirtualMachine, dma: DMASetting, host: PageMix) {
     let isFresh = dma.mapping != .pinned
     func add(
       _ count: Double, size: ByteCount, entries: Int, queues: Double, to streams: inout [IOMMU.Stream]
@@ -86,8 +86,9 @@ struct DMATraffic {
     }
     if dma.network {
       let entries = vm.io.networkOptions.ring ?? FrontEnd.usualEntries
-      add(Double(vm.load.packetsSent), size: requests.sentPacket, entries: entries, queues: 1, to: &network)
-      add(Double(vm.load.packetsReceived), size: requests.receivedPacket, entries: entries, queues: 1, to: &network)
+      add(Double(vm.load.packetsSent), size: vm.load.traffic.sentSize, entries: entries, queues: 1, to: &network)
+      add(
+        Double(vm.load.packetsReceived), size: vm.load.traffic.receivedSize, entries: entries, queues: 1, to: &network)
     }
     if dma.block {
       let entries = vm.io.blockOptions.ring ?? FrontEnd.usualEntries
@@ -134,7 +135,7 @@ extension ModelAssembly {
       for vm in vms.indices where vms[vm].host == slot {
         guard let dma = vms[vm].io.dma, case .requests(let requests) = scenario.workloads[vms[vm].workload].shape
         else { continue }
-        let traffic = DMATraffic(vms[vm], dma: dma, requests: requests, host: host)
+        let traffic = DMATraffic(vms[vm], dma: dma, host: host)
         owners.append((vm, traffic, streams.count))
         streams += (traffic.network + traffic.block).map {
           IOMMU.Stream(pages: $0.pages, rate: $0.rate * max(1e-18, requests.nominalRate), isFresh: $0.isFresh)

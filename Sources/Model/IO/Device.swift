@@ -115,6 +115,8 @@ public struct FrontEnd: Sendable, Hashable {
   public let notification: Notification
   /// Queues that it may have at most: pairs of rings of an interface, rings of a disk.
   public let queues: Int
+  /// Whether it takes packets larger than the network's.
+  public var takesLargePackets = true
   /// The register accesses by their cause.
   public let accesses: [Cause: Accesses]
 
@@ -182,6 +184,16 @@ public struct FrontEnd: Sendable, Hashable {
   }
 }
 
+/// Who merges received frames of a flow into larger packets.
+public enum ReceiveMerging: String, CaseIterable, Sendable, Hashable {
+  /// Nobody.
+  case none
+  /// The kernel that has the interface (GRO).
+  case kernel = "gro"
+  /// The interface itself (LRO).
+  case interface = "lro"
+}
+
 /// What a VM's statement about one of its devices says beside the device's name.
 public struct DeviceOptions: Sendable, Hashable {
   /// The front end instead of the design's usual one.
@@ -196,11 +208,24 @@ public struct DeviceOptions: Sendable, Hashable {
   public var workers: Int?
   /// Bits, or requests, per second at most.
   public var limit: Double?
+  /// Bytes per second of a disk's requests at most.
+  public var bandwidth: Double?
+  /// Largest packet of the network, headers included; nil where packets are as the workload states them.
+  public var mtu: ByteCount?
+  /// Whether the interface cuts large packets into frames.
+  public var segmentation = true
+  /// Who merges received frames.
+  public var merging = ReceiveMerging.kernel
   /// Where it stands.
   public var location: SourceLocation?
 
   /// The usual options.
   public init() {}
+
+  /// Time that a request of `mean` bytes has to itself under the quotas of a disk, in nanoseconds; 0 without.
+  public func gap(bytes mean: Double) -> Double {
+    max(limit.map { 1e9 / $0 } ?? 0, bandwidth.map { mean / $0 * 1e9 } ?? 0)
+  }
 }
 
 /// How a VM's packets and requests go.
@@ -217,6 +242,8 @@ public struct IOSetting: Sendable {
   public var disk: Int?
   /// The least time between interrupts of its network interface in nanoseconds.
   public var moderation: Int64 = 0
+  /// Wire speed of the host's interface; nil without one.
+  public var bandwidth: BitRate?
   /// Whether the interface's interrupts are the VM's own: it has the interface, or a virtual function of it.
   public var hasOwnInterrupts = false
   /// How its devices' addresses are translated; nil where they are not.

@@ -73,6 +73,7 @@ extension ModelAssembly {
           + "domain's vCPUs do not poll")
     }
     setting.moderation = nic.flatMap { interface(of: $0) }?.moderation.nanoseconds ?? 0
+    setting.bandwidth = nic?.bandwidth
     setting.hasOwnInterrupts = design.isAssigned(.network)
     setting.disk = disk
     return setting

@@ -22,12 +22,13 @@ extension OperationLoad {
 extension OperationLoad {
   /// Adds the mappings of a request's buffers and their invalidations. Returns how these are deferred, if they are.
   static func mapBuffers(
-    _ io: IOSetting, workload: Workload, vcpus: Int, sent: Int, received: Int, block: BlockLoad,
+    _ io: IOSetting, traffic: RequestTraffic, vcpus: Int,
     into rates: inout [GuestOperation: Double]
   ) -> DeferredInvalidation? {
-    guard let dma = io.dma, dma.mapping != .pinned, case .requests(let requests) = workload.shape else { return nil }
+    guard let dma = io.dma, dma.mapping != .pinned else { return nil }
     let mappings = dma.mappings(
-      sent: sent, received: received, sizes: (requests.sentPacket, requests.receivedPacket), blocks: block.count)
+      sent: traffic.sent, received: traffic.received, sizes: (traffic.sentSize, traffic.receivedSize),
+      blocks: traffic.block.count)
     guard mappings > 0 else { return nil }
     rates[.dmaMap] = mappings
     rates[.dmaUnmap] = mappings
