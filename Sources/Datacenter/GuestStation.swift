@@ -23,6 +23,8 @@ struct GuestStation {
   var halt: Double
   /// `(c_a² + c_s²)/2`; 1 under processor sharing with Poisson arrivals.
   var variability: Double
+  /// Time of a job while 1, 2, ... vCPUs are busy, in units of `job`; empty where siblings do not slow it down.
+  var paces: [Double] = []
 
   /// Busy vCPUs on average without waking and halting.
   var load: Double { arrivals * (job + afterwork) }
@@ -59,7 +61,25 @@ struct GuestStation {
     guard isStable else { return nil }
     let count = Double(servers)
     let waiting = job * delayProbability(load) / (count - load) * variability
-    return job + waiting + wakeDelay
+    return (job + waiting) * crowding + wakeDelay
+  }
+
+  /// By how much the mean number of jobs grows because they take longer the more vCPUs are busy: of two birth-death
+  /// processes, which are exact under processor sharing whatever the distribution.
+  private var crowding: Double {
+    guard paces.count == servers, load > 0, load * (paces.last ?? 1) < Double(servers) else { return 1 }
+    func jobs(_ pace: (Int) -> Double) -> Double {
+      var (state, sum, mean) = (1.0, 1.0, 0.0)
+      for number in 1..<servers {
+        state *= load * pace(number) / Double(number)
+        sum += state
+        mean += state * Double(number)
+      }
+      let ratio = load * pace(servers) / Double(servers)
+      state *= ratio / (1 - ratio)
+      return (mean + state * (Double(servers) + ratio / (1 - ratio))) / (sum + state)
+    }
+    return jobs { paces[$0 - 1] } / jobs { _ in 1 }
   }
 
   /// What waking adds to the mean sojourn. One vCPU: every job of a busy period is behind the waking that began it. More

@@ -24,6 +24,8 @@ public struct ShadowLockUse: Sendable, Hashable {
   public let wait: Double
   /// Expected siblings that are kicked.
   public let kicks: Double
+  /// Time of a request while 1, 2, ... vCPUs are busy, in units of its mean.
+  public let paces: [Double]
 
   /// Waits and kicks that go with some operations.
   func operations(among rates: [GuestOperation: Double]) -> (waits: Double?, kicks: Double?) {
@@ -92,7 +94,7 @@ struct ShadowLockLoad {
     return ShadowLockUse(
       hold: hold, transfer: transfer, flushes: flushes, answer: answer, waits: mean { $0.waits },
       wait: mean { $0.wait },
-      kicks: mean { $0.kicks })
+      kicks: mean { $0.kicks }, paces: takers.map { $0.cycle / mean { $0.cycle } })
   }
 }
 

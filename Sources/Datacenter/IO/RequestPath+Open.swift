@@ -15,7 +15,7 @@ extension RequestPath {
     let diskBells = submitTime > 0 && blocks > 0 ? diskBackend.bellsPerBatch * blocks : 0
     var station = GuestStation(
       servers: vm.vcpus, arrivals: rate * stages, job: job / stages, afterwork: 0, wake: wakeTime, halt: stall(.halt),
-      variability: variability)
+      variability: variability, paces: vm.load.lock?.paces ?? [])
     // The driver polls while the packets of requests before are processed, unless a vCPU is halted meanwhile.
     let processing = pollingShare(rate)
     var window = processing
