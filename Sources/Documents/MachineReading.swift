@@ -131,7 +131,7 @@ extension Expectation where Value == MemoryFields {
         MemoryFields(
           size: $0, page: page ?? defaultPage, hugePageShare: share ?? Defaults.hugePageShare,
           pageTableLevels: levels ?? Defaults.pageTableLevels,
-          overcommit: HostGroup.Overcommit(swapLatency: swap, scannedPages: scanned), image: image,
+          overcommit: HostGroup.Overcommit(swap: swap, scannedPages: scanned), image: image,
           balloon: balloon, shadowPages: shadowPages)
       }
     }

@@ -2,12 +2,18 @@ import Model
 import Quantities
 import Virtualization
 
-extension Expectation where Value == TimeSpan {
-  /// A host's swap device: its latency.
+extension Expectation where Value == SwapDevice {
+  /// A host's swap device: its latency, or one of its disks.
   static var swapDevice: Expectation {
-    Expectation("a mapping with latency") { reader, node in
-      guard let fields = reader.fields(of: node, in: "a swap", known: ["latency"]) else { return nil }
-      return reader.required("latency", in: fields, .positiveTime)
+    Expectation("a mapping with latency or disk") { reader, node in
+      guard let fields = reader.fields(of: node, in: "a swap", known: ["latency", "disk"]) else { return nil }
+      if let disk = fields["disk"] {
+        if fields["latency"] != nil { reader.error(at: disk.location, "a swap has 'latency' or 'disk', not both") }
+        return reader.required("disk", in: fields, Expectation<String>.label.located).map {
+          .disk(name: $0.value, location: $0.location)
+        }
+      }
+      return reader.required("latency", in: fields, .positiveTime).map { .latency($0) }
     }
   }
 }
@@ -47,19 +53,29 @@ extension Expectation where Value == BalloonSetting {
         return reader.read(node, schedule).map { BalloonSetting(schedule: $0) }
       }
       guard
-        let fields = reader.fields(of: node, in: "a balloon", known: ["target", "latency", "schedule", "rate"])
+        let fields = reader.fields(of: node, in: "a balloon", known: ["target", "latency", "disk", "schedule", "rate"])
       else { return nil }
       guard fields["schedule"] != nil else {
         if let rate = fields["rate"] {
           reader.error(at: rate.location, "a balloon without a schedule has no rate: its size does not change")
         }
         let target = reader.required("target", in: fields, .positiveSize)
+        if let disk = fields["disk"] {
+          if fields["latency"] != nil { reader.error(at: disk.location, "a balloon has 'latency' or 'disk', not both") }
+          let usesDisk = reader.required("disk", in: fields, .flag)
+          guard let target, let usesDisk else { return nil }
+          if !usesDisk { reader.error(at: disk.location, "expected 'disk: true', or 'latency' in its place") }
+          return BalloonSetting(target: target, usesDisk: true)
+        }
         let latency = reader.required("latency", in: fields, .positiveTime)
         guard let target, let latency else { return nil }
         return BalloonSetting(target: target, latency: latency)
       }
       if let target = fields["target"] {
         reader.error(at: target.location, "a balloon has 'schedule' or 'target', not both")
+      }
+      if let disk = fields["disk"] {
+        reader.error(at: disk.location, "a balloon with a schedule swaps to a device of known 'latency', not to a disk")
       }
       let orders = reader.required("schedule", in: fields, schedule)
       let latency = reader.optional("latency", in: fields, .positiveTime)

@@ -11,6 +11,8 @@ public struct BalloonSetting: Sendable, Hashable {
   public var rate: Rate?
   /// Latency of the guest's own swap device, if it has one.
   public var latency: TimeSpan?
+  /// Whether the guest swaps to its disk instead.
+  public var usesDisk = false
 
   /// An order of a schedule.
   public struct Order: Sendable, Hashable {
@@ -27,12 +29,24 @@ public struct BalloonSetting: Sendable, Hashable {
   }
 
   /// Creates a setting.
-  public init(target: ByteCount? = nil, schedule: [Order] = [], rate: Rate? = nil, latency: TimeSpan? = nil) {
+  public init(
+    target: ByteCount? = nil, schedule: [Order] = [], rate: Rate? = nil, latency: TimeSpan? = nil,
+    usesDisk: Bool = false
+  ) {
+    self.usesDisk = usesDisk
     self.target = target
     self.schedule = schedule
     self.rate = rate
     self.latency = latency
   }
+}
+
+/// Where a host swaps to.
+public enum SwapDevice: Sendable, Hashable {
+  /// A device that takes so long for a page.
+  case latency(TimeSpan)
+  /// One of the host's disks: the mean of its reads and the transfer of a page.
+  case disk(name: String, location: SourceLocation)
 }
 
 /// Memory that VMs of one image share.

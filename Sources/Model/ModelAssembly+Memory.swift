@@ -22,7 +22,7 @@ extension ModelAssembly {
     let isMerging = host.overcommit.scannedPages != nil
     let schedules = slots[slot].sizes + [sizes]
     let hasMeans =
-      host.overcommit.swapLatency != nil || isMerging || guests.contains { $0.balloonTarget < $0.size }
+      host.overcommit.swap != nil || isMerging || guests.contains { $0.balloonTarget < $0.size }
       || zip(guests, schedules).contains { $1.count > 1 || $1[0].bytes < $0.size }
     guard hasMeans else {
       fault(
@@ -32,7 +32,7 @@ extension ModelAssembly {
       return
     }
     let reclaim = worstReclaim(guests, sizes: schedules, slot: slot)
-    if reclaim.swapped > 0 && host.overcommit.swapLatency == nil {
+    if reclaim.swapped > 0 && host.overcommit.swap == nil {
       fault(
         group.location,
         "vm '\(name)' needs \(ByteCount(bytes: needed)) of memory, but no host has more than \(free) left, and merging "
@@ -163,6 +163,47 @@ extension ModelAssembly {
 
   // MARK: Steady memory
 
+  /// Time in nanoseconds that the host's swap device takes for a page; nil without one.
+  func swapLatency(of host: HostGroup) -> Double? {
+    switch host.overcommit.swap {
+    case nil: return nil
+    case .latency(let latency): return Double(latency.nanoseconds)
+    case .disk(let name, _):
+      guard let model = host.disks.first(where: { $0.name == name })?.model,
+        case .storage(let device) = library.devices[model]?.kind
+      else { return nil }
+      return device.read.latency.mean + device.transfer(ByteCount(bytes: 4096))
+    }
+  }
+
+  /// Faults a host that swaps to a disk which it does not have, or of which nothing is known.
+  mutating func checkSwap(of host: HostGroup) {
+    guard case .disk(let name, let location) = host.overcommit.swap else { return }
+    guard let disk = host.disks.first(where: { $0.name == name }) else {
+      fault(location, unknown("disk", name, among: host.disks.map(\.name)) + " on host '\(host.name)'")
+      return
+    }
+    if disk.model == nil { fault(location, "disk '\(name)' needs a model: host '\(host.name)' swaps to it") }
+  }
+
+  /// The load of a guest that swaps to its disk; its own where nothing is swapped, or after a fault.
+  private mutating func swappingToDisk(
+    _ load: OperationLoad, faults rate: Double, _ vm: Int, of workload: Workload, _ group: VMGroup, _ host: HostGroup
+  ) -> OperationLoad {
+    guard rate > 0 else { return load }
+    guard case .requests(let requests) = workload.shape else {
+      fault(
+        group.location,
+        "vm group '\(group.name)' swaps to its disk, but workload '\(workload.name)' has no requests that could wait for "
+          + "it; expected 'latency' in its balloon")
+      return load
+    }
+    let reading = load.readingSwap(rate * requests.service.mean * 1e-9, io: vms[vm].io)
+    checkDisk(
+      reading, of: workload, group: group, disk: group.disk.flatMap { name in host.disks.first { $0.name == name } })
+    return reading
+  }
+
   private mutating func swap(
     _ vm: Int, of group: VMGroup, resident: Double, hostResident: Double, _ host: HostGroup
   ) {
@@ -182,16 +223,21 @@ extension ModelAssembly {
     vms[vm].memory.guestSwapped = faults.guestSwapped
     let entries = faults.entries
     let design = priced(vms[vm].load.design, group, host)
-    let load = vms[vm].load.adding(entries, design: design)
+    var load = vms[vm].load.adding(entries, design: design)
+    let toDisk =
+      group.balloon?.usesDisk == true
+      ? entries.reduce(0) { $0 + ($1.operation == .guestSwapIn || $1.operation == .cacheRead ? $1.rate : 0) } : 0
+    load = swappingToDisk(load, faults: toDisk, vm, of: workload, group, host)
     if check(load, of: workload, group: group) { vms[vm].load = load }
     guard let phase = vms[vm].logged else { return }
-    let logged = phase.load.adding(entries, design: priced(phase.load.design, group, host))
+    var logged = phase.load.adding(entries, design: priced(phase.load.design, group, host))
+    logged = swappingToDisk(logged, faults: toDisk, vm, of: workload, group, host)
     if check(logged, of: workload, group: group) { vms[vm].logged?.load = logged }
   }
 
   private func priced(_ design: CompiledDesign, _ group: VMGroup, _ host: HostGroup) -> CompiledDesign {
     design.swapping(
-      hostLatency: host.overcommit.swapLatency.map { Double($0.nanoseconds) },
+      hostLatency: swapLatency(of: host),
       guestLatency: group.balloon?.latency.map { Double($0.nanoseconds) }, scenario: scenario.name)
   }
 

@@ -62,7 +62,7 @@ public struct OperationLoad: Sendable {
   /// Packets sent per request.
   public let packetsSent: Int
   /// Block requests per request.
-  public let block: BlockLoad
+  public internal(set) var block: BlockLoad
   /// What a request's packets and block requests have become on their way to the devices.
   public let traffic: RequestTraffic
   /// Register accesses at an interrupt for received packets.

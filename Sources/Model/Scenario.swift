@@ -156,14 +156,14 @@ public struct HostGroup: Sendable {
 
   /// Means of a host to promise more memory than it has.
   public struct Overcommit: Sendable, Hashable {
-    /// Latency of the swap device; nil without swap.
-    public var swapLatency: TimeSpan?
+    /// The swap device; nil without swap.
+    public var swap: SwapDevice?
     /// Pages compared per second to merge equal ones; nil without merging.
     public var scannedPages: Rate?
 
     /// No means at all.
-    public init(swapLatency: TimeSpan? = nil, scannedPages: Rate? = nil) {
-      self.swapLatency = swapLatency
+    public init(swap: SwapDevice? = nil, scannedPages: Rate? = nil) {
+      self.swap = swap
       self.scannedPages = scannedPages
     }
   }

@@ -144,6 +144,7 @@ struct ModelAssembly {
       let storage = group.disks.map { self.storage(of: $0) }
       let reference = overrides.design ?? group.design
       checkPrivilegedDomain(reference, design)
+      checkSwap(of: group)
       for number in 1...group.count {
         let name = group.count == 1 ? group.name : "\(group.name)-\(number)"
         var host = Host(

@@ -258,6 +258,80 @@ struct MemoryTests {
     #expect(busy.vms.reduce(0.0) { $0 + Double($1.memory?.mergeBreaks ?? 0) } < 0.01 * before.breaks)
   }
 
+  @Test("A guest that swaps to its disk waits there as for any read: the request waits, its vCPU works for others")
+  func swapToDisk() throws {
+    func scenario(_ swap: String, disk: String = ", disk: data", model: String = ", model: generic-nvme") throws
+      -> Scenario
+    {
+      try Support.scenario(
+        """
+        scenario: memory
+        duration: 12 s
+        warmup: 1 s
+        hosts:
+          - name: node
+            cpu: {cores: 4, frequency: 2.5 GHz}
+            memory: {size: 5 GiB}
+            disks: [{name: data\(model)}]
+            design: kvm-virtio
+            profile: cascade-lake-pvm-paper
+        vms:
+          - {name: vm, count: 2, vcpus: 1, memory: {size: 4 GiB, balloon: {target: 1800 MiB, \(swap)}}, workload: work\(disk)}
+        workloads:
+          work:
+            arrivals: {process: closed, clients: 8, think: 0 s}
+            service: {distribution: exponential, mean: 200 us}
+            memory: {working_set: 3 GiB, page_references: 40000/s, reuse_skew: 0.9}
+        """)
+    }
+    let disk = try Support.model(try scenario("disk: true"))
+    let reads = disk.vms[0].load.block.reads
+    #expect(reads > 0.1 && reads < 8, "\(reads) reads a request")
+    let exit = try Support.exit(disk)
+    let fluid = try Support.fluid(disk)
+    let throughput = exit.workloads[0].throughput
+    #expect(abs(fluid.workloads[0].throughput / throughput - 1) < 0.1, "as the engines agree on block requests")
+    let completions = exit.exits.filter { $0.operation == .blockCompletion }.reduce(0.0) { $0 + Double($1.count) }
+    #expect(abs(completions / Double(exit.workloads[0].completed) / reads - 1) < 0.02)
+    let waiting = try Support.exit(try Support.model(try scenario("latency: 80 us")))
+    #expect(throughput > 1.1 * waiting.workloads[0].throughput, "\(throughput): eight clients share the vCPU")
+    #expect(throws: ModelFaults.self) { try Support.model(try scenario("disk: true", disk: "")) }
+    #expect(throws: ModelFaults.self) { try Support.model(try scenario("disk: true", model: "")) }
+    #expect(throws: (any Error).self) { try scenario("disk: true, latency: 1 us") }
+  }
+
+  @Test("A host swaps to one of its disks: the mean of its reads and the transfer of a page")
+  func hostSwapDisk() throws {
+    func text(_ swap: String) -> String {
+      """
+      scenario: memory
+      duration: 3 s
+      hosts:
+        - name: node
+          cpu: {cores: 4, frequency: 2.5 GHz}
+          memory: {size: 15 GiB, swap: \(swap)}
+          disks: [{name: data, model: generic-nvme}, {name: plain}]
+          design: kvm-virtio
+          profile: cascade-lake-pvm-paper
+      vms:
+        - {name: vm, count: 4, vcpus: 1, memory: {size: 4 GiB}, workload: work}
+      workloads:
+        work:
+          batch: {work: 100 s}
+          memory: {working_set: 3800 MiB, page_references: 20000/s, reuse_skew: 0.9}
+      """
+    }
+    let model = try Support.model(try Support.scenario(text("{disk: data}")))
+    let wait = try #require(model.vms[0].design.cost(of: .swapIn)).waitMean
+    // 4 KiB at 25.6 Gbit/s are 1.28 us.
+    #expect(abs(wait - 81_280) < 1, "\(wait)")
+    try MemoryTests.expectAgreement(try Support.scenario(text("{disk: data}")))
+    for wrong in ["{disk: other}", "{disk: plain}"] {
+      #expect(throws: ModelFaults.self) { try Support.model(try Support.scenario(text(wrong))) }
+    }
+    #expect(throws: (any Error).self) { try Support.scenario(text("{disk: data, latency: 1 us}")) }
+  }
+
   @Test("Under its balloon the guest evicts pages that the host has swapped out: each is read for it")
   func doublePaging() throws {
     #expect(DoublePaging.probability(swapped: 0, of: 100) == 0)

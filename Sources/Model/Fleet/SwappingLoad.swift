@@ -78,7 +78,7 @@ extension ModelAssembly {
         group.location,
         "hosts '\(group.name)' promise \(ratio) times their memory, but design '\(choice.label)' cannot overcommit memory"
           + "\(reason(of: choice.design.capabilities))")
-    } else if group.overcommit.swapLatency == nil {
+    } else if group.overcommit.swap == nil {
       fault(
         group.location,
         "hosts '\(group.name)' promise \(ratio) times their memory; expected swap: {latency: ...} in it, for what merging "
@@ -92,13 +92,18 @@ extension ModelAssembly {
   ) -> SwappingLoad? {
     guard ratio > 1, let workload = scenario.workloads.first(where: { $0.name == group.workload }) else { return nil }
     let memory = workload.memory
+    if group.balloon?.usesDisk == true {
+      fault(
+        group.location,
+        "vm group '\(group.name)' swaps to its disk, which fleets do not simulate; expected 'latency' in its balloon")
+    }
     if memory == nil {
       warn(
         "hosts '\(host.name)' promise \(ratio) times their memory, but workload '\(group.workload)' says nothing on its "
           + "memory: no faults follow")
     }
     let design = load.design.swapping(
-      hostLatency: host.overcommit.swapLatency.map { Double($0.nanoseconds) },
+      hostLatency: swapLatency(of: host),
       guestLatency: group.balloon?.latency.map { Double($0.nanoseconds) }, scenario: scenario.name)
     return SwappingLoad(
       memory: memory, references: load.translation?.references ?? memory?.referencesPerSecond ?? 0,

@@ -1,3 +1,4 @@
+import Quantities
 import Virtualization
 
 extension OperationLoad {
@@ -89,5 +90,29 @@ extension ModelAssembly {
       fault(
         disk.location, "disk '\(disk.name)' needs a model: workload '\(workload.name)' reads or writes blocks")
     }
+  }
+}
+
+extension OperationLoad {
+  /// The load of a guest that reads so many more pages a request from its disk, for its own swap.
+  func readingSwap(_ pages: Double, io: IOSetting) -> OperationLoad {
+    guard pages > 0 else { return self }
+    var load = self
+    var extra = BlockLoad()
+    extra.reads = pages
+    extra.readSize = ByteCount(bytes: 4096)
+    let bytes = block.reads * Double(block.readSize.bytes) + pages * 4096
+    load.block.readSize = ByteCount(bytes: Int64((bytes / (block.reads + pages)).rounded()))
+    load.block.reads += pages
+    var more: [GuestOperation: Double] = [.blockRead: pages]
+    more.merge(Self.accesses(io, sent: 0, received: 0, block: extra)) { $0 + $1 }
+    for (operation, rate) in more.sorted(by: { $0.key.rawValue < $1.key.rawValue }) where rate > 0 {
+      if let position = load.perRequest.firstIndex(where: { $0.operation == operation }) {
+        load.perRequest[position] = Entry(operation: operation, rate: load.perRequest[position].rate + rate)
+      } else {
+        load.perRequest.append(Entry(operation: operation, rate: rate))
+      }
+    }
+    return load
   }
 }
