@@ -65,6 +65,8 @@ public struct OperationLoad: Sendable {
   public internal(set) var block: BlockLoad
   /// What a request's packets and block requests have become on their way to the devices.
   public let traffic: RequestTraffic
+  /// The way of its packets and block requests.
+  public let io: IOSetting
   /// Register accesses at an interrupt for received packets.
   public let interruptAccesses: [Entry]
   /// Invalidations of an IOMMU's translations that its driver defers; nil where it does not.
@@ -100,6 +102,7 @@ public struct OperationLoad: Sendable {
     var memory = stated
     if logging != nil { memory.host = PageMix(page: 4096) }
     self.logging = logging
+    self.io = io
     var perRequest: [GuestOperation: Double] = [:]
     var perCPUSecond: [GuestOperation: Double] = [:]
     var ticks = true

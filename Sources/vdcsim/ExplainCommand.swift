@@ -35,6 +35,13 @@ struct ExplainCommand: AsyncParsableCommand {
   @Option(help: "Program of the guest whose processes do it (default: the guest's first).")
   var program: String?
 
+  @Option(
+    name: .customLong("device"),
+    help: ArgumentHelp(
+      "What the guest's driver sees instead of the design's usual device, such as ide; may be repeated.",
+      valueName: "name"))
+  var devices: [String] = []
+
   @OptionGroup var memory: WalkOptions
 
   @OptionGroup var library: LibraryOptions
@@ -65,9 +72,31 @@ struct ExplainCommand: AsyncParsableCommand {
       print(
         Explanation(
           design: compiled, translation: translation, memory: memory.text, expansion: expansion,
-          guest: "guest \(guest) with \(memory.pageTableLevels) levels"
+          guest: "guest \(guest) with \(memory.pageTableLevels) levels",
+          devices: try frontEnds(of: compiled.choice, in: documents)
         ).text(of: operations))
     }
+  }
+
+  /// The devices that were named, then those that the design's axes stand for.
+  private func frontEnds(of choice: DesignChoice, in documents: Library) throws -> [Device] {
+    let usual = [(FrontEnd.Use.network, choice.axes[.network]), (.block, choice.axes[.disk])].map { use, axis in
+      (use, FrontEnd.usual(for: use, axis: axis))
+    }
+    let named = try devices.map { name -> Device in
+      guard let device = documents.devices[name] else {
+        throw ValidationError(unknown("device", name, among: documents.devices.keys.sorted()))
+      }
+      guard case .frontEnd(let frontEnd) = device.kind else {
+        throw ValidationError("device '\(name)' is none that a guest's driver sees; expected one of kind frontend")
+      }
+      guard usual.contains(where: { $0.0 == frontEnd.use && $0.1 != nil }) else {
+        throw ValidationError(
+          "device '\(name)': design '\(choice.label)' gives its guests a \(frontEnd.use.rawValue) device of the host")
+      }
+      return device
+    }
+    return named + usual.compactMap { $0.1.flatMap { documents.devices[$0] } }
   }
 
   /// What memory operations do to the page tables of the guest.

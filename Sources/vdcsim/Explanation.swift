@@ -1,3 +1,4 @@
+import Model
 import Quantities
 import Virtualization
 
@@ -10,6 +11,8 @@ struct Explanation {
   /// What memory operations do to the page tables of a guest, and whose they are.
   var expansion: PagingExpansion?
   var guest = ""
+  /// What the guest's drivers see of its interface and its disk.
+  var devices: [Device] = []
 
   private static let width = 80
 
@@ -29,6 +32,7 @@ struct Explanation {
     for operation in operations {
       lines.append("")
       lines += self.lines(of: operation)
+      lines += deviceLines(of: operation)
       let parts = parts(of: operation)
       guard !parts.isEmpty else { continue }
       let counts = parts.map { "\($0.operation.name) \(SummaryText.decimal($0.count))" }.joined(separator: ", ")
@@ -150,7 +154,7 @@ struct Explanation {
     return Self.wrapped(text, indent: "      ")
   }
 
-  private static func time(_ nanoseconds: Double) -> String {
+  static func time(_ nanoseconds: Double) -> String {
     nanoseconds >= 1000 ? "\(SummaryText.decimal(nanoseconds / 1000)) us" : "\(SummaryText.decimal(nanoseconds)) ns"
   }
 

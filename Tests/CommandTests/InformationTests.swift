@@ -17,6 +17,20 @@ struct InformationTests {
     #expect(published.output.contains("PVM, SOSP 2023, Table 1"))
   }
 
+  @Test("explain shows the register accesses of emulated devices and when they are notified")
+  func deviceAccesses() throws {
+    let received = try Command.run("explain", "kvm-emulated", "net_rx").output
+    #expect(received.contains("register accesses of device e1000, for each interrupt for received"))
+    #expect(received.contains("5 mmio (22.5 us, 5 exits)"))
+    let read = try Command.run("explain", "kvm-emulated", "block_read", "--device", "ide").output
+    #expect(read.contains("26 port_io"))
+    let virtio = try Command.run("explain", "kvm-virtio", "net_tx").output
+    #expect(virtio.contains("device virtio-net is notified once until"))
+    let passed = try Command.run("explain", "kvm-passthrough", "net_tx", "--device", "e1000")
+    #expect(passed.status == 64)
+    #expect(passed.errors.contains("gives its guests a network device of the host"))
+  }
+
   @Test("An axis can be overridden in explain")
   func axis() throws {
     let outcome = try Command.run(

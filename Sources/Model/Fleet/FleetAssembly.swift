@@ -228,12 +228,17 @@ extension ModelAssembly {
         guest: PageMix(page: group.page.bytes, hugeShare: group.hugePageShare),
         host: PageMix(page: hostGroup.page.bytes, hugeShare: hostGroup.hugePageShare),
         guestLevels: group.pageTableLevels, hostLevels: hostGroup.pageTableLevels, size: size.memory)
+      let io = isAllowed ? devices(of: group, on: hostGroup, slot: first, design) : IOSetting()
       func makeLoad(_ logging: DirtyLogging?) -> OperationLoad {
         OperationLoad(
           workload: scenario.workloads[workload], guest: guest, memory: layout, vcpus: size.vcpus, design: design,
-          logging: logging)
+          logging: logging, io: io)
       }
       let load = makeLoad(group.dirtyLogging)
+      if isAllowed {
+        let disk = group.disk.flatMap { wanted in hostGroup.disks.first { $0.name == wanted } }
+        checkDisk(load, of: scenario.workloads[workload], group: group, disk: disk)
+      }
       if policies.consolidation != nil, policies.migration.mechanism == .preCopy, policies.migration.dirtyRate > 0,
         design.choice.axes[.dirtyLogging] != "none"
       {
@@ -257,6 +262,20 @@ extension ModelAssembly {
 }
 
 extension ModelAssembly {
+  /// The devices of a group's VMs on hosts of a group, of which the first is at `slot`.
+  private mutating func devices(
+    of group: VMGroup, on hostGroup: HostGroup, slot: Int, _ design: CompiledDesign
+  ) -> IOSetting {
+    let disk = group.disk.flatMap { wanted in hostGroup.disks.firstIndex { $0.name == wanted } }
+    if let wanted = group.disk, disk == nil {
+      fault(
+        group.location, unknown("disk", wanted, among: hostGroup.disks.map(\.name)) + " on host '\(hostGroup.name)'")
+    }
+    let nic = group.nic.flatMap { wanted in hostGroup.nics.first { $0.name == wanted } }
+    return setting(
+      of: group, design: design, nic: nic, disk: disk.map { slots[slot].firstDisk + $0 }, iommu: nil)
+  }
+
   /// What the hypervisor notes while a VM is copied, in rounds as long as the first one.
   private func migrationLogging(of size: VMSize, from host: HostGroup, _ policy: MigrationPolicy) -> DirtyLogging {
     let wire = host.nics.map { Double($0.bandwidth.bitsPerSecond) / 8 }.max() ?? 0

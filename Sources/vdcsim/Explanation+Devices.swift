@@ -1,0 +1,60 @@
+import Model
+import Virtualization
+
+/// Register accesses of emulated devices, and notifications, beside the operations that cause them.
+extension Explanation {
+  /// Who causes what: operations with the causes of accesses that come with them.
+  private static let causes: [GuestOperation: (use: FrontEnd.Use, causes: [FrontEnd.Cause])] = [
+    .netTx: (.network, [.transmit]), .netRx: (.network, [.interrupt, .receive]), .blockRead: (.block, [.request]),
+    .blockWrite: (.block, [.request]), .blockCompletion: (.block, []),
+  ]
+
+  private static func words(_ cause: FrontEnd.Cause) -> String {
+    switch cause {
+    case .transmit: "for each batch that is sent"
+    case .receive: "for up to \(FrontEnd.refill) received packets"
+    case .interrupt: "for each interrupt for received packets"
+    case .request: "for each request, from its issue to its completion"
+    }
+  }
+
+  private static func words(_ notification: FrontEnd.Notification) -> String {
+    switch notification {
+    case .eventIndex: "once until the backend has handled all that waits (event index)"
+    case .flags: "while the backend asks for it, and until it has woken up (flags)"
+    case .always: "at every hand-over"
+    }
+  }
+
+  /// What the driver of a device does with an operation: register accesses with their price by kind, and bells.
+  func deviceLines(of operation: GuestOperation) -> [String] {
+    guard let (use, causes) = Self.causes[operation] else { return [] }
+    for device in devices {
+      guard case .frontEnd(let frontEnd) = device.kind, frontEnd.use == use else { continue }
+      var lines: [String] = []
+      for cause in causes {
+        guard let accesses = frontEnd.accesses[cause] else { continue }
+        let kinds = [
+          (accesses.ports, "port_io", GuestOperation.portIO), (accesses.memory, "mmio", GuestOperation.mmio),
+        ]
+        let parts = kinds.compactMap { count, name, operation -> String? in
+          guard count > 0, let cost = design.cost(of: operation) else { return nil }
+          let time = Self.time(Double(count) * cost.synchronousMean)
+          return "\(count) \(name) (\(time), \(count * cost.exits) exits)"
+        }
+        guard !parts.isEmpty else { continue }
+        lines += Self.wrapped(
+          "register accesses of device \(device.name), \(Self.words(cause)): \(parts.joined(separator: ", "))",
+          indent: "  ")
+      }
+      let bell = design.cost(of: .doorbell)
+      if operation != .netRx, operation != .blockCompletion, let bell, !bell.steps.isEmpty {
+        lines += Self.wrapped(
+          "device \(device.name) is notified \(Self.words(frontEnd.notification)): doorbell, "
+            + "\(Self.time(bell.synchronousMean)) and \(bell.exits) exits each", indent: "  ")
+      }
+      return lines
+    }
+    return []
+  }
+}
