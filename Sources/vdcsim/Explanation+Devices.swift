@@ -26,6 +26,8 @@ extension Explanation {
     }
   }
 
+  private static func exits(_ count: Int) -> String { count == 1 ? "1 exit" : "\(count) exits" }
+
   /// What the driver of a device does with an operation: register accesses with their price by kind, and bells.
   func deviceLines(of operation: GuestOperation) -> [String] {
     guard let (use, causes) = Self.causes[operation] else { return [] }
@@ -40,7 +42,7 @@ extension Explanation {
         let parts = kinds.compactMap { count, name, operation -> String? in
           guard count > 0, let cost = design.cost(of: operation) else { return nil }
           let time = Self.time(Double(count) * cost.synchronousMean)
-          return "\(count) \(name) (\(time), \(count * cost.exits) exits)"
+          return "\(count) \(name) (\(time), \(Self.exits(count * cost.exits)))"
         }
         guard !parts.isEmpty else { continue }
         lines += Self.wrapped(
@@ -48,10 +50,12 @@ extension Explanation {
           indent: "  ")
       }
       let bell = design.cost(of: .doorbell)
-      if operation != .netRx, operation != .blockCompletion, let bell, !bell.steps.isEmpty {
+      // Where the vCPU's own exit does the work, nobody is rung.
+      let hasRing = design.cost(of: operation).map { !$0.asynchronous.isEmpty } ?? false
+      if operation != .netRx, operation != .blockCompletion, hasRing, let bell, !bell.steps.isEmpty {
         lines += Self.wrapped(
           "device \(device.name) is notified \(Self.words(frontEnd.notification)): doorbell, "
-            + "\(Self.time(bell.synchronousMean)) and \(bell.exits) exits each", indent: "  ")
+            + "\(Self.time(bell.synchronousMean)) \(Self.exits(bell.exits)) each", indent: "  ")
       }
       return lines
     }
