@@ -55,7 +55,7 @@ extension Explanation {
       if operation != .netRx, operation != .blockCompletion, hasRing, let bell, !bell.steps.isEmpty {
         lines += Self.wrapped(
           "device \(device.name) is notified \(Self.words(frontEnd.notification)): doorbell, "
-            + "\(Self.time(bell.synchronousMean)) \(Self.exits(bell.exits)) each", indent: "  ")
+            + "\(Self.time(bell.synchronousMean)), \(Self.exits(bell.exits)) each", indent: "  ")
       }
       return lines
     }
