@@ -25,7 +25,7 @@ struct InformationTests {
     }
     let received = try explain("kvm-emulated", "net_rx")
     #expect(received.contains("register accesses of device e1000, for each interrupt for received"))
-    #expect(received.contains("5 mmio (22.5 us, 5 exits)"))
+    #expect(received.contains("5 mmio (22.50 us, 5 exits)"))
     let read = try explain("kvm-emulated", "block_read", "--device", "ide")
     #expect(read.contains("26 port_io (88.14 us, 26 exits)"))
     #expect(!read.contains("notified"))
