@@ -11,7 +11,7 @@ enum GuestReader {
       let fields = reader.fields(
         of: root, in: "the guest",
         known: ["guest", "base", "title"] + figures + [
-          "interfaces", "expansions", "paging", "spin_locks", "code", "sources",
+          "interrupts_off", "interfaces", "expansions", "paging", "spin_locks", "code", "sources",
         ],
         ignoring: "x-")
     else { return nil }
@@ -23,11 +23,12 @@ enum GuestReader {
     let expansions = reader.optional("expansions", in: fields, .expansions) ?? base?.expansions ?? [:]
     let paging = reader.optional("paging", in: fields, .guestPaging) ?? base?.paging
     let code = reader.optional("code", in: fields, .kernelCode) ?? base?.code
+    let interruptsOff = reader.optional("interrupts_off", in: fields, .share)
     let interfaces = reader.optional("interfaces", in: fields, .interfaces)
     let spinLocks = reader.optional("spin_locks", in: fields, .spinLocks)
     let known =
       figures + expansions.keys.map(\.name).sorted()
-      + ["paging", "code", "interfaces", "spin_locks"].filter { fields[$0] != nil }
+      + ["paging", "code", "interfaces", "spin_locks", "interrupts_off"].filter { fields[$0] != nil }
     var sources = base?.sources ?? [:]
     if let node = fields["sources"], let stated = reader.fields(of: node, in: "the sources", known: known) {
       for key in known { sources[key] = reader.optional(key, in: stated, .prose) ?? sources[key] }
@@ -41,6 +42,7 @@ enum GuestReader {
       name: name, title: title, tickRate: tickRate, idleWakeups: wakeups, idleWork: work, expansions: expansions,
       paging: paging, code: code, sources: sources)
     guest.spinLocks = spinLocks ?? base?.spinLocks ?? SpinLockPolicy()
+    guest.interruptsOff = interruptsOff ?? base?.interruptsOff ?? 0
     guest.interfaces = interfaces.map { Set($0) } ?? base?.interfaces
     return guest
   }

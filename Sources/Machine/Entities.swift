@@ -72,6 +72,8 @@ enum Activity: UInt8 {
   case service
   /// Work beside the guests.
   case beside
+  /// A vCPU spins until siblings without a processor have flushed.
+  case flushWait
   /// A vCPU holds the lock of its shadow tables; the hold is part of its job.
   case hold
   /// A vCPU spins until it gets that lock.
@@ -102,6 +104,9 @@ enum Activity: UInt8 {
   case lockKicked
   /// It wakes up.
   case lockWake
+
+  /// Whether it goes on until it is told to stop.
+  var isEndless: Bool { self == .spin || self == .flushWait }
 
   /// Whether it is work of the job on the vCPU.
   var isJob: Bool { self == .job || self == .hold || self == .lockHold }
@@ -152,6 +157,8 @@ struct Thread {
   var groupOperations: Int64 = 0
   var groupTotal: Int64 = 0
   var groupBooked: Int64 = 0
+  /// When the flush that it waits for began.
+  var flushStart: Int64 = 0
   /// When the thread got its core, for the time slice.
   var sliceStart: Int64 = 0
   /// When the present state began, and the time spent in each state, in nanoseconds.
@@ -196,6 +203,9 @@ struct Job {
   var hold: Int64 = 0
   var lockClass: Int32 = 0
   var dilation = 1.0
+  /// Flushes of siblings that are still to come, and where in `executed` the next one is.
+  var flushes: Int64 = 0
+  var nextFlush: Int64 = 0
   /// Block requests that it makes, reads first, and how many of them are done. Its work is cut into equal stages by them.
   var reads: Int32 = 0
   var writes: Int32 = 0
@@ -292,6 +302,14 @@ struct VMState {
   // Costs.
   var wake = LeafGroup()
   var kick = LeafGroup()
+  /// The same where the guest had interrupts off, how often that is, and what is carried of it.
+  var blockedKick = LeafGroup()
+  var blockedShare = 0.0
+  var blockedCarry = 0.0
+  /// What vCPUs spin for while siblings without a processor owe a flush, how many spin, and whether they do at all.
+  var flushWait = LeafGroup()
+  var flushSpinners: Int32 = 0
+  var flushesPreempted = false
   var halt = LeafGroup()
   /// Index range of the VM's bulk components, and the first leaf of them all.
   var firstComponent = 0

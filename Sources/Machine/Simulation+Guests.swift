@@ -91,6 +91,15 @@ extension Simulation {
     }
   }
 
+  /// The interrupt of a running vCPU, which may have interrupts off: a fixed share of them, spread evenly.
+  private mutating func nextKick(vm: Int) -> LeafGroup {
+    guard vms[vm].blockedShare > 0 else { return vms[vm].kick }
+    vms[vm].blockedCarry += vms[vm].blockedShare
+    guard vms[vm].blockedCarry >= 1 else { return vms[vm].kick }
+    vms[vm].blockedCarry -= 1
+    return vms[vm].blockedKick
+  }
+
   // MARK: vCPU
 
   /// What a vCPU does next: take an interrupt, go on with its job, fetch another, or halt.
@@ -102,7 +111,7 @@ extension Simulation {
     }
     if threads[index].isKickPending {
       threads[index].isKickPending = false
-      begin(.kick, group: vms[vm].kick, operations: 1, thread: index)
+      begin(.kick, group: nextKick(vm: vm), operations: 1, thread: index)
       return
     }
     if vms[vm].balloonJob >= 0 { takeBalloonJob(thread: index, vm: vm) }
@@ -157,6 +166,17 @@ extension Simulation {
     if jobs[Int(job)].lockTakings > 0, jobs[Int(job)].executed >= jobs[Int(job)].nextLock {
       takeSpinLock(thread: index, vm: vm)
       return
+    }
+    if jobs[Int(job)].flushes > 0, jobs[Int(job)].executed >= jobs[Int(job)].nextFlush {
+      if waitForFlush(thread: index, vm: vm) { return }
+      // Nobody to wait for: the job goes on with its turn.
+      if jobs[Int(job)].executed < jobs[Int(job)].stageEnd,
+        vms[vm].queueLength == 0 || turnLeft(of: Int(job), vm: vm) > 0
+      {
+        threads[index].activity = .none
+        decideVCPU(thread: index)
+        return
+      }
     }
     threads[index].activity = .none
     // A critical section that has begun delays a block request.

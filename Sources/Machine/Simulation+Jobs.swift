@@ -145,6 +145,7 @@ extension Simulation {
     placeTakings(job: job, vm: vm)
     placePageWaits(job: job, vm: vm)
     placeSpinLocks(job: job, vm: vm, native: native)
+    if vms[vm].flushesPreempted { placeFlushes(job: job, vm: vm) }
     return Int32(job)
   }
 

@@ -102,6 +102,10 @@ extension Simulation {
     state.wake = pair(wake, open(.eoi, of: index, charges: synchronous(.eoi, .halted)))
     let kick = open(.interrupt, of: index, charges: synchronous(.interrupt))
     state.kick = pair(kick, open(.eoi, of: index, charges: synchronous(.eoi)))
+    let window = open(.interruptWindow, of: index, charges: synchronous(.interruptWindow))
+    state.blockedKick = pair(state.kick, window)
+    if !state.kick.isEmpty, !window.isEmpty { state.blockedShare = model.vms[index].guest.interruptsOff }
+    addFlushWait(of: index, to: &state)
     state.halt = open(.halt, of: index, charges: synchronous(.halt))
   }
 

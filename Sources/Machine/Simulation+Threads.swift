@@ -119,6 +119,9 @@ extension Simulation {
     }
     if hosts[host].waiting > 0 { boundSlice(processor) }
     resume(thread: index)
+    if threads[index].vcpu >= 0, vms[Int(threads[index].vm)].flushSpinners > 0 {
+      endFlushWaits(vm: Int(threads[index].vm))
+    }
   }
 
   /// Takes a thread off its processor, which stays idle, and charges it.
@@ -369,7 +372,7 @@ extension Simulation {
 
   /// Whether the burst lasts until another thread ends it: a vCPU that spins is told when to stop.
   private func isOpenEnded(_ index: Int) -> Bool {
-    threads[index].activity == .spin
+    threads[index].activity.isEndless
       || (threads[index].activity == .lockSpin && threads[index].remaining >= Self.endless / 2)
   }
 
@@ -484,7 +487,7 @@ extension Simulation {
     case .balloonWake: beginBalloonWork(thread: index)
     case .balloonWork: endBalloonWork(thread: index)
     case .lockKick, .lockHalt, .lockWake, .pauseLoop: endLockStall(activity, thread: index)
-    case .none, .woken, .job, .hold, .spin, .pageWait, .lockHold, .lockSpin, .lockKicked: break
+    case .none, .woken, .job, .hold, .spin, .flushWait, .pageWait, .lockHold, .lockSpin, .lockKicked: break
     }
   }
 

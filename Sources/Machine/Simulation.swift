@@ -113,6 +113,8 @@ struct Simulation: ~Copyable {
   /// Native work of a job in nanoseconds beyond which it cannot end before the run does, so that more need not be told
   /// apart.
   let endlessWork: Double
+  /// How far a running vCPU was ahead of a sibling that waited, at most, in nanoseconds.
+  var largestSkew: Int64 = 0
   /// Whether the warm-up is over.
   var isMeasuring = false
 

@@ -2,7 +2,7 @@
 public enum DesignAxis: UInt8, CaseIterable, Sendable, Hashable, CustomStringConvertible {
   case cpu, paging, interrupts, network, disk, structure, guestPageTableIsolation, hostPageTableIsolation
   case dirtyLogging, mitigations, scheduler, nesting, nestedTables, iommu, dmaMapping, hypervisorMode
-  case pauseLoopExiting, paravirtualLocks, fileSystem
+  case pauseLoopExiting, paravirtualLocks, fileSystem, ipis, flushes
 
   /// The name used in YAML, CSV and text.
   public var name: String {
@@ -20,6 +20,8 @@ public enum DesignAxis: UInt8, CaseIterable, Sendable, Hashable, CustomStringCon
     case .scheduler: "scheduler"
     case .nesting: "nesting"
     case .nestedTables: "nested_tables"
+    case .ipis: "ipis"
+    case .flushes: "flushes"
     case .iommu: "iommu"
     case .dmaMapping: "dma_mapping"
     case .fileSystem: "file_system"
@@ -49,6 +51,8 @@ public enum DesignAxis: UInt8, CaseIterable, Sendable, Hashable, CustomStringCon
     case .scheduler: SchedulerKind.allCases.map(\.rawValue)
     case .nesting: ["none", "vmcs_shadowing", "vmcs_trapped"]
     case .nestedTables: ["none", "trapped", "free"]
+    case .ipis: ["exit", "virtualized"]
+    case .flushes: ["interrupt", "paravirtual"]
     case .iommu: ["none", "hardware", "emulated", "nested"]
     case .dmaMapping: ["strict", "lazy"]
     case .fileSystem: ["plain", "overlay"]
@@ -63,6 +67,8 @@ public enum DesignAxis: UInt8, CaseIterable, Sendable, Hashable, CustomStringCon
     case .dmaMapping: "strict"
     case .fileSystem: "plain"
     case .mitigations, .pauseLoopExiting, .paravirtualLocks: "off"
+    case .ipis: "exit"
+    case .flushes: "interrupt"
     case .scheduler: SchedulerKind.fair.rawValue
     default: nil
     }

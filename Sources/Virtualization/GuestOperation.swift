@@ -6,7 +6,7 @@ public enum GuestOperation: UInt8, CaseIterable, Sendable, Hashable {
   // Given.
   case syscall, contextSwitch, threadSwitch, pageFault, pageTableUpdate, tlbFlush, processCreation, exec
   case mmap, mprotect, copyOnWrite, pageAccess, cpuid, msrRead, msrWrite, privilegedInstruction, exception, portIO
-  case mmio, halt, timerProgram, ipi
+  case mmio, halt, timerProgram, ipi, taskPriority
   case netTx, netRx, blockRead, blockWrite, fileFirstWrite
   // Derived.
   case hypercall, tlbMiss, firstTouch, hiddenFault, rootLoad, rootRead, emulatedStore, tableUnprotect, tableSync,
@@ -16,7 +16,8 @@ public enum GuestOperation: UInt8, CaseIterable, Sendable, Hashable {
     floatingWork, memoryWork, branchWork, callWork, codeTranslation,
     blockCompletion, devicePort, deviceMemory, busyPoll, dmaMap, dmaUnmap, iotlbFlush, iotlbMiss,
     remoteAccess, balloonPage, balloonReturn, balloonBatch, pageReclaim, guestSwapOut, cacheRead, doublePaging,
-    mergeBreak, shadowRecycle, lockSpin, lockKick, lockHalt, lockWake, pauseLoop, blockMerge, copiedPage
+    mergeBreak, shadowRecycle, lockSpin, lockKick, lockHalt, lockWake, pauseLoop, blockMerge, copiedPage,
+    interruptWindow, flushWait
   // Micro-benchmarks of hypervisors, as programs may state them.
   case interruptController, vmSwitch, ioLatencyOut, ioLatencyIn
 
@@ -121,6 +122,9 @@ public enum GuestOperation: UInt8, CaseIterable, Sendable, Hashable {
     Entry(operation: .halt, name: "halt", meaning: "a vCPU goes idle"),
     Entry(operation: .timerProgram, name: "timer_program", meaning: "programming of the local timer"),
     Entry(operation: .ipi, name: "ipi", meaning: "inter-processor interrupt sent to a sibling vCPU"),
+    Entry(
+      operation: .taskPriority, name: "task_priority",
+      meaning: "write of the task priority, below which a processor takes no interrupts"),
     Entry(operation: .netTx, name: "net_tx", meaning: "packet sent"),
     Entry(operation: .netRx, name: "net_rx", meaning: "packet received"),
     Entry(operation: .blockRead, name: "block_read", meaning: "read request to a disk"),
@@ -252,6 +256,12 @@ public enum GuestOperation: UInt8, CaseIterable, Sendable, Hashable {
       operation: .blockMerge, name: "block_merge",
       meaning: "a block request of the workload is merged with the one before it on the disk"),
     Entry(operation: .copiedPage, name: "copied_page", meaning: "a page of a file of a lower layer is copied up"),
+    Entry(
+      operation: .interruptWindow, name: "interrupt_window",
+      meaning: "an interrupt came while the guest had interrupts off: it is injected when they are on again"),
+    Entry(
+      operation: .flushWait, name: "flush_wait",
+      meaning: "wait, spinning, for the flush of sibling vCPUs that have lost their processors"),
     Entry(
       operation: .interruptController, name: "interrupt_controller",
       meaning: "access to a register of the interrupt controller that the hypervisor emulates"),

@@ -14,6 +14,8 @@ public struct GuestSystem: Sendable {
   public let expansions: [GuestOperation: [GuestOperation: Double]]
   /// What the kernel does with page tables; nil when the document does not say.
   public let paging: GuestPaging?
+  /// Share of its running time in which it takes no interrupts.
+  public var interruptsOff = 0.0
   /// Paravirtual interfaces that the system has; nil for one that runs on anything.
   public var interfaces: Set<String>?
   /// The kernel's spin locks.

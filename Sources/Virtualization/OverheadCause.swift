@@ -21,7 +21,8 @@ extension GuestOperation {
     switch self {
     case .pageFault, .pageTableUpdate, .tlbFlush, .processCreation, .exec, .mmap, .mprotect, .copyOnWrite,
       .contextSwitch, .firstTouch, .hiddenFault, .rootLoad, .rootRead, .emulatedStore, .tableUnprotect, .tableSync,
-      .entrySync, .remoteFlush, .shootdown, .lockWait, .mmuUpdate, .mmuValidation, .mmuPin, .dirtyPage, .dirtyLogFull,
+      .entrySync, .remoteFlush, .shootdown, .flushWait, .lockWait, .mmuUpdate, .mmuValidation, .mmuPin, .dirtyPage,
+      .dirtyLogFull,
       .dirtyLogRound, .swapIn, .guestSwapIn, .memoryScan, .remoteAccess,
       .balloonPage, .balloonReturn, .balloonBatch, .pageReclaim, .guestSwapOut, .cacheRead, .doublePaging, .mergeBreak,
       .shadowRecycle:
@@ -30,7 +31,7 @@ extension GuestOperation {
       .devicePort, .deviceMemory, .busyPoll, .dmaMap, .dmaUnmap, .iotlbFlush,
       .iotlbMiss, .blockMerge, .fileFirstWrite, .copiedPage, .ioLatencyOut, .ioLatencyIn:
       .inputOutput
-    case .halt, .timerProgram, .ipi, .interrupt, .eoi, .timerInterrupt, .hostInterrupt, .interruptController, .vmSwitch,
+    case .halt, .timerProgram, .ipi, .taskPriority, .interruptWindow, .interrupt, .eoi, .timerInterrupt, .hostInterrupt, .interruptController, .vmSwitch,
       .lockSpin, .lockKick, .lockHalt, .lockWake, .pauseLoop:
       .scheduling
     case .tlbMiss, .pageAccess, .victimHit, .integerWork, .floatingWork, .memoryWork, .branchWork, .callWork,

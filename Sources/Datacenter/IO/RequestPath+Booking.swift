@@ -12,6 +12,8 @@ extension RequestPath {
     expectation.add(.eoi, synchronous(.eoi, .halted), rate: flow.rate * flow.wakes)
     expectation.add(.interrupt, synchronous(.interrupt), rate: flow.rate * flow.kicks)
     expectation.add(.eoi, synchronous(.eoi), rate: flow.rate * flow.kicks)
+    expectation.add(
+      .interruptWindow, synchronous(.interruptWindow), rate: flow.rate * flow.kicks * windowShare)
     expectation.add(.halt, synchronous(.halt), rate: flow.rate * flow.halts)
     for entry in vm.load.interruptAccesses {
       expectation.add(

@@ -40,7 +40,9 @@ struct RequestPath {
   }
   func elsewhere(_ operation: GuestOperation) -> Double { design.cost(of: operation)?.asynchronousMean ?? 0 }
   var wakeTime: Double { stall(.interrupt, .halted) + stall(.eoi, .halted) }
-  var kickTime: Double { stall(.interrupt) + stall(.eoi) }
+  /// Where an interrupt kicks a running vCPU, a share of them meets a guest with interrupts off.
+  var windowShare: Double { stall(.interrupt) + stall(.eoi) > 0 ? vm.guest.interruptsOff : 0 }
+  var kickTime: Double { stall(.interrupt) + stall(.eoi) + windowShare * stall(.interruptWindow) }
   var hasBackend: Bool { design.hasNetworkBackend && vm.load.packetsSent + vm.load.packetsReceived > 0 }
   var sends: Bool { hasBackend && vm.load.packetsSent > 0 }
   var receives: Bool { hasBackend && vm.load.packetsReceived > 0 }

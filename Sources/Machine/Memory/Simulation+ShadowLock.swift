@@ -78,13 +78,14 @@ extension Simulation {
     let isShared = vms[vm].queueLength > vms[vm].waking && !jobs[job].isBalloon
     // A hold may have gone beyond the end of the stage.
     let left = max(0, jobs[job].stageEnd - jobs[job].executed)
-    guard jobs[job].takings > 0 || jobs[job].pageWaits > 0 || jobs[job].lockTakings > 0 else {
+    guard jobs[job].takings > 0 || jobs[job].pageWaits > 0 || jobs[job].lockTakings > 0 || jobs[job].flushes > 0 else {
       return isShared ? min(left, vms[vm].turn) : left
     }
     var before = left
     if jobs[job].takings > 0 { before = min(before, max(0, jobs[job].nextTaking - jobs[job].executed)) }
     if jobs[job].lockTakings > 0 { before = min(before, max(0, jobs[job].nextLock - jobs[job].executed)) }
     if jobs[job].pageWaits > 0 { before = min(before, max(0, jobs[job].nextPageWait - jobs[job].executed)) }
+    if jobs[job].flushes > 0 { before = min(before, max(0, jobs[job].nextFlush - jobs[job].executed)) }
     return isShared ? min(before, max(0, turnLeft(of: job, vm: vm))) : before
   }
 

@@ -34,6 +34,9 @@ extension Simulation {
     let skew = hosts[Int(vms[vm].host)].skew
     for thread in range where threads[thread].state != .blocked {
       let isAhead = slowest > .min && slowest - hindrance(of: thread) > skew
+      if slowest > .min, threads[thread].state == .running {
+        largestSkew = max(largestSkew, slowest - hindrance(of: thread))
+      }
       if isAhead, !shares[thread].isCoStopped {
         if !shares[thread].isThrottled { suspend(thread: thread) }
         shares[thread].isCoStopped = true
