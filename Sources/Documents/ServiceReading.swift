@@ -90,10 +90,10 @@ extension DocumentReader {
     // A hypervisor's kernel has processes of its own, though no place for others.
     let home = HostService.Home(structure: structure) ?? .host
     for service in services where service.home != home {
-      let origin = stated == nil ? "which it inherits, " : ""
+      let origin = stated == nil ? ", which it inherits," : ""
       error(
         at: fields["services"]?.location ?? fields.location,
-        "service \(Wording.quoted(service.name)), \(origin)runs in \(service.home.rawValue), but structure '\(structure)' "
+        "service \(Wording.quoted(service.name))\(origin) runs in \(service.home.rawValue), but structure '\(structure)' "
           + "has \(home.rawValue) for it; expected services that run in \(home.rawValue)")
     }
     var names: Set<String> = []

@@ -138,4 +138,31 @@ struct HostServiceTests {
         "'background' of host 'node' is left out under design 'esxi-vmxnet3': its structure has no place for processes "
           + "beside the guests"))
   }
+
+  @Test("Fleets say what they leave out")
+  func fleets() throws {
+    let scenario = try Support.scenario(
+      """
+      scenario: fleet
+      duration: 1 h
+      hosts:
+        - name: a
+          count: 2
+          cpu: {cores: 4, frequency: 2 GHz, boost: [{cores: 4, frequency: 3 GHz}]}
+          memory: {size: 16 GiB}
+          background: {threads: 1}
+          numa: {nodes: 2}
+          design: kvm-virtio
+          profile: cascade-lake-pvm-paper
+      vms:
+        - {name: v, count: 2, vcpus: 1, memory: {size: 1 GiB}, workload: w}
+      workloads:
+        w: {utilization: 0.3}
+      policies: {placement: first-fit}
+      """)
+    let warnings = try Support.model(scenario, fidelity: .fluid).warnings
+    for key in ["background", "numa", "boost"] {
+      #expect(warnings.contains("'\(key)' of host 'a' has no effect: fleets leave it out"), "\(warnings)")
+    }
+  }
 }
