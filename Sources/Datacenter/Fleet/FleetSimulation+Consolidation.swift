@@ -30,7 +30,7 @@ extension FleetSimulation {
   func consolidate() {
     guard let policy = fleet.policies.consolidation else { return }
     recordHistory()
-    var active: [Int] = []
+    active.removeAll(keepingCapacity: true)
     for host in 0..<fleet.hostClass.count where state.hosts[host].count > 0 || state.hosts[host].incoming > 0 {
       plans[host] = HostPlan()
       active.append(host)
@@ -106,14 +106,14 @@ extension FleetSimulation {
 
   private func makePlan(_ host: Int, _ policy: ConsolidationPolicy) {
     let place = state.hosts[host]
-    var vms: [Int] = []
+    members.removeAll(keepingCapacity: true)
     for index in 0..<Int(place.count) where moves.ofVM[Int(place.slots[index].vm)] < 0 {
-      vms.append(Int(place.slots[index].vm))
+      members.append(Int(place.slots[index].vm))
     }
-    moves.forEach(to: host) { vms.append(Int(moves[$0].vm)) }
-    for vm in vms { plans[host].wanted += currentWanted(vm, on: host) }
-    plans[host].predicted = usesPrediction ? vms.reduce(0) { $0 + predicted($1, on: host) } : plans[host].wanted
-    plans[host].limit = place.total * limit(of: host, vms: vms, policy)
+    moves.forEach(to: host) { members.append(Int(moves[$0].vm)) }
+    for vm in members { plans[host].wanted += currentWanted(vm, on: host) }
+    plans[host].predicted = usesPrediction ? members.reduce(0) { $0 + predicted($1, on: host) } : plans[host].wanted
+    plans[host].limit = place.total * limit(of: host, vms: members, policy)
     plans[host].isOver = isOver(host)
   }
 

@@ -82,7 +82,7 @@ extension FleetSimulation {
   /// Shares the bandwidth after migrations began or ended.
   func shareBandwidth() {
     while moves.needsSharing {
-      var fresh: [Int] = []
+      fresh.removeAll(keepingCapacity: true)
       moves.share { index, rate in
         moves.settle(index, at: now)
         moves[index].rate = rate

@@ -63,6 +63,11 @@ final class FleetSimulation {
   let spares: [HostIndex]
   var isSpare: [Bool]
   var emptied: [Int32] = []
+  /// Migrations that have their first share of bandwidth, hosts that a look goes through, and VMs of one of them: kept so
+  /// that looks allocate nothing.
+  var fresh: [Int] = []
+  var active: [Int] = []
+  var members: [Int] = []
   var chosen: [(vm: Int32, target: Int32)] = []
   /// The first host of each class.
   let representatives: [Int]

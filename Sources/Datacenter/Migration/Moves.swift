@@ -57,6 +57,7 @@ final class Moves {
   private var hostStamp: [UInt32]
   private var moveStamp: [UInt32] = []
   private var component: [Int32] = []
+  private var fixed: [Int32] = []
   private var out: [(left: Double, users: Int32)]
   private var into: [(left: Double, users: Int32)]
   private let capacities: [Double]
@@ -189,7 +190,7 @@ final class Moves {
         level = min(level, own, source.left / Double(source.users), target.left / Double(target.users))
       }
       var kept = 0
-      var fixed: [Int32] = []
+      fixed.removeAll(keepingCapacity: true)
       for index in component {
         let (source, target) = (out[Int(all[Int(index)].source)], into[Int(all[Int(index)].target)])
         let most = min(limit, all[Int(index)].progress.limit)

@@ -128,11 +128,15 @@ final class TextLines {
     let base = buffer.baseAddress!.assumingMemoryBound(to: UInt8.self)
     var held = 0
     var number = 0
+    var isStart = true
     while true {
       let free = UnsafeMutableRawBufferPointer(rebasing: buffer[held...])
       let count = try archive.read(into: free, line: number + 1)
       let end = held + count
       var position = 0
+      // A byte order mark, which spreadsheets write before the text, is no part of it.
+      if isStart, end >= 3, base[0] == 0xEF, base[1] == 0xBB, base[2] == 0xBF { position = 3 }
+      if end >= 3 { isStart = false }
       while position < end, let found = memchr(base + position, 10, end - position) {
         let stop = UnsafePointer(found.assumingMemoryBound(to: UInt8.self)) - UnsafePointer(base)
         number += 1
