@@ -77,8 +77,10 @@ import Testing
     // A field that holds a number which may not be any.
     let field: Int = [.planetlab: 0, .gwa: 4, .opendc: 2, .azure: 2, .swf: 3][format]!
     for value in ["nan", "NaN", "inf", "-inf", "-2", "1e308", "1e400", "0x10", "--1", "1,5,", "", "٣", "\u{0}5"] {
-      try write(format, to: folder) { _ in replaced(field, value) }
+      // Times before the trace begins are times, comments are comments, and tables may have more columns.
       if format == .azure, value == "-2" { continue }
+      if [.opendc, .azure].contains(format), value == "1,5," { continue }
+      try write(format, to: folder) { _ in replaced(field, value) }
       let found = faults(format, folder)
       #expect(!found.isEmpty && found[0].contains("t/\(Self.files(format)[0].name):"), "\(format) '\(value)': \(found)")
     }
@@ -89,10 +91,11 @@ import Testing
         String(decoding: (0..<5000).map { UInt8(truncatingIfNeeded: $0 &* 2_654_435_761 >> 7) & 127 }, as: UTF8.self)
       ),
       ("a line of separators", good + ";;;,,,   ;;;\n"),
-      ("cut in a line", String(good.dropLast(last.utf8.count))),
+      ("cut in a line", String(good.dropLast(last.utf8.count + 2))),
     ]
     for (name, text) in damages {
       try write(format, to: folder) { _ in text }
+      if name == "a line of separators", format == .swf { continue }
       // A cut at the end of a line leaves less, which only a fixed number of samples shows.
       if name == "cut in a line", format != .planetlab {
         if let set = try? load(folder, format).set { #expect(set.count >= 1) }
