@@ -104,6 +104,8 @@ enum Activity: UInt8 {
   case lockKicked
   /// It wakes up.
   case lockWake
+  /// The host polls for the wake-up of a vCPU that has halted.
+  case haltPoll
 
   /// Whether it goes on until it is told to stop.
   var isEndless: Bool { self == .spin || self == .flushWait }

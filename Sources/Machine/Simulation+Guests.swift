@@ -47,6 +47,11 @@ extension Simulation {
           ?? range.first(where: { canWake(thread: $0) })
       else { return }
       vms[vm].halted -= 1
+      if threads[thread].activity == .haltPoll {
+        wakePolling(thread: thread)
+        return
+      }
+      adaptPolling(thread: thread)
       vms[vm].waking += 1
       threads[thread].activity = .woken
       wake(thread: thread)
@@ -59,7 +64,9 @@ extension Simulation {
   }
 
   private func canWake(thread index: Int) -> Bool {
-    threads[index].state == .blocked && threads[index].activity != .pageWait && threads[index].activity != .lockHalt
+    threads[index].activity == .haltPoll
+      || (threads[index].state == .blocked && threads[index].activity != .pageWait
+        && threads[index].activity != .lockHalt)
   }
 
   /// The vCPU that a flow's interrupts go to; nil where all queues have one.
@@ -145,7 +152,7 @@ extension Simulation {
         decideVCPU(thread: index)
       } else {
         vms[vm].halted += 1
-        block(thread: index)
+        haltOrPoll(thread: index)
       }
     default:
       decideVCPU(thread: index)

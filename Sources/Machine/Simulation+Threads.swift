@@ -40,6 +40,8 @@ extension Simulation {
     } else {
       enqueue(thread: index)
       watchSkew(of: index)
+      if hosts[host].polling > 0 { endPolls(host: host) }
+      if shares[index].heap < 0 { return }
       preempt(for: index)
       boundSlices(host: host)
     }
@@ -486,6 +488,7 @@ extension Simulation {
     case .beside: endWork(thread: index)
     case .balloonWake: beginBalloonWork(thread: index)
     case .balloonWork: endBalloonWork(thread: index)
+    case .haltPoll: endPolling(thread: index)
     case .lockKick, .lockHalt, .lockWake, .pauseLoop: endLockStall(activity, thread: index)
     case .none, .woken, .job, .hold, .spin, .flushWait, .pageWait, .lockHold, .lockSpin, .lockKicked: break
     }

@@ -74,8 +74,12 @@ public struct HostProcessors: Sendable, Hashable {
   /// To what that may grow, in nanoseconds.
   public var longestPauseWindow = Double.infinity
 
+  /// Polling for wake-ups of halted vCPUs; nil for none.
+  public var haltPolling: HaltPolling?
+
   /// Sets what the design and the processor make of vCPUs that spin; `window` where the scenario states it.
   mutating func setPauseLoops(of design: CompiledDesign, at frequency: Frequency, window: Cost?) {
+    if design.choice.axes[.haltPolling] == "on" { haltPolling = HaltPolling() }
     pauseResponse = PauseLoops.Response(rawValue: design.choice.axes[.pauseLoopExiting]) ?? .off
     if design.profile.backend == "amd-v" {
       let pass = design.cost(of: .lockSpin)?.nativeMean ?? GuestLockUse.usualPass

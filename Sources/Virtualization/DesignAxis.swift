@@ -2,7 +2,7 @@
 public enum DesignAxis: UInt8, CaseIterable, Sendable, Hashable, CustomStringConvertible {
   case cpu, paging, interrupts, network, disk, structure, guestPageTableIsolation, hostPageTableIsolation
   case dirtyLogging, mitigations, scheduler, nesting, nestedTables, iommu, dmaMapping, hypervisorMode
-  case pauseLoopExiting, paravirtualLocks, fileSystem, ipis, flushes
+  case pauseLoopExiting, paravirtualLocks, fileSystem, ipis, flushes, haltPolling
 
   /// The name used in YAML, CSV and text.
   public var name: String {
@@ -28,6 +28,7 @@ public enum DesignAxis: UInt8, CaseIterable, Sendable, Hashable, CustomStringCon
     case .hypervisorMode: "hypervisor_mode"
     case .pauseLoopExiting: "pause_loop_exiting"
     case .paravirtualLocks: "paravirtual_locks"
+    case .haltPolling: "halt_polling"
     }
   }
 
@@ -45,7 +46,8 @@ public enum DesignAxis: UInt8, CaseIterable, Sendable, Hashable, CustomStringCon
     case .disk: ["native", "emulated", "virtio_user", "virtio", "xen_ring", "vmbus", "pvscsi", "passthrough", "sriov"]
     case .structure:
       ["bare", "container", "container_in_vm", "host_kernel", "hosted", "privileged_domain", "hypervisor_kernel"]
-    case .guestPageTableIsolation, .hostPageTableIsolation, .mitigations, .paravirtualLocks: ["off", "on"]
+    case .guestPageTableIsolation, .hostPageTableIsolation, .mitigations, .paravirtualLocks, .haltPolling:
+      ["off", "on"]
     case .pauseLoopExiting: ["off", "yield", "directed_yield"]
     case .dirtyLogging: ["none", "write_protect", "log_buffer"]
     case .scheduler: SchedulerKind.allCases.map(\.rawValue)
@@ -66,7 +68,7 @@ public enum DesignAxis: UInt8, CaseIterable, Sendable, Hashable, CustomStringCon
     case .dirtyLogging, .nesting, .nestedTables, .iommu, .hypervisorMode: "none"
     case .dmaMapping: "strict"
     case .fileSystem: "plain"
-    case .mitigations, .pauseLoopExiting, .paravirtualLocks: "off"
+    case .mitigations, .pauseLoopExiting, .paravirtualLocks, .haltPolling: "off"
     case .ipis: "exit"
     case .flushes: "interrupt"
     case .scheduler: SchedulerKind.fair.rawValue

@@ -17,7 +17,7 @@ public enum GuestOperation: UInt8, CaseIterable, Sendable, Hashable {
     blockCompletion, devicePort, deviceMemory, busyPoll, dmaMap, dmaUnmap, iotlbFlush, iotlbMiss,
     remoteAccess, balloonPage, balloonReturn, balloonBatch, pageReclaim, guestSwapOut, cacheRead, doublePaging,
     mergeBreak, shadowRecycle, lockSpin, lockKick, lockHalt, lockWake, pauseLoop, blockMerge, copiedPage,
-    interruptWindow, flushWait
+    interruptWindow, flushWait, haltPoll
   // Micro-benchmarks of hypervisors, as programs may state them.
   case interruptController, vmSwitch, ioLatencyOut, ioLatencyIn
 
@@ -43,7 +43,7 @@ public enum GuestOperation: UInt8, CaseIterable, Sendable, Hashable {
     switch self {
     case .netTx, .netRx, .blockRead, .blockWrite, .interrupt, .eoi, .doorbell, .deviceInterrupt, .halt, .memoryScan,
       .blockCompletion, .busyPoll, .balloonPage, .balloonReturn, .balloonBatch, .lockSpin, .lockKick,
-      .lockHalt, .lockWake, .pauseLoop:
+      .lockHalt, .lockWake, .pauseLoop, .haltPoll:
       .shared
     default: .private
     }
@@ -262,6 +262,8 @@ public enum GuestOperation: UInt8, CaseIterable, Sendable, Hashable {
     Entry(
       operation: .flushWait, name: "flush_wait",
       meaning: "wait, spinning, for the flush of sibling vCPUs that have lost their processors"),
+    Entry(
+      operation: .haltPoll, name: "halt_poll", meaning: "the host polls for the wake-up of a vCPU that has halted"),
     Entry(
       operation: .interruptController, name: "interrupt_controller",
       meaning: "access to a register of the interrupt controller that the hypervisor emulates"),

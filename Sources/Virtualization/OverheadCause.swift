@@ -32,7 +32,7 @@ extension GuestOperation {
       .iotlbMiss, .blockMerge, .fileFirstWrite, .copiedPage, .ioLatencyOut, .ioLatencyIn:
       .inputOutput
     case .halt, .timerProgram, .ipi, .taskPriority, .interruptWindow, .interrupt, .eoi, .timerInterrupt, .hostInterrupt, .interruptController, .vmSwitch,
-      .lockSpin, .lockKick, .lockHalt, .lockWake, .pauseLoop:
+      .lockSpin, .lockKick, .lockHalt, .lockWake, .pauseLoop, .haltPoll:
       .scheduling
     case .tlbMiss, .pageAccess, .victimHit, .integerWork, .floatingWork, .memoryWork, .branchWork, .callWork,
       .codeTranslation:

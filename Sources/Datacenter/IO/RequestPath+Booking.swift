@@ -8,8 +8,12 @@ extension RequestPath {
       design.cost(of: operation, target: target)?.synchronous ?? []
     }
     func asynchronous(_ operation: GuestOperation) -> [StepCharge] { design.cost(of: operation)?.asynchronous ?? [] }
-    expectation.add(.interrupt, synchronous(.interrupt, .halted), rate: flow.rate * flow.wakes)
-    expectation.add(.eoi, synchronous(.eoi, .halted), rate: flow.rate * flow.wakes)
+    let wakes = flow.wakes * (1 - flow.polled)
+    expectation.add(.interrupt, synchronous(.interrupt, .halted), rate: flow.rate * wakes)
+    expectation.add(.eoi, synchronous(.eoi, .halted), rate: flow.rate * wakes)
+    if flow.haltPolling > 0 {
+      expectation.add(.haltPoll, [HaltPolling.charge(mean: flow.haltPolling)], rate: flow.rate * flow.halts)
+    }
     expectation.add(.interrupt, synchronous(.interrupt), rate: flow.rate * flow.kicks)
     expectation.add(.eoi, synchronous(.eoi), rate: flow.rate * flow.kicks)
     expectation.add(

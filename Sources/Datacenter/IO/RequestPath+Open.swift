@@ -16,6 +16,14 @@ extension RequestPath {
     var station = GuestStation(
       servers: vm.vcpus, arrivals: rate * stages, job: job / stages, afterwork: 0, wake: wakeTime, halt: stall(.halt),
       variability: variability, paces: vm.load.lock?.paces ?? [])
+    // Polling of the host meets a share of the wake-ups. Halted vCPUs are woken as if at random: exact for one vCPU.
+    var polled = (success: 0.0, time: 0.0)
+    if let polling = model.hosts[vm.host].processors.haltPolling {
+      let idle = Double(vm.vcpus) - min(Double(vm.vcpus), rate * job)
+      let halts = rate * stages * (vm.vcpus == 1 ? 1 : station.haltsPerJob)
+      polled = polling.expectation(idle: vm.vcpus == 1 ? 1 / max(halts, 1e-18) : idle / max(halts, 1e-18))
+      station.wake *= 1 - polled.success
+    }
     // The driver polls while the packets of requests before are processed, unless a vCPU is halted meanwhile.
     let processing = pollingShare(rate)
     var window = processing
@@ -31,6 +39,8 @@ extension RequestPath {
     if !network.isStable || !diskBackend.isStable || !(disk?.isStable ?? true) { flow.isSaturated = true }
     flow.wakes = station.wakesPerJob * stages
     flow.halts = station.haltsPerJob * stages
+    flow.polled = polled.success
+    flow.haltPolling = polled.time
     flow.kicks = kickTime > 0 ? max(0, stages - flow.wakes - window) : 0
     flow.interrupts = interrupts
     flow.bells = bells

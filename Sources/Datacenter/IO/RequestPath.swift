@@ -22,6 +22,9 @@ struct RequestPath {
     var wakes = 0.0
     var halts = 0.0
     var kicks = 0.0
+    /// Share of halts that polling ends, and time of polling a halt.
+    var polled = 0.0
+    var haltPolling = 0.0
     /// Of those interrupts of a running vCPU, the ones in the middle of a job.
     var kicksOfJobs = 0.0
     var interrupts = 0.0

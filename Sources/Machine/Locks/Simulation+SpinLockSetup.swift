@@ -13,6 +13,9 @@ extension Simulation {
     defer { _ = spins.append(setting) }
     _ = spinStreams.append(
       RandomStream(seed: model.seed, replication: replication, entity: vm.stream, purpose: Purpose.spinLocks))
+    if model.hosts[vm.host].processors.haltPolling != nil {
+      setting.poll = open(.haltPoll, of: index, charges: [HaltPolling.charge(mean: HaltPolling.usualLimit)])
+    }
     guard let use = vm.load.guestLocks else { return }
     setting.firstClass = Int32(lockClasses.count)
     setting.classes = Int32(use.entries.count)

@@ -47,6 +47,7 @@ struct SpinSetting {
   var kick = LeafGroup()
   var halt = LeafGroup()
   var wake = LeafGroup()
+  var poll = LeafGroup()
 }
 
 /// What a thread does about spin locks.
@@ -67,6 +68,9 @@ struct SpinState {
   /// Whether it has made way, and whether it may be made way for all the same.
   var hasYielded = false
   var isEligible = false
+  /// Window of polling when it halts, and when it halted, in nanoseconds.
+  var pollWindow = 0.0
+  var haltedAt: Int64 = 0
   /// Whom it kicks.
   var target: Int32 = -1
 }

@@ -42,6 +42,8 @@ struct HostState {
   var armed: Int32 = 0
   /// The VM for whose vCPUs processors are collected; -1 for none.
   var collecting: Int32 = -1
+  /// vCPUs for whose wake-up the host polls on a processor.
+  var polling: Int32 = 0
   /// Order of arrival in the queues.
   var order: Int64 = 0
 
