@@ -114,8 +114,8 @@ struct Explanation {
     guard let walk = translation.design.walk else { return lines }
     let names = hardware.hierarchy.map(\.name) + ["memory"]
     lines.append(
-      "  " + Self.padded("tables", 18) + Self.padded("level", 6) + Self.padded("references", 11)
-        + names.map { Self.padded($0, 11) }.joined() + "cycles")
+      "  " + Self.padded("tables", 16) + Self.padded("level", 6) + Self.padded("references", 11)
+        + names.map { Self.padded($0, 9) }.joined() + "cycles")
     for reference in walk.references where reference.count >= 0.005 {
       let cycles = reference.nanoseconds * Double(owner.frequency.hertz) * 1e-9
       let tables: String =
@@ -126,9 +126,11 @@ struct Explanation {
         case .hostOfData: "host, of data"
         }
       lines.append(
-        "  " + Self.padded(tables, 18) + Self.padded("\(reference.level)", 6)
+        "  " + Self.padded(tables, 16) + Self.padded("\(reference.level)", 6)
           + Self.padded(SummaryText.decimal(reference.count), 11)
-          + reference.shares.map { Self.padded("\(SummaryText.decimal($0 * 100)) %", 11) }.joined()
+          + zip(names, reference.shares).map { name, share in
+            Self.padded("\(SummaryText.decimal(share * 100)) %", max(9, name.count + 1))
+          }.joined()
           + SummaryText.decimal(cycles))
     }
     let total = walk.nanoseconds * Double(owner.frequency.hertz) * 1e-9

@@ -54,6 +54,13 @@ struct InformationTests {
     #expect(all.status == 0 && all.errors.isEmpty)
     // Lines may break anywhere.
     #expect(all.output.split(whereSeparator: \.isWhitespace).joined(separator: " ").contains("Calibrated from:"))
+    // Each operation of which the design knows a path has its steps, or costs nothing.
+    let blocks = all.output.components(separatedBy: "\n\n").dropFirst()
+    #expect(blocks.count >= 35)
+    for block in blocks {
+      #expect(block.contains("  step ") || block.contains("no steps: it costs nothing"), "\(block.prefix(80))")
+      #expect(block.split(separator: "\n").allSatisfy { $0.count <= 80 })
+    }
     for operation in ["syscall", "page_fault", "process_creation", "cpuid", "net_tx", "interrupt", "timer_interrupt"] {
       #expect(all.output.contains("\n\(operation): "), "\(operation)")
     }

@@ -111,6 +111,13 @@ import Testing
         #expect(isWithin || !line.hasSuffix(","), "the miss is not explained: \(line)")
       }
       #expect(cases.count >= 12)
+      // The reference names the cases with misses, and no others.
+      let reference = try String(
+        contentsOf: Command.root.appendingPathComponent("scenarios/README.md"), encoding: .utf8)
+      let table = try #require(reference.components(separatedBy: "| case | missed | why |").dropFirst().first)
+      let lines = table.split(separator: "\n").prefix { $0.hasPrefix("|") }.compactMap { $0.split(separator: "|").first }
+      let named = Set(lines.joined().split(separator: "`").map(String.init).filter { cases[$0] != nil })
+      #expect(named == Set(cases.filter { $0.value.within < $0.value.all }.keys))
       #expect(cases.values.reduce(0) { $0 + $1.all } >= 60)
       let headline = cases.values.reduce(0) { $0 + $1.within / $1.all } / Double(cases.count)
       #expect(headline >= 0.8, "\(headline) of the quantities within, cases weighing the same")
