@@ -31,7 +31,8 @@ extension GuestOperation {
       .devicePort, .deviceMemory, .busyPoll, .dmaMap, .dmaUnmap, .iotlbFlush,
       .iotlbMiss, .blockMerge, .fileFirstWrite, .copiedPage, .ioLatencyOut, .ioLatencyIn:
       .inputOutput
-    case .halt, .timerProgram, .ipi, .taskPriority, .interruptWindow, .interrupt, .eoi, .timerInterrupt, .hostInterrupt, .interruptController, .vmSwitch,
+    case .halt, .timerProgram, .ipi, .taskPriority, .interruptWindow, .interrupt, .eoi, .timerInterrupt, .hostInterrupt,
+      .interruptController, .vmSwitch,
       .lockSpin, .lockKick, .lockHalt, .lockWake, .pauseLoop, .haltPoll:
       .scheduling
     case .tlbMiss, .pageAccess, .victimHit, .integerWork, .floatingWork, .memoryWork, .branchWork, .callWork,

@@ -115,7 +115,9 @@ import Testing
       let reference = try String(
         contentsOf: Command.root.appendingPathComponent("scenarios/README.md"), encoding: .utf8)
       let table = try #require(reference.components(separatedBy: "| case | missed | why |").dropFirst().first)
-      let lines = table.split(separator: "\n").prefix { $0.hasPrefix("|") }.compactMap { $0.split(separator: "|").first }
+      let lines = table.split(separator: "\n").prefix { $0.hasPrefix("|") }.compactMap {
+        $0.split(separator: "|").first
+      }
       let named = Set(lines.joined().split(separator: "`").map(String.init).filter { cases[$0] != nil })
       #expect(named == Set(cases.filter { $0.value.within < $0.value.all }.keys))
       #expect(cases.values.reduce(0) { $0 + $1.all } >= 60)
