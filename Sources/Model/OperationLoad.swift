@@ -205,8 +205,8 @@ public struct OperationLoad: Sendable {
       ticks: perRunningSecond.reduce(0) { $0 + $1.rate * (priced.cost(of: $1.operation)?.synchronousMean ?? 0) * 1e-9 })
     if let lock {
       if lock.waits > 0 { priced = priced.waiting(lock.wait / lock.waits) }
-      (perRequest[.lockWait], perRequest[.remoteFlush]) = lock.operations(among: perRequest)
-      (perCPUSecond[.lockWait], perCPUSecond[.remoteFlush]) = lock.operations(among: perCPUSecond)
+      (perRequest[.lockWait], perRequest[.remoteFlush]) = lock.operations(among: perRequest, design: priced)
+      (perCPUSecond[.lockWait], perCPUSecond[.remoteFlush]) = lock.operations(among: perCPUSecond, design: priced)
     } else {
       let siblings = Double(lockLoad.contenders - 1)
       perRequest[.remoteFlush] = perRequest[.remoteFlush].map { $0 * siblings }

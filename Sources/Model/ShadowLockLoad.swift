@@ -27,9 +27,11 @@ public struct ShadowLockUse: Sendable, Hashable {
   /// Time of a request while 1, 2, ... vCPUs are busy, in units of its mean.
   public let paces: [Double]
 
-  /// Waits and kicks that go with some operations.
-  func operations(among rates: [GuestOperation: Double]) -> (waits: Double?, kicks: Double?) {
-    let taken = ShadowLockLoad.takings(rates)
+  /// Waits and kicks that go with some operations under a design.
+  func operations(
+    among rates: [GuestOperation: Double], design: CompiledDesign
+  ) -> (waits: Double?, kicks: Double?) {
+    let taken = ShadowLockLoad.takers(of: design).reduce(0) { $0 + (rates[$1] ?? 0) }
     return taken > 0 ? (taken * waits, taken * kicks) : (nil, nil)
   }
 }
@@ -43,8 +45,9 @@ struct ShadowLockLoad {
   /// vCPUs that may want the lock at a time.
   var contenders: Int { BusyVCPUs(workload: workload, vcpus: vcpus).most }
 
-  static func takings(_ rates: [GuestOperation: Double]) -> Double {
-    ShadowLockUse.takers.reduce(0) { $0 + (rates[$1] ?? 0) }
+  /// Operations that take the lock under a design: those that take time there.
+  static func takers(of design: CompiledDesign) -> [GuestOperation] {
+    ShadowLockUse.takers.filter { !(design.cost(of: $0)?.synchronous ?? []).isEmpty }
   }
 
   /// The use of the lock; nil where nothing takes it or nobody contends.
@@ -64,11 +67,12 @@ struct ShadowLockLoad {
     func all(_ operation: GuestOperation) -> Double {
       (perRequest[operation] ?? 0) + (perCPUSecond[operation] ?? 0) * service * 1e-9
     }
-    let taken = ShadowLockUse.takers.reduce(0) { $0 + all($1) }
+    let operations = Self.takers(of: design)
+    let taken = operations.reduce(0) { $0 + all($1) }
     guard taken > 0 else { return nil }
     func cost(_ operation: GuestOperation) -> Double { design.cost(of: operation)?.synchronousMean ?? 0 }
     // A hold is part of the operation that takes the lock; a synchronization holds it all the time.
-    let held = ShadowLockUse.takers.reduce(all(.entrySync) * cost(.entrySync)) {
+    let held = operations.reduce(all(.entrySync) * cost(.entrySync)) {
       $0 + all($1) * ($1 == .tableSync ? cost($1) : min(price, cost($1)))
     }
     let hold = held / taken

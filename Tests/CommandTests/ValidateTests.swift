@@ -113,7 +113,8 @@ import Testing
       #expect(cases.count >= 12)
       // The reference names the cases with misses, and no others.
       let reference = try String(
-        contentsOf: Command.root.appendingPathComponent("scenarios/README.md"), encoding: .utf8)
+        contentsOf: Command.root.appendingPathComponent("scenarios/reference/cases-and-experiments.md"), encoding: .utf8
+      )
       let table = try #require(reference.components(separatedBy: "| case | missed | why |").dropFirst().first)
       let lines = table.split(separator: "\n").prefix { $0.hasPrefix("|") }.compactMap {
         $0.split(separator: "|").first
