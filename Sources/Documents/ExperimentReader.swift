@@ -33,6 +33,11 @@ public enum ExperimentReader {
     return result
   }
 
+  /// The experiment documents of a library, sorted by name.
+  public static func paths(library folder: String) throws(DiagnosticError) -> [String] {
+    try FileAccess.documents(in: "\(folder)/experiments")
+  }
+
   /// Names that columns of every run have.
   private static let taken = ["scenario", "design", "profile", "replication", "metric", "value", "unit"]
 

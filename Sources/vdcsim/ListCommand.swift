@@ -8,7 +8,7 @@ import Virtualization
 struct ListCommand: AsyncParsableCommand {
   /// What can be listed.
   enum Subject: String, CaseIterable, ExpressibleByArgument {
-    case designs, profiles, guests, workloads, devices, cases, policies, power, operations, steps
+    case designs, profiles, guests, workloads, devices, cases, experiments, policies, power, operations, steps
   }
 
   static let configuration = CommandConfiguration(
@@ -40,6 +40,11 @@ struct ListCommand: AsyncParsableCommand {
         show(try paths.map { try CaseReader.read(path: $0) }.map { ($0.name, $0.title) })
         return
       }
+      if subject == .experiments {
+        let paths = try ExperimentReader.paths(library: LibraryLoader.locate(explicit: library.folder))
+        show(try paths.map { try ExperimentReader.read(path: $0).plan }.map { ($0.name, $0.title) })
+        return
+      }
       let documents = try LibraryLoader.load(
         folder: LibraryLoader.locate(explicit: library.folder), digest: Digest.sha256)
       switch subject {
@@ -60,7 +65,7 @@ struct ListCommand: AsyncParsableCommand {
           documents.powerCurves.values.map { curve in
             (curve.name, "\(curve.watts[0]) W idle to \(curve.watts[curve.watts.count - 1]) W; \(curve.source)")
           }.sorted { $0.0 < $1.0 })
-      case .operations, .cases, .policies: break
+      case .operations, .cases, .experiments, .policies: break
       }
     }
   }

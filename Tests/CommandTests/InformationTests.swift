@@ -76,14 +76,18 @@ struct InformationTests {
 
   @Test(
     "list names what there is",
-    arguments: ["designs", "profiles", "guests", "operations", "steps", "policies", "power", "workloads", "cases"])
+    arguments: [
+      "designs", "profiles", "guests", "operations", "steps", "policies", "power", "workloads", "cases", "devices",
+      "experiments",
+    ])
   func list(subject: String) throws {
     let outcome = try Command.run("list", subject)
     #expect(outcome.status == 0)
     let expected = [
       "designs": "kvm-shadow", "profiles": "cascade-lake-pvm-paper", "guests": "linux", "operations": "page_fault",
       "steps": "vm_exit", "policies": "power-aware-best-fit-decreasing", "power": "hp-ml110-g4",
-      "workloads": "kernel-build", "cases": "pvm-shell",
+      "workloads": "kernel-build", "cases": "pvm-shell", "devices": "virtio-net",
+      "experiments": "starved-dom0",
     ]
     #expect(outcome.output.contains(expected[subject]!))
     #expect(outcome.output.split(separator: "\n").allSatisfy { $0.count <= 80 })
