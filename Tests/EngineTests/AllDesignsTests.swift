@@ -281,12 +281,7 @@ struct AllDesignsTests {
           w: {utilization: 0.3}
         \(policies)
         """)
-      do {
-        _ = try Support.model(scenario, fidelity: .fluid)
-        return []
-      } catch let error as ModelFaults {
-        return error.faults.map(\.message)
-      }
+      return Support.faults { _ = try Support.model(scenario, fidelity: .fluid) }
     }
     let moving = try faults("kvm-passthrough", guest: "linux", consolidation: true)
     #expect(

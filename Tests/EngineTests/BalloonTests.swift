@@ -207,19 +207,14 @@ struct BalloonTests {
 
   @Test("Balloons need a driver, memory that can be taken back, and a swap device below the working set")
   func impossible() throws {
-    func message(_ scenario: Scenario, design: String? = nil) throws -> String {
-      do {
-        _ = try Support.model(scenario, design: design)
-        return ""
-      } catch let faults as ModelFaults {
-        return faults.faults.map(\.message).joined(separator: "\n")
-      }
+    func message(_ scenario: Scenario, design: String? = nil) -> String {
+      Support.faults { _ = try Support.model(scenario, design: design) }.joined(separator: "\n")
     }
     let plain = try Self.scenario("[{at: 1 s, target: 2 GiB}]")
-    #expect(try message(plain, design: "kvm-passthrough").contains("cannot take memory back"))
-    #expect(try message(plain, design: "bare-metal").contains("has none"))
-    #expect(try message(plain, design: "container").contains("has none"))
+    #expect(message(plain, design: "kvm-passthrough").contains("cannot take memory back"))
+    #expect(message(plain, design: "bare-metal").contains("has none"))
+    #expect(message(plain, design: "container").contains("has none"))
     let small = try Self.scenario("[{at: 1 s, target: 1 GiB}]", memory: Self.references)
-    #expect(try message(small).contains("expected 'latency' of the guest's swap device"))
+    #expect(message(small).contains("expected 'latency' of the guest's swap device"))
   }
 }

@@ -27,7 +27,7 @@ struct BoostTests {
         work: {\(workload)}
       """)
     let model = try Support.model(scenario, fidelity: fidelity)
-    return try fidelity == .exit ? Support.exit(model) : Support.fluid(model)
+    return try Support.run(model, fidelity)
   }
 
   @Test("Always-busy threads run at the speed of their number", arguments: [Fidelity.exit, .fluid])

@@ -227,7 +227,7 @@ struct DeviceTests {
   @Test("Faults: a disk without a model, blocks without a disk, a front end of the wrong kind")
   func faults() throws {
     func faults(_ edit: (String) -> String) -> [String] {
-      do {
+      Support.faults(.line) {
         let text = """
           scenario: faulty
           duration: 1 s
@@ -247,9 +247,6 @@ struct DeviceTests {
               per_request: {block_read: 1}
           """
         _ = try Support.model(try Support.scenario(edit(text)))
-        return []
-      } catch let error as ModelFaults { return error.faults.map { "\($0.location.line): \($0.message)" } } catch {
-        return ["\(error)"]
       }
     }
     #expect(faults { $0 } == [])

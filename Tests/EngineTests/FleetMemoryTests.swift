@@ -160,10 +160,7 @@ struct FleetMemoryTests {
   }
 
   private func faults(_ text: String, design: String? = nil) -> [String] {
-    do {
-      _ = try Support.model(try Support.scenario(text), design: design, fidelity: .fluid)
-      return []
-    } catch let error as ModelFaults { return error.faults.map(\.message) } catch { return ["\(error)"] }
+    Support.faults { _ = try Support.model(try Support.scenario(text), design: design, fidelity: .fluid) }
   }
 
   @Test("A ratio that nothing makes up for is refused where it stands")

@@ -131,21 +131,12 @@ struct FleetSizeTests {
     #expect(all.map(\.vcpus) == [8, 2] && all.map(\.memory) == [8 << 30, 4 << 30])
   }
 
-  private func faults(_ body: () throws -> Void) -> [String] {
-    do {
-      try body()
-      return []
-    } catch let faults as ModelFaults {
-      return faults.faults.map(\.message)
-    } catch { return ["\(error)"] }
-  }
-
   @Test("What neither trace nor group tells is an error that says of how many VMs")
   func unknown() throws {
     let rest = " -1 -1 1 1 1 -1 -1 -1 -1 -1\n"
     let log: [File] = [("log", "1 0 -1 60 8 -1 -1 8" + rest + "2 0 -1 60 2000 -1 1024 2000" + rest)]
     #expect(
-      faults { _ = try model(log, format: "format: swf") } == [
+      Support.faults { _ = try model(log, format: "format: swf") } == [
         "trace 't' does not tell the memory of 1 of 2 VMs; expected memory: {size: ...} in vm group 'vm'",
         "1 of 2 VMs of trace 't' have more than 1024 vCPUs; expected vcpus in vm group 'vm'",
       ])
@@ -161,7 +152,7 @@ struct FleetSizeTests {
         half: {utilization: 0.5}
       """)
     #expect(
-      faults { _ = try SimulationModel(scenario: scenario, library: Support.library.get()) } == [
+      Support.faults { _ = try SimulationModel(scenario: scenario, library: Support.library.get()) } == [
         "vm group 'vm' states no vcpus, and its workload follows no trace that tells; expected vcpus"
       ])
   }

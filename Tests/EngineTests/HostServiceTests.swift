@@ -74,7 +74,7 @@ struct HostServiceTests {
       func run(_ design: String, cores: Int) throws -> (guests: Double, background: Double) {
         let text = try scenario(design, cores: cores, background: "{threads: 4, weight: 0.5}", duration: "60 s")
         let model = try Support.model(text, fidelity: fidelity)
-        let result = try fidelity == .exit ? Support.exit(model) : Support.fluid(model)
+        let result = try Support.run(model, fidelity)
         let vms = result.vms.reduce(0) { $0 + $1.guest + $1.stall }
         let load = result.services.first { $0.name == HostWork.background }?.nanoseconds ?? 0
         return (Double(vms) * 1e-9, Double(load) * 1e-9)
@@ -100,7 +100,7 @@ struct HostServiceTests {
         let text = try scenario(
           "{name: \(design), services: false}", background: "{threads: 2, share: 0.3, burst: 1 ms}", duration: "60 s")
         let model = try Support.model(text, fidelity: fidelity)
-        let result = try fidelity == .exit ? Support.exit(model) : Support.fluid(model)
+        let result = try Support.run(model, fidelity)
         // 36,000 bursts: four standard deviations are 2.1 %.
         #expect(abs(Double(result.hosts[0].services) * 1e-9 - 36) < 0.021 * 36, "\(design) at \(fidelity)")
       }

@@ -9,7 +9,7 @@ struct InterruptDetailTests {
   }
 
   private func run(_ model: SimulationModel, _ fidelity: Fidelity) throws -> RunResult {
-    try fidelity == .exit ? Support.exit(model) : Support.fluid(model)
+    try Support.run(model, fidelity)
   }
 
   @Test(

@@ -16,7 +16,7 @@ struct InterruptTests {
       """, duration: "21 s", design: "kvm-virtio")
     func counts(_ kind: String) throws -> (kicks: Double, ends: Double, wakes: Double) {
       let model = try Support.model(scenario, design: "kvm-virtio", axes: [.interrupts: kind], fidelity: fidelity)
-      let result = try fidelity == .exit ? Support.exit(model) : Support.fluid(model)
+      let result = try Support.run(model, fidelity)
       func count(_ step: String) -> Double {
         Double(result.exits.filter { $0.step == step }.reduce(0) { $0 + $1.count })
       }

@@ -69,7 +69,7 @@ struct MemoryNodeTests {
   func slowdown(fidelity: Fidelity) throws {
     func run(_ scenario: Scenario) throws -> RunResult {
       let model = try Support.model(scenario, fidelity: fidelity)
-      return try fidelity == .exit ? Support.exit(model) : Support.fluid(model)
+      return try Support.run(model, fidelity)
     }
     let (nodes, owner) = try #require(try Support.library.get().profiles["cascade-lake-pvm-paper"]?.effectiveNodes)
     let added = nodes.added(at: owner.frequency)
@@ -129,7 +129,7 @@ struct MemoryNodeTests {
       let model = try Support.model(
         try scenario(count: 3, references: "{working_set: 4 KiB, page_references: 1000/s, reuse_skew: 0}"),
         fidelity: fidelity)
-      let result = try fidelity == .exit ? Support.exit(model) : Support.fluid(model)
+      let result = try Support.run(model, fidelity)
       for (vm, expected) in zip(result.vms, [20.0, 40, 20]) {
         #expect(abs(Double(vm.guest) * 1e-9 - expected) < 0.02 * expected, "\(fidelity): \(vm.name) \(vm.guest)")
       }
@@ -139,14 +139,7 @@ struct MemoryNodeTests {
   @Test("Faults are told where they stand")
   func faults() throws {
     func messages(_ scenario: Scenario) -> [String] {
-      do {
-        _ = try Support.model(scenario)
-        return []
-      } catch let error as ModelFaults {
-        return error.faults.map { "\($0.location.line):\($0.location.column): \($0.message)" }
-      } catch {
-        return ["\(error)"]
-      }
+      Support.faults(.column) { _ = try Support.model(scenario) }
     }
     #expect(
       messages(try scenario(nodes: 3)) == [

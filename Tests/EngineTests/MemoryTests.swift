@@ -294,7 +294,7 @@ struct MemoryTests {
     let exit = try Support.exit(disk)
     let fluid = try Support.fluid(disk)
     let throughput = exit.workloads[0].throughput
-    #expect(abs(fluid.workloads[0].throughput / throughput - 1) < 0.1, "as the engines agree on block requests")
+    #expect(abs(fluid.workloads[0].throughput / throughput - 1) < 0.02, "as the engines agree on block requests")
     let completions = exit.exits.filter { $0.operation == .blockCompletion }.reduce(0.0) { $0 + Double($1.count) }
     #expect(abs(completions / Double(exit.workloads[0].completed) / reads - 1) < 0.02)
     let waiting = try Support.exit(try Support.model(try scenario("latency: 80 us")))

@@ -177,12 +177,7 @@ struct MultiQueueTests {
   @Test("Faults: more queues than vCPUs, than the device has")
   func faults() throws {
     func faults(_ nic: String, vcpus: Int = 8, design: String = "kvm-virtio") -> [String] {
-      do {
-        _ = try Self.model(Self.sending(100), nic: nic, vcpus: vcpus, design: design)
-        return []
-      } catch let error as ModelFaults { return error.faults.map { "\($0.location.line): \($0.message)" } } catch {
-        return ["\(error)"]
-      }
+      Support.faults(.line) { _ = try Self.model(Self.sending(100), nic: nic, vcpus: vcpus, design: design) }
     }
     #expect(faults(Self.nic(8)) == [])
     #expect(

@@ -48,7 +48,7 @@ struct ReservationTests {
         "  - {name: v\($0.offset), vcpus: \($0.element.vcpus), memory: {size: 1 GiB}, workload: work, cpu: {\($0.element.cpu)}}"
       }.joined(separator: "\n")
       let model = try Support.model(try scenario(text, cores: cores), fidelity: fidelity)
-      let result = try fidelity == .exit ? Support.exit(model) : Support.fluid(model)
+      let result = try Support.run(model, fidelity)
       for (vm, share) in zip(result.vms, expected) {
         let value = Double(vm.guest + vm.stall) / 30e9
         #expect(abs(value - share) < 0.01 * share, "\(fidelity): \(vms) \(vm.name) has \(value), not \(share)")
@@ -81,32 +81,27 @@ struct ReservationTests {
   }
 
   @Test("Reservations that cannot be kept, and schedulers that know none")
-  func faults() throws {
-    func messages(_ vms: String, _ design: String = "esxi-vmxnet3") throws -> [String] {
-      do {
-        _ = try Support.model(try scenario(vms, design: design))
-        return []
-      } catch let error as ModelFaults {
-        return error.faults.map { "\($0.location.line):\($0.location.column): \($0.message)" }
-      }
+  func faults() {
+    func messages(_ vms: String, _ design: String = "esxi-vmxnet3") -> [String] {
+      Support.faults(.column) { _ = try Support.model(try scenario(vms, design: design)) }
     }
     let one = "  - {name: v, vcpus: 1, memory: {size: 1 GiB}, workload: work, cpu: {reservation: 1 GHz}}"
-    #expect(try messages(one) == [])
+    #expect(messages(one) == [])
     #expect(
-      try messages(one, "kvm-virtio") == [
+      messages(one, "kvm-virtio") == [
         "6:5: vm 'v' has a reservation, but scheduler 'fair' of design 'kvm-virtio' has none; expected "
           + "relaxed_coscheduling, or a fleet"
       ])
     #expect(
-      try messages(one.replacing("1 GHz", with: "2.5 GHz")) == [
+      messages(one.replacing("1 GHz", with: "2.5 GHz")) == [
         "6:5: vm 'v' reserves 2.5 GHz, but its vCPUs do no more than 2 GHz"
       ])
     #expect(
-      try messages(one.replacing("v,", with: "v, count: 3,")) == [
+      messages(one.replacing("v,", with: "v, count: 3,")) == [
         "6:5: vm 'v-3' reserves 1 GHz, but host 'node' has less left beside the reservations of others"
       ])
     #expect(
-      try messages(one.replacing("1 GHz", with: "1 GHz, cap: 0.4")) == [
+      messages(one.replacing("1 GHz", with: "1 GHz, cap: 0.4")) == [
         "6:5: vm 'v' reserves more than its cap lets it have"
       ])
   }

@@ -29,7 +29,7 @@ struct SchedulerTests {
 
   private func run(_ scenario: Scenario, _ fidelity: Fidelity = .exit) throws -> RunResult {
     let model = try Support.model(scenario, fidelity: fidelity)
-    return try fidelity == .exit ? Support.exit(model) : Support.fluid(model)
+    return try Support.run(model, fidelity)
   }
 
   @Test("Always-busy VMs share by weight within 1 %", arguments: weighted)

@@ -18,7 +18,7 @@ struct SchedulingTests {
         work: {batch: {work: 1000 s}}
       """)
     let model = try Support.model(scenario, fidelity: fidelity)
-    return try fidelity == .exit ? Support.exit(model) : Support.fluid(model)
+    return try Support.run(model, fidelity)
   }
 
   @Test("Always-busy VMs share cores equally; steal is demand minus supply", arguments: [Fidelity.exit, .fluid])
@@ -48,7 +48,7 @@ struct SchedulingTests {
           batch: {work: 3 s, threads: 2}
       """, vcpus: 2, duration: "4 s", warmup: "0 s")
     let model = try Support.model(scenario, fidelity: fidelity)
-    let result = try fidelity == .exit ? Support.exit(model) : Support.fluid(model)
+    let result = try Support.run(model, fidelity)
     #expect(result.workloads[0].completed == 1)
     #expect(abs(try #require(result.workloads[0].meanLatency) - 1.5) < 1e-5)
     #expect(abs(Double(result.vms[0].guest) * 1e-9 - 3) < 1e-5)
@@ -61,7 +61,7 @@ struct SchedulingTests {
           idle: true
       """, duration: "400 s", warmup: "0 s", design: "kvm-virtio")
     let model = try Support.model(scenario, fidelity: fidelity)
-    let result = try fidelity == .exit ? Support.exit(model) : Support.fluid(model)
+    let result = try Support.run(model, fidelity)
     let halts = result.exits.filter { $0.operation == .halt }.reduce(0) { $0 + $1.exits }
     // 3,600 wake-ups on average, Poisson: four standard deviations.
     #expect(abs(Double(halts) - 3600) < 240)
@@ -97,7 +97,7 @@ struct SchedulingTests {
     for fidelity in [Fidelity.exit, .fluid] {
       let scenario = try Support.oneVM("    " + workload, duration: "100 ms", warmup: "0 s", design: "kvm-virtio")
       let model = try Support.model(scenario, fidelity: fidelity)
-      _ = try fidelity == .exit ? Support.exit(model) : Support.fluid(model)
+      _ = try Support.run(model, fidelity)
     }
   }
 }

@@ -31,7 +31,7 @@ struct SpinLockTests {
 
   private func run(_ scenario: Scenario, _ fidelity: Fidelity = .exit) throws -> RunResult {
     let model = try Support.model(scenario, fidelity: fidelity)
-    return try fidelity == .exit ? Support.exit(model) : Support.fluid(model)
+    return try Support.run(model, fidelity)
   }
 
   @Test("Constant holds make the finite-source M/D/1 queue, exponential ones M/M/1//N", arguments: [2, 4, 8, 16])
@@ -103,7 +103,6 @@ struct SpinLockTests {
     }
   }
 
-  /// Two vCPUs on one processor beside each other, with locks of their own kinds.
   @Test("Critical sections without exits keep their length under shadow paging")
   func sectionsWithoutExits() throws {
     func model(exits: Bool, _ fidelity: Fidelity) throws -> SimulationModel {
@@ -124,6 +123,7 @@ struct SpinLockTests {
     #expect(abs(exit / fluid - 1) < 0.03, "\(exit) against \(fluid)")
   }
 
+  /// Two vCPUs on one processor that take one lock.
   private func preempted(_ kind: String, response: String = "off", design: String = "kvm-virtio") throws -> RunResult {
     try run(
       try scenario(

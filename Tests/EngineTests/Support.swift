@@ -46,6 +46,31 @@ enum Support {
     return result
   }
 
+  static func run(_ model: SimulationModel, _ fidelity: Fidelity) throws -> RunResult {
+    try fidelity == .exit ? exit(model) : fluid(model)
+  }
+
+  /// How much of a fault's place is told.
+  enum FaultPlace { case none, line, column }
+
+  /// Why `make` cannot make a model; nothing where it can.
+  static func faults(_ place: FaultPlace = .none, _ make: () throws -> Void) -> [String] {
+    do {
+      try make()
+      return []
+    } catch let error as ModelFaults {
+      return error.faults.map { fault in
+        switch place {
+        case .none: fault.message
+        case .line: "\(fault.location.line): \(fault.message)"
+        case .column: "\(fault.location.line):\(fault.location.column): \(fault.message)"
+        }
+      }
+    } catch {
+      return ["\(error)"]
+    }
+  }
+
   /// A host and one VM around a workload given in YAML (indented by four).
   static func oneVM(
     _ workload: String, vcpus: Int = 1, cores: Int = 4, duration: String = "10 s", warmup: String = "1 s",
