@@ -115,20 +115,37 @@ struct SweepCommand: AsyncParsableCommand {
       plan.designs.isEmpty && sweep.designs.count > 1
       ? [(title: operation?.name ?? metric.name, designs: sweep.designs)]
       : sweep.designs.map { (title: $0, designs: [$0]) }
+    // Long designs and values have a number in the table and stand below it.
+    var legend: [String] = []
+    func shown(_ texts: [String], of what: String) -> [String] {
+      guard texts.contains(where: { $0.count > Self.widest }) else { return texts }
+      for (number, text) in texts.enumerated() { legend.append("\(what) [\(number + 1)]: \(text)") }
+      return texts.indices.map { "[\($0 + 1)]" }
+    }
+    let titles = shown(columns.map(\.title), of: "design")
+    let values = plan.axes.map { axis in
+      Dictionary(zip(axis.values, shown(axis.values, of: axis.name))) { first, _ in first }
+    }
     let table = TextTable<Int> { point in
-      zip(plan.axes, plan.points[point].values).map { Column(title: $0.name, value: $1, align: .left) }
-        + columns.map { column in
-          let mean = column.designs.lazy.compactMap { sweep.mean(at: point, design: $0, figure) }.first
-          return Column(
-            title: String(column.title.prefix(26)), value: mean.map { Self.text($0) } ?? "-", align: .right)
+      plan.axes.indices.map { axis in
+        let value = plan.points[point].values[axis]
+        return Column(title: plan.axes[axis].name, value: values[axis][value] ?? value, align: .left)
+      }
+        + columns.indices.map { column in
+          let mean = columns[column].designs.lazy.compactMap { sweep.mean(at: point, design: $0, figure) }.first
+          return Column(title: titles[column], value: mean.map { Self.text($0) } ?? "-", align: .right)
         }
     }
     let what = operation.map { "CPU seconds of \($0.name)" } ?? "\(metric.name) (\(metric.unit))"
     print("\(plan.name): \(plan.title)")
     print("\(what):")
     print(table.string(for: Array(plan.points.indices), style: Style.simple) ?? "")
+    if !legend.isEmpty { print(legend.joined(separator: "\n")) }
     print("results: \(directory)")
   }
+
+  /// Characters of a design or a value in the table, at most.
+  private static let widest = 26
 
   /// A figure with four digits or so.
   private static func text(_ value: Double) -> String {

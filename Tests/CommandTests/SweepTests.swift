@@ -86,6 +86,18 @@ import Testing
     #expect(try sweep(Self.small, "--jobs", "4").csv == csv)
   }
 
+  @Test("Designs and values too long for the table have numbers in it, and stand below")
+  func longTitles() throws {
+    let long = Self.small.replacing(
+      "[bare-metal, kvm-virtio]",
+      with: "[{name: kvm-virtio, interrupts: emulated}, {name: kvm-virtio, interrupts: accelerated}]")
+    let output = try sweep(long, "--jobs", "1").outcome.output
+    #expect(output.contains("design [1]: kvm-virtio[interrupts=emulated]"), "\(output)")
+    #expect(output.contains("design [2]: kvm-virtio[interrupts=accelerated]"))
+    #expect(output.contains(/rate +calls +\[1\] +\[2\]/))
+    #expect(try !sweep(Self.small, "--jobs", "1").outcome.output.contains("design [1]"))
+  }
+
   @Test("--json prints the rows; check knows names that no document has")
   func jsonAndCheck() throws {
     let (outcome, csv) = try sweep(Self.small, "--json")
