@@ -148,7 +148,8 @@ struct DeviceTests {
   /// Little's law for a closed population without thinking: every client is in the system, which loses none.
   @Test("Requests are conserved", arguments: ["bare-metal", "kvm-virtio", "kvm-emulated", "xen-pvhvm", "esxi-vmxnet3"])
   func conservation(design: String) throws {
-    let model = try Support.model(try Self.scenario(Self.disk(clients: 16), vcpus: 2), design: design)
+    let model = try Support.model(
+      try Self.scenario(Self.disk(clients: 16), vcpus: 2, duration: "1200 ms"), design: design)
     let result = try Support.exit(model)
     let inside = result.workloads[0].throughput * (result.workloads[0].meanLatency ?? 0)
     #expect(abs(inside - 16) < 0.05, "\(inside) clients")

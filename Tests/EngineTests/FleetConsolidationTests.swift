@@ -178,7 +178,8 @@ struct FleetConsolidationTests {
         try Support.shipped(
           "consolidation-study",
           edits: [
-            "duration=3 h", "policies.consolidation.selection=\(selection.rawValue)",
+            "duration=3 h", "hosts.small.count=12", "hosts.large.count=13", "vms.small.count=60", "vms.medium.count=30",
+            "vms.large.count=10", "policies.consolidation.selection=\(selection.rawValue)",
             "policies.consolidation.overload=\(overload.rawValue)",
           ]))
       let report = try #require(result.fleet).report
