@@ -39,28 +39,36 @@ extension Simulation {
   /// - Complexity: O(vCPUs of the VM).
   mutating func notify(vm: Int, byInterrupt: Bool, preferred: Int? = nil) {
     guard vms[vm].queueLength > vms[vm].waking else { return }
+    if wakeHalted(vm: vm, preferred: preferred) { return }
     let first = Int(vms[vm].firstThread)
     let range = first..<first + Int(vms[vm].vcpus)
-    if vms[vm].halted > 0 {
-      guard
-        let thread = preferred.flatMap({ canWake(thread: $0) ? $0 : nil })
-          ?? range.first(where: { canWake(thread: $0) })
-      else { return }
-      vms[vm].halted -= 1
-      if threads[thread].activity == .haltPoll {
-        wakePolling(thread: thread)
-        return
-      }
-      adaptPolling(thread: thread)
-      vms[vm].waking += 1
-      threads[thread].activity = .woken
-      wake(thread: thread)
-      return
-    }
     if byInterrupt, !vms[vm].kick.isEmpty { kick(vm: vm, range: range) }
     if vms[vm].turn < .max {
       for thread in range { shorten(thread: thread, vm: vm) }
     }
+  }
+
+  /// Wakes a halted vCPU, the preferred one if it is halted; one for whose wake-up the host polls goes on. Returns whether
+  /// there was any.
+  ///
+  /// - Complexity: O(vCPUs of the VM).
+  mutating func wakeHalted(vm: Int, preferred: Int? = nil) -> Bool {
+    guard vms[vm].halted > 0 else { return false }
+    let first = Int(vms[vm].firstThread)
+    guard
+      let thread = preferred.flatMap({ canWake(thread: $0) ? $0 : nil })
+        ?? (first..<first + Int(vms[vm].vcpus)).first(where: { canWake(thread: $0) })
+    else { return false }
+    vms[vm].halted -= 1
+    if threads[thread].activity == .haltPoll {
+      wakePolling(thread: thread)
+    } else {
+      adaptPolling(thread: thread)
+      vms[vm].waking += 1
+      threads[thread].activity = .woken
+      wake(thread: thread)
+    }
+    return true
   }
 
   private func canWake(thread index: Int) -> Bool {

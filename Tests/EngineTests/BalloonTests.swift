@@ -72,6 +72,22 @@ struct BalloonTests {
     }
   }
 
+  @Test("A balloon moves on while the host polls for the guest's wake-up")
+  func polling() throws {
+    func balloon(_ design: String) throws -> Double {
+      let scenario = try Self.scenario(
+        "[{at: 2 s, target: 1 GiB}]",
+        workload: """
+          arrivals: {process: poisson, rate: 6000/s}
+              service: {distribution: exponential, mean: 20 us}
+          """, design: design)
+      let result = try Support.exit(try Support.model(scenario))
+      return try #require(result.vms[0].memory).balloon
+    }
+    // A vCPU that is polled for takes up the driver's work no later than one that has to be woken.
+    #expect(try balloon("{name: kvm-virtio, halt_polling: \"on\"}") >= 0.999 * balloon("kvm-virtio"))
+  }
+
   @Test("A stated rate bounds the balloon in both directions")
   func rate() throws {
     let model = try Support.model(

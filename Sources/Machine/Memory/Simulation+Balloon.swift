@@ -178,17 +178,9 @@ extension Simulation {
   /// An interrupt of the device, or the order, wakes the driver: on a vCPU that is idle, else on one that must make room.
   private mutating func offerBalloonJob(_ job: Int32, vm: Int) {
     vms[vm].balloonJob = job
+    if wakeHalted(vm: vm) { return }
     let first = Int(vms[vm].firstThread)
     let range = first..<first + Int(vms[vm].vcpus)
-    if vms[vm].halted > 0,
-      let idle = range.first(where: { threads[$0].state == .blocked && threads[$0].activity != .pageWait })
-    {
-      vms[vm].halted -= 1
-      vms[vm].waking += 1
-      threads[idle].activity = .woken
-      wake(thread: idle)
-      return
-    }
     let running = range.first { threads[$0].state == .running && threads[$0].activity == .job }
     if !vms[vm].kick.isEmpty, !range.contains(where: { threads[$0].isKickPending }) {
       threads[running ?? first].isKickPending = true
