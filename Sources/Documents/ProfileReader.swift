@@ -53,13 +53,11 @@ enum ProfileReader {
     let ratios = Set(catalogue.steps.lazy.filter(\.isRelative).map(\.name))
     let taken = base.map { base in scaling.map { base.scaled(by: $0, leaving: ratios) } ?? base }
     guard let name, let title, let backend, let frequency else { return nil }
-    var profile = CostProfile(
+    return CostProfile(
       name: name, title: title, backend: backend, frequency: frequency, processors: processors ?? [], tlb: tlb,
-      walks: walks,
-      costs: costs, otherBackends: others, provenance: provenance ?? [], bases: taken.map { [$0] + $0.bases } ?? [],
+      walks: walks, memoryNodes: nodes, costs: costs, otherBackends: others, provenance: provenance ?? [],
+      bases: taken.map { [$0] + $0.bases } ?? [],
       digest: digest)
-    profile.memoryNodes = nodes
-    return profile
   }
 }
 

@@ -18,11 +18,10 @@ extension CostProfile {
       }
       return costs
     }
-    var other = CostProfile(
+    return CostProfile(
       name: name, title: title, backend: backend, frequency: frequency, processors: processors, tlb: tlb, walks: walks,
-      costs: moved(costs), otherBackends: otherBackends.mapValues(moved), provenance: provenance,
+      memoryNodes: memoryNodes, costs: moved(costs), otherBackends: otherBackends.mapValues(moved),
+      provenance: provenance,
       bases: bases.map { $0.atRangeEnds(ends) }, digest: digest)
-    other.memoryNodes = memoryNodes
-    return other
   }
 }

@@ -38,7 +38,7 @@ public struct MemoryResidence: Sendable, Hashable {
   /// Pages that the host has to keep.
   public var backed: Double { size - balloon - unbacked }
 
-  /// The balloon takes pages. Returns those that the guest must take from its cache, and from its working set.
+  /// The balloon takes pages, no more than there are. Returns those that the guest must take from its cache, and from its working set.
   public mutating func inflate(_ pages: Double) -> (dropped: Double, evicted: Double) {
     let pages = min(pages, size - balloon)
     let fromFree = min(pages, free)
@@ -51,7 +51,7 @@ public struct MemoryResidence: Sendable, Hashable {
     return (dropped, evicted)
   }
 
-  /// The balloon gives pages back.
+  /// The balloon gives pages back, no more than it holds.
   public mutating func deflate(_ pages: Double) {
     let pages = min(pages, balloon)
     balloon -= pages
@@ -121,12 +121,12 @@ public struct FaultCurve: Sendable, Hashable {
     values = [0]
   }
 
-  /// The share that misses with `resident` pages in memory.
+  /// The share that misses with `resident` pages in memory, 0 to 1. O(1).
   public func ratio(_ resident: Double) -> Double {
     values.withUnsafeBufferPointer { Self.ratio(resident, of: pages, in: $0.baseAddress!) }
   }
 
-  /// The same from a table elsewhere.
+  /// The same from a table elsewhere, of `intervals + 1` values.
   public static func ratio(_ resident: Double, of pages: Double, in values: UnsafePointer<Double>) -> Double {
     guard pages > 0, resident < pages else { return 0 }
     let position = max(0, resident) / pages * Double(intervals)
@@ -207,7 +207,7 @@ public struct MemoryPlan: Sendable, Hashable {
   /// Latency of the guest's swap device in nanoseconds; 0 without one.
   public let guestLatency: Double
 
-  /// Creates a plan.
+  /// Creates a plan. Rates and times >= 0; orders by time.
   public init(
     initial: MemoryResidence, orders: [Order], timePerPage: Double, references: Double, curve: FaultCurve,
     fileReferences: Double, fileCurve: FaultCurve, guestLatency: Double
@@ -231,8 +231,10 @@ public struct MemoryPlan: Sendable, Hashable {
   /// Linux, include/linux/swap.h: SWAP_CLUSTER_MAX.
   public static let writeCluster = 32.0
 
-  /// Time in nanoseconds until so many pages are written to the guest's swap: one cluster after the other.
-  public func writing(_ pages: Double) -> Double { (pages / Self.writeCluster).rounded(.up) * guestLatency }
+  /// Time in nanoseconds until so many pages are written to a swap device of that latency: one cluster after the other.
+  public static func writing(_ pages: Double, latency: Double) -> Double {
+    (pages / writeCluster).rounded(.up) * latency
+  }
 }
 
 /// Paging by host and guest at a time.
@@ -267,6 +269,8 @@ public struct PageMerging: Sendable, Hashable {
   /// Breaks of an equal page per second.
   public let breaks: Double
 
+  /// Creates the merging of one equal page.
+  ///
   /// - Parameters:
   ///   - writes: writes to a page per second.
   ///   - period: seconds between two visits of the scanner.

@@ -82,7 +82,7 @@ public struct CostProfile: Sendable {
   /// The data of page walks, if the profile has it; without it walks cost the flat prices of their steps.
   public let walks: WalkHardware?
   /// What memory of another node costs, if the profile has it.
-  public var memoryNodes: MemoryNodes?
+  public let memoryNodes: MemoryNodes?
   /// The profile's own prices by step.
   public let costs: [String: StepCost]
   /// Prices by backend and step for designs that run on another backend of the same machine than `backend`.
@@ -111,9 +111,9 @@ public struct CostProfile: Sendable {
   /// Creates a profile.
   public init(
     name: String, title: String, backend: String, frequency: Frequency, processors: [String] = [], tlb: ProcessorTLB?,
-    walks: WalkHardware? = nil, costs: [String: StepCost], otherBackends: [String: [String: StepCost]] = [:],
-    provenance: [Fact] = [],
-    bases: [CostProfile] = [], digest: String = ""
+    walks: WalkHardware? = nil, memoryNodes: MemoryNodes? = nil, costs: [String: StepCost],
+    otherBackends: [String: [String: StepCost]] = [:], provenance: [Fact] = [], bases: [CostProfile] = [],
+    digest: String = ""
   ) {
     self.name = name
     self.title = title
@@ -122,6 +122,7 @@ public struct CostProfile: Sendable {
     self.processors = processors
     self.tlb = tlb
     self.walks = walks
+    self.memoryNodes = memoryNodes
     self.costs = costs
     self.otherBackends = otherBackends
     self.provenance = provenance
@@ -139,7 +140,7 @@ public struct CostProfile: Sendable {
     public let nanoseconds: Double
     /// The nearer profile whose measured price was passed over because its backend does not match.
     public let passedOver: String?
-    /// How many bases away that profile is: 0 for the profile itself.
+    /// How many bases away the profile is that states the price: 0 for the profile itself.
     public let distance: Int
   }
 
@@ -169,12 +170,10 @@ public struct CostProfile: Sendable {
   /// The profile for a machine of the same kind at another clock: prices in cycles are converted at that frequency,
   /// prices in time stay.
   public func at(_ frequency: Frequency) -> CostProfile {
-    var other = CostProfile(
+    CostProfile(
       name: name, title: title, backend: backend, frequency: frequency, processors: processors, tlb: tlb, walks: walks,
-      costs: costs, otherBackends: otherBackends, provenance: provenance, bases: bases.map { $0.at(frequency) },
-      digest: digest)
-    other.memoryNodes = memoryNodes
-    return other
+      memoryNodes: memoryNodes, costs: costs, otherBackends: otherBackends, provenance: provenance,
+      bases: bases.map { $0.at(frequency) }, digest: digest)
   }
 
   /// The profile as the base of another machine's: every price is scaled and becomes an assumption, which says so. Prices
@@ -186,12 +185,10 @@ public struct CostProfile: Sendable {
           (step, ratios.contains(step) ? cost : scaling.apply(to: cost, of: self))
         })
     }
-    var other = CostProfile(
+    return CostProfile(
       name: name, title: title, backend: backend, frequency: frequency, processors: processors, tlb: tlb, walks: walks,
-      costs: scaled(costs), otherBackends: otherBackends.mapValues(scaled), provenance: provenance,
-      bases: bases.map { $0.scaled(by: scaling, leaving: ratios) }, digest: digest)
-    other.memoryNodes = memoryNodes
-    return other
+      memoryNodes: memoryNodes, costs: scaled(costs), otherBackends: otherBackends.mapValues(scaled),
+      provenance: provenance, bases: bases.map { $0.scaled(by: scaling, leaving: ratios) }, digest: digest)
   }
 
   /// The TLB's data of this profile or of the nearest base that has it.

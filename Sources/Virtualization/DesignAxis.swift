@@ -48,7 +48,7 @@ public enum DesignAxis: UInt8, CaseIterable, Sendable, Hashable, CustomStringCon
       ["bare", "container", "container_in_vm", "host_kernel", "hosted", "privileged_domain", "hypervisor_kernel"]
     case .guestPageTableIsolation, .hostPageTableIsolation, .mitigations, .paravirtualLocks, .haltPolling:
       ["off", "on"]
-    case .pauseLoopExiting: ["off", "yield", "directed_yield"]
+    case .pauseLoopExiting: PauseLoops.Response.allCases.map(\.rawValue)
     case .dirtyLogging: ["none", "write_protect", "log_buffer"]
     case .scheduler: SchedulerKind.allCases.map(\.rawValue)
     case .nesting: ["none", "vmcs_shadowing", "vmcs_trapped"]

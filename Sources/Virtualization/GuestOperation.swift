@@ -9,15 +9,15 @@ public enum GuestOperation: UInt8, CaseIterable, Sendable, Hashable {
   case mmio, halt, timerProgram, ipi, taskPriority
   case netTx, netRx, blockRead, blockWrite, fileFirstWrite
   // Derived.
-  case hypercall, tlbMiss, firstTouch, hiddenFault, rootLoad, rootRead, emulatedStore, tableUnprotect, tableSync,
-    entrySync, remoteFlush, shootdown, lockWait, mmuUpdate, mmuValidation, mmuPin, interrupt, eoi, timerInterrupt,
-    hostInterrupt, doorbell,
-    deviceInterrupt, dirtyPage, dirtyLogFull, dirtyLogRound, swapIn, guestSwapIn, memoryScan, victimHit, integerWork,
-    floatingWork, memoryWork, branchWork, callWork, codeTranslation,
-    blockCompletion, devicePort, deviceMemory, busyPoll, dmaMap, dmaUnmap, iotlbFlush, iotlbMiss,
-    remoteAccess, balloonPage, balloonReturn, balloonBatch, pageReclaim, guestSwapOut, cacheRead, doublePaging,
-    mergeBreak, shadowRecycle, lockSpin, lockKick, lockHalt, lockWake, pauseLoop, blockMerge, copiedPage,
-    interruptWindow, flushWait, haltPoll
+  case hypercall, tlbMiss, firstTouch, hiddenFault, rootLoad, rootRead, emulatedStore, tableUnprotect, tableSync
+  case entrySync, remoteFlush, shootdown, lockWait, mmuUpdate, mmuValidation, mmuPin
+  case interrupt, eoi, timerInterrupt, hostInterrupt, doorbell, deviceInterrupt
+  case dirtyPage, dirtyLogFull, dirtyLogRound, swapIn, guestSwapIn, memoryScan
+  case victimHit, integerWork, floatingWork, memoryWork, branchWork, callWork, codeTranslation
+  case blockCompletion, devicePort, deviceMemory, busyPoll, dmaMap, dmaUnmap, iotlbFlush, iotlbMiss, remoteAccess
+  case balloonPage, balloonReturn, balloonBatch, pageReclaim, guestSwapOut, cacheRead, doublePaging, mergeBreak
+  case shadowRecycle, lockSpin, lockKick, lockHalt, lockWake, pauseLoop
+  case blockMerge, copiedPage, interruptWindow, flushWait, haltPoll
   // Micro-benchmarks of hypervisors, as programs may state them.
   case interruptController, vmSwitch, ioLatencyOut, ioLatencyIn
 
@@ -42,8 +42,8 @@ public enum GuestOperation: UInt8, CaseIterable, Sendable, Hashable {
   public var scope: Scope {
     switch self {
     case .netTx, .netRx, .blockRead, .blockWrite, .interrupt, .eoi, .doorbell, .deviceInterrupt, .halt, .memoryScan,
-      .blockCompletion, .busyPoll, .balloonPage, .balloonReturn, .balloonBatch, .lockSpin, .lockKick,
-      .lockHalt, .lockWake, .pauseLoop, .haltPoll:
+      .blockCompletion, .busyPoll, .balloonPage, .balloonReturn, .balloonBatch, .lockSpin, .lockKick, .lockHalt,
+      .lockWake, .pauseLoop, .haltPoll:
       .shared
     default: .private
     }

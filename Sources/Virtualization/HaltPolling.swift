@@ -16,7 +16,7 @@ public struct HaltPolling: Sendable, Hashable {
   /// `halt_poll_ns` on x86, in nanoseconds.
   public static let usualLimit = 200_000.0
 
-  /// Creates the polling of a limit in nanoseconds.
+  /// Creates the polling of a limit in nanoseconds, >= 0.
   public init(limit: Double = usualLimit) { self.limit = limit }
 
   /// The window after a halt that lasted for `idle` nanoseconds.
@@ -53,7 +53,7 @@ public struct HaltPolling: Sendable, Hashable {
     return (success / all, time / all)
   }
 
-  /// The charge of polling for a mean time.
+  /// The charge of polling for a mean time in nanoseconds.
   public static func charge(mean: Double) -> StepCharge {
     StepCharge(
       step: "halt_poll", place: .hostKernel, count: 1, exitsPerStep: 0, stepMean: mean, distribution: .deterministic,

@@ -15,7 +15,7 @@ public struct IOMMU: Sendable, Hashable {
   /// How long they wait at most, in nanoseconds.
   public let deferral: Double
 
-  /// Creates an IOMMU.
+  /// Creates an IOMMU. All figures > 0.
   public init(entries: Int, walk: Double, nestedWalk: Double, walkers: Int, deferred: Int, deferral: Double) {
     self.entries = entries
     self.walk = walk
@@ -37,7 +37,7 @@ public struct IOMMU: Sendable, Hashable {
     /// Whether each reference is to a page that was mapped for it alone, so that it is never in the cache.
     public var isFresh: Bool
 
-    /// Creates a stream.
+    /// Creates a stream. Figures >= 0.
     public init(pages: Double, rate: Double, isFresh: Bool = false) {
       self.pages = pages
       self.rate = rate
@@ -79,7 +79,7 @@ public struct DeferredInvalidation: Sendable, Hashable {
     self.deferral = deferral
   }
 
-  /// Invalidations a second for so many requests a second that come at random.
+  /// Invalidations a second for so many requests (>= 0) a second that come at random.
   public func rate(requests: Double) -> Double {
     guard requests > 0 else { return 0 }
     return 1 / min(capacity / (requests * perRequest), deferral * 1e-9 + 1 / requests)

@@ -27,7 +27,8 @@ public struct MemoryNodes: Sendable, Hashable {
   /// Time in nanoseconds that the links into a node take for a line.
   public var lineTime: Double { Self.line * 8 / Double(bandwidth.bitsPerSecond) * 1e9 }
 
-  /// Time in nanoseconds that a reference to another node takes more, waiting for the links left out.
+  /// Time in nanoseconds that a reference to another node takes more, waiting for the links left out, at the clock that its prices
+  /// in cycles count.
   public func added(at frequency: Frequency) -> Double {
     max(0, remote.nanoseconds(at: frequency) - local.nanoseconds(at: frequency))
   }

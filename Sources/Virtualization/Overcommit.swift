@@ -92,16 +92,15 @@ extension CompiledDesign {
   /// The design with swap devices of the given latencies in nanoseconds: what a fault waits for beyond its steps.
   public func swapping(hostLatency: Double?, guestLatency: Double?, scenario: String) -> CompiledDesign {
     var design = self
-    let waits = [
-      (GuestOperation.swapIn, hostLatency), (.doublePaging, hostLatency), (.guestSwapIn, guestLatency),
-      (.cacheRead, guestLatency),
+    let waits: [(GuestOperation, Double?, Place)] = [
+      (.swapIn, hostLatency, .hostKernel), (.doublePaging, hostLatency, .hostKernel),
+      (.guestSwapIn, guestLatency, .guest), (.cacheRead, guestLatency, .guest),
     ]
-    for (operation, latency) in waits {
+    for (operation, latency, place) in waits {
       guard let latency, let path = design.cost(of: operation) else { continue }
       let wait = StepCharge(
-        step: "swap_device", place: operation == .swapIn || operation == .doublePaging ? .hostKernel : .guest, count: 1,
-        exitsPerStep: 0,
-        stepMean: latency, distribution: .deterministic, kind: .assumed,
+        step: "swap_device", place: place, count: 1, exitsPerStep: 0, stepMean: latency, distribution: .deterministic,
+        kind: .assumed,
         origin: PriceOrigin(document: scenario, source: "latency of the swap device, as the scenario states it"))
       design = design.replacing(
         operation,

@@ -22,18 +22,15 @@ extension GuestOperation {
     case .pageFault, .pageTableUpdate, .tlbFlush, .processCreation, .exec, .mmap, .mprotect, .copyOnWrite,
       .contextSwitch, .firstTouch, .hiddenFault, .rootLoad, .rootRead, .emulatedStore, .tableUnprotect, .tableSync,
       .entrySync, .remoteFlush, .shootdown, .flushWait, .lockWait, .mmuUpdate, .mmuValidation, .mmuPin, .dirtyPage,
-      .dirtyLogFull,
-      .dirtyLogRound, .swapIn, .guestSwapIn, .memoryScan, .remoteAccess,
-      .balloonPage, .balloonReturn, .balloonBatch, .pageReclaim, .guestSwapOut, .cacheRead, .doublePaging, .mergeBreak,
-      .shadowRecycle:
+      .dirtyLogFull, .dirtyLogRound, .swapIn, .guestSwapIn, .memoryScan, .remoteAccess, .balloonPage, .balloonReturn,
+      .balloonBatch, .pageReclaim, .guestSwapOut, .cacheRead, .doublePaging, .mergeBreak, .shadowRecycle:
       .paging
     case .portIO, .mmio, .netTx, .netRx, .blockRead, .blockWrite, .doorbell, .deviceInterrupt, .blockCompletion,
-      .devicePort, .deviceMemory, .busyPoll, .dmaMap, .dmaUnmap, .iotlbFlush,
-      .iotlbMiss, .blockMerge, .fileFirstWrite, .copiedPage, .ioLatencyOut, .ioLatencyIn:
+      .devicePort, .deviceMemory, .busyPoll, .dmaMap, .dmaUnmap, .iotlbFlush, .iotlbMiss, .blockMerge, .fileFirstWrite,
+      .copiedPage, .ioLatencyOut, .ioLatencyIn:
       .inputOutput
     case .halt, .timerProgram, .ipi, .taskPriority, .interruptWindow, .interrupt, .eoi, .timerInterrupt, .hostInterrupt,
-      .interruptController, .vmSwitch,
-      .lockSpin, .lockKick, .lockHalt, .lockWake, .pauseLoop, .haltPoll:
+      .interruptController, .vmSwitch, .lockSpin, .lockKick, .lockHalt, .lockWake, .pauseLoop, .haltPoll:
       .scheduling
     case .tlbMiss, .pageAccess, .victimHit, .integerWork, .floatingWork, .memoryWork, .branchWork, .callWork,
       .codeTranslation:

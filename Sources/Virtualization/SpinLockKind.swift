@@ -23,7 +23,7 @@ public struct SpinLockPolicy: Sendable, Hashable {
   /// Linux: `SPIN_THRESHOLD`, 2^15.
   public var threshold: Double
 
-  /// Creates a policy.
+  /// Creates a policy; `threshold` > 0.
   public init(kind: SpinLockKind = .queued, fallback: SpinLockKind = .queued, threshold: Double = 32768) {
     self.kind = kind
     self.fallback = fallback
@@ -50,7 +50,7 @@ public struct SpinLockPolicy: Sendable, Hashable {
 /// Exits of a vCPU that spins: what the processor counts, and what the hypervisor makes of it.
 public enum PauseLoops {
   /// What a hypervisor does with a vCPU that spins.
-  public enum Response: String, Sendable, Hashable {
+  public enum Response: String, CaseIterable, Sendable, Hashable {
     /// The processor does not look.
     case off
     /// It makes way for whoever comes next.

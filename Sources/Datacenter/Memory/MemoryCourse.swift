@@ -257,7 +257,7 @@ struct MemoryCourse {
           evicted
           * DoublePaging.probability(swapped: swappedShare * before.backed, of: before.resident + before.cached)
         operations += [(.pageReclaim, dropped), (.guestSwapOut, evicted), (.doublePaging, double)].filter { $0.1 > 0 }
-        writing = member.plan.writing(evicted)
+        writing = MemoryPlan.writing(evicted, latency: member.plan.guestLatency)
       }
       let load = min(1, member.busy / Double(max(1, vm.vcpus)))
       var all = 1.0

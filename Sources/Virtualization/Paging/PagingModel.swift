@@ -217,7 +217,6 @@ private struct Runner {
       _ = kernel.map(firstPage: Self.mappings, pages: pages, isHuge: true)
       touch(regions: regions, stride: 512, isWrite: true, &kernel)
       for region in 0..<Int64(regions) {
-        let siblings = siblings
         kernel.inKernel { $0.protectPart(Self.mappings + region * 512 + 16, siblings: siblings) }
       }
       touch(regions: pages, stride: 1, isWrite: false, &kernel)

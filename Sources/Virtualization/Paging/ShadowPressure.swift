@@ -17,6 +17,8 @@ public struct ShadowPressure: Sendable, Hashable {
   /// Groups of 8 entries of a table.
   private static let groups = 64.0
 
+  /// Creates the pressure of a working set on its room; none where all its tables find room.
+  ///
   /// - Parameters:
   ///   - memory: references of the workload.
   ///   - room: leaf tables that the limit leaves for its working set, at least 1.
