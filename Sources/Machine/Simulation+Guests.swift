@@ -40,8 +40,7 @@ extension Simulation {
   mutating func notify(vm: Int, byInterrupt: Bool, preferred: Int? = nil) {
     guard vms[vm].queueLength > vms[vm].waking else { return }
     if wakeHalted(vm: vm, preferred: preferred) { return }
-    let first = Int(vms[vm].firstThread)
-    let range = first..<first + Int(vms[vm].vcpus)
+    let range = vms[vm].threads
     if byInterrupt, !vms[vm].kick.isEmpty { kick(vm: vm, range: range) }
     if vms[vm].turn < .max {
       for thread in range { shorten(thread: thread, vm: vm) }
@@ -54,10 +53,9 @@ extension Simulation {
   /// - Complexity: O(vCPUs of the VM).
   mutating func wakeHalted(vm: Int, preferred: Int? = nil) -> Bool {
     guard vms[vm].halted > 0 else { return false }
-    let first = Int(vms[vm].firstThread)
     guard
       let thread = preferred.flatMap({ canWake(thread: $0) ? $0 : nil })
-        ?? (first..<first + Int(vms[vm].vcpus)).first(where: { canWake(thread: $0) })
+        ?? vms[vm].threads.first(where: { canWake(thread: $0) })
     else { return false }
     vms[vm].halted -= 1
     if threads[thread].activity == .haltPoll {
@@ -80,7 +78,7 @@ extension Simulation {
   /// The vCPU that a flow's interrupts go to; nil where all queues have one.
   func vcpu(of job: Int32, vm: Int) -> Int? {
     guard vms[vm].isMultiQueue else { return nil }
-    return Int(vms[vm].firstThread) + (Int(vms[vm].vcpus) * Int(jobs[Int(job)].flow)) >> 16
+    return vms[vm].threads.lowerBound + (Int(vms[vm].vcpus) * Int(jobs[Int(job)].flow)) >> 16
   }
 
   /// Interrupts the first vCPU that can take it; one that is already to be interrupted takes this one along.
@@ -113,6 +111,35 @@ extension Simulation {
     guard vms[vm].blockedCarry >= 1 else { return vms[vm].kick }
     vms[vm].blockedCarry -= 1
     return vms[vm].blockedKick
+  }
+
+  // MARK: Turns
+
+  /// How long a job runs on before its end, the end of its turn, or its next stop for a lock, a page or a flush.
+  private func burst(of job: Int, vm: Int) -> Int64 {
+    let isShared = vms[vm].queueLength > vms[vm].waking && !jobs[job].isBalloon
+    // A hold may have gone beyond the end of the stage, and beyond the next stop.
+    let left = max(0, jobs[job].stageEnd - jobs[job].executed)
+    let stop = jobs[job].nextStop
+    guard stop < .max else { return isShared ? min(left, vms[vm].turn) : left }
+    let before = min(left, max(0, stop - jobs[job].executed))
+    return isShared ? min(before, max(0, turnLeft(of: job, vm: vm))) : before
+  }
+
+  private func turnLeft(of job: Int, vm: Int) -> Int64 {
+    vms[vm].turn == .max ? .max : vms[vm].turn - (jobs[job].executed - jobs[job].turnStart)
+  }
+
+  /// A critical section is over: the job goes on, or makes room if its turn has ended meanwhile.
+  mutating func leaveCriticalSection(thread index: Int) {
+    let vm = Int(threads[index].vm)
+    let job = threads[index].current
+    threads[index].activity = .none
+    if vms[vm].queueLength > vms[vm].waking, turnLeft(of: Int(job), vm: vm) <= 0 {
+      threads[index].current = -1
+      pushJob(job, vm: vm)
+    }
+    decideVCPU(thread: index)
   }
 
   // MARK: vCPU
@@ -175,7 +202,7 @@ extension Simulation {
       return
     }
     if jobs[Int(job)].takings > 0, jobs[Int(job)].executed >= jobs[Int(job)].nextTaking {
-      takeLock(thread: index, vm: vm)
+      takeShadowLock(thread: index, vm: vm)
       return
     }
     if jobs[Int(job)].lockTakings > 0, jobs[Int(job)].executed >= jobs[Int(job)].nextLock {

@@ -15,8 +15,7 @@ extension Simulation {
       guard let vm = model.vms.firstIndex(where: { $0.host == host }),
         let cost = model.vms[vm].design.cost(of: .memoryScan), !cost.asynchronous.isEmpty
       else { continue }
-      var thread = Thread(host: Int32(host), vm: Int32(vm), vcpu: -1)
-      thread.isService = true
+      var thread = Thread(host: Int32(host), vm: Int32(vm), role: .service)
       let first = ledger.open(vm: vm, operation: .memoryScan, charges: cost.asynchronous)
       thread.group = LeafGroup(
         first: Int32(first), count: Int32(cost.asynchronous.count),
@@ -27,7 +26,7 @@ extension Simulation {
   }
 
   mutating func startServices() {
-    for thread in threads.indices where threads[thread].isService { schedulePeriod(service: thread) }
+    for thread in threads.indices where threads[thread].role == .service { schedulePeriod(service: thread) }
   }
 
   private func schedulePeriod(service thread: Int) {

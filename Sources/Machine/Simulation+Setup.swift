@@ -48,6 +48,7 @@ extension Simulation {
     _ = invalidationQueues.append(InvalidationQueue(deferred: vm.load.deferredInvalidation))
     _ = codeStates.append(CodeState(translation: vm.load.codeTranslation))
     addMemory(of: index, to: &state)
+    addHaltPolling(of: index, to: &state)
     _ = vms.append(state)
     addSpinLocks(of: index)
   }

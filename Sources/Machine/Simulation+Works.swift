@@ -47,8 +47,7 @@ extension Simulation {
           if let wakeups = work.wakeups { state.gap = 1e9 / wakeups }
           switch work.home {
           case .host:
-            var own = Thread(host: Int32(host), vm: Int32(vm), vcpu: -1)
-            own.isService = true
+            var own = Thread(host: Int32(host), vm: Int32(vm), role: .work)
             own.firstWork = Int32(index)
             state.thread = Int32(threads.append(own))
           case .privilegedDomain:
@@ -90,7 +89,7 @@ extension Simulation {
     works[index].wakeups += 1
     let thread = Int(works[index].thread)
     guard threads[thread].state == .blocked else { return }
-    if threads[thread].isService {
+    if threads[thread].role == .work {
       threads[thread].activity = .woken
       wake(thread: thread)
     } else {
@@ -124,12 +123,8 @@ extension Simulation {
     }
     let amount = works[work].left > 0 ? works[work].left : works[work].amount
     works[work].left = 0
-    threads[index].activity = .beside
     threads[index].work = Int32(work)
-    threads[index].group = LeafGroup()
-    threads[index].groupTotal = amount
-    threads[index].groupBooked = 0
-    threads[index].remaining = amount
+    plan(.beside, group: LeafGroup(), time: amount, thread: index)
     beginBurst(thread: index)
   }
 
@@ -143,14 +138,10 @@ extension Simulation {
   /// A backend takes its vCPU from the work in hand, which stays for later.
   mutating func putAsideWork(thread index: Int) {
     if threads[index].state == .running { cut(thread: index) }
-    bookGroup(thread: index, upTo: threads[index].groupTotal - threads[index].remaining)
     let work = Int(threads[index].work)
     works[work].left = threads[index].remaining
     if works[work].left == 0, works[work].gap > 0 { works[work].pending -= 1 }
-    threads[index].activity = .none
-    threads[index].remaining = 0
-    threads[index].groupTotal = 0
-    threads[index].groupBooked = 0
+    dropPlan(thread: index)
   }
 
   /// What ran beside the guests, in whole nanoseconds that the processors had for it.

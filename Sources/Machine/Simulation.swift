@@ -93,7 +93,7 @@ struct Simulation: ~Copyable {
   var hostMemories: Pool<HostMemory>
   var balloonSeries = Pool<Double>(capacity: 1)
   /// Locks of shadow tables.
-  var locks = Pool<LockState>(capacity: 1)
+  var shadowLocks = Pool<ShadowLock>(capacity: 1)
   /// Threads of work beside the guests.
   var works = Pool<WorkState>(capacity: 16)
   var workStreams = Pool<RandomStream>(capacity: 16)
@@ -233,7 +233,7 @@ struct Simulation: ~Copyable {
     dirtyRounds.deallocate()
     invalidationQueues.deallocate()
     codeStates.deallocate()
-    locks.deallocate()
+    shadowLocks.deallocate()
     memories.deallocate()
     missRatios.deallocate()
     balloonOrders.deallocate()
@@ -385,7 +385,7 @@ struct Simulation: ~Copyable {
   /// Books the current activity of a thread, whose burst has run for `elapsed` units beyond `remaining`'s last update.
   mutating func bookCurrent(thread index: Int, elapsed: Int64) {
     switch threads[index].activity {
-    case .job, .hold, .lockHold:
+    case .job, .shadowHold, .lockHold:
       guard threads[index].current >= 0 else { return }
       let job = Int(threads[index].current)
       book(job: job, upTo: jobs[job].executed + elapsed, stretch: threads[index].stretch)

@@ -60,7 +60,7 @@ extension Simulation {
   }
 
   private mutating func addBackend(host: Int, vm: Int) -> Int32 {
-    var thread = Thread(host: Int32(host), vm: Int32(vm), vcpu: -1)
+    var thread = Thread(host: Int32(host), vm: Int32(vm), role: .backend)
     thread.backend = Int32(backends.count)
     return Int32(backends.append(Backend(thread: Int32(threads.append(thread)))))
   }

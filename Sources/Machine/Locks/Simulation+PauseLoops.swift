@@ -39,11 +39,10 @@ extension Simulation {
   /// [Linux, virt/kvm/kvm_main.c, kvm_vcpu_on_spin; R. van Riel, Directed yield for pause loop exiting, 2011]
   private mutating func preemptedSibling(of index: Int, processor: Int) -> Int {
     let vm = Int(threads[index].vm)
-    let first = Int(vms[vm].firstThread)
     let count = Int(vms[vm].vcpus)
     for step in 1...count {
       let number = (Int(spins[vm].lastBoosted) + step) % count
-      let sibling = first + number
+      let sibling = vms[vm].threads.lowerBound + number
       guard sibling != index, shares[sibling].heap >= 0,
         allows(queue: Int(shares[sibling].queue), processor: processor),
         isInKernel(sibling)

@@ -13,9 +13,6 @@ extension Simulation {
     defer { _ = spins.append(setting) }
     _ = spinStreams.append(
       RandomStream(seed: model.seed, replication: replication, entity: vm.stream, purpose: Purpose.spinLocks))
-    if model.hosts[vm.host].processors.haltPolling != nil {
-      setting.poll = open(.haltPoll, of: index, charges: [HaltPolling.charge(mean: HaltPolling.usualLimit)])
-    }
     guard let use = vm.load.guestLocks else { return }
     setting.firstClass = Int32(lockClasses.count)
     setting.classes = Int32(use.entries.count)
@@ -59,12 +56,10 @@ extension Simulation {
     let first = Int(spins[vm].firstClass)
     var all: Int64 = 0
     for index in first..<first + Int(spins[vm].classes) {
-      var count = lockClasses[index].whole
-      if vms[vm].shape != .requests { count = 0 }
-      if lockClasses[index].fraction > 0, vms[vm].shape == .requests,
-        spinStreams[vm].nextUniform() < lockClasses[index].fraction
-      {
-        count += 1
+      var count: Int64 = 0
+      if vms[vm].shape == .requests {
+        count = lockClasses[index].whole
+        if lockClasses[index].fraction > 0, spinStreams[vm].nextUniform() < lockClasses[index].fraction { count += 1 }
       }
       if lockClasses[index].perNanosecond > 0 {
         let exact = native * lockClasses[index].perNanosecond + lockClasses[index].carried

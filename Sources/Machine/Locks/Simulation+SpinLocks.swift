@@ -26,25 +26,19 @@ extension Simulation {
     waiters[index].isGranted = false
     waiters[index].isKicked = false
     if isFree(lock, for: -1) {
-      spinLocks[lock].holder = Int32(index)
+      spinLocks[lock].queue.holder = Int32(index)
       startHold(thread: index)
       return
     }
-    waiters[index].next = -1
-    if spinLocks[lock].tail >= 0 {
-      waiters[Int(spinLocks[lock].tail)].next = Int32(index)
-    } else {
-      spinLocks[lock].head = Int32(index)
-    }
-    spinLocks[lock].tail = Int32(index)
+    spinLocks[lock].queue.append(index, in: waiters)
     waiters[index].left = spinLocks[lock].kind == .paravirtual ? spins[vm].threshold : Self.endless
     spin(thread: index)
   }
 
   /// Whether a lock may be taken by one of its waiters, or by a newcomer (-1).
   private func isFree(_ lock: Int, for index: Int) -> Bool {
-    guard spinLocks[lock].holder < 0 else { return false }
-    let head = Int(spinLocks[lock].head)
+    guard spinLocks[lock].queue.holder < 0 else { return false }
+    let head = Int(spinLocks[lock].queue.head)
     switch spinLocks[lock].kind {
     case .testAndSet: return true
     // The first waiter lets nobody pass while it spins.
@@ -61,27 +55,12 @@ extension Simulation {
     beginBurst(thread: index)
   }
 
-  /// Takes a waiter out of the queue.
-  private mutating func removeWaiter(_ index: Int, lock: Int) {
-    var before: Int32 = -1
-    var other = spinLocks[lock].head
-    while other >= 0, other != Int32(index) {
-      before = other
-      other = waiters[Int(other)].next
-    }
-    guard other >= 0 else { return }
-    let next = waiters[index].next
-    if before < 0 { spinLocks[lock].head = next } else { waiters[Int(before)].next = next }
-    if next < 0 { spinLocks[lock].tail = before }
-    waiters[index].next = -1
-  }
-
   /// A waiter that runs takes the lock if it may. Returns whether it did.
   private mutating func tryTaking(thread index: Int) -> Bool {
     let lock = Int(waiters[index].lock)
     guard isFree(lock, for: index) else { return false }
-    removeWaiter(index, lock: lock)
-    spinLocks[lock].holder = Int32(index)
+    spinLocks[lock].queue.remove(index, in: waiters)
+    spinLocks[lock].queue.holder = Int32(index)
     startHold(thread: index)
     return true
   }
@@ -94,7 +73,9 @@ extension Simulation {
     threads[index].activity = .lockSpin
     var time = min(waiters[index].left, waiters[index].window)
     let lock = Int(waiters[index].lock)
-    if spinLocks[lock].kind == .paravirtual, spinLocks[lock].head != Int32(index) { time = min(time, spins[vm].check) }
+    if spinLocks[lock].kind == .paravirtual, spinLocks[lock].queue.head != Int32(index) {
+      time = min(time, spins[vm].check)
+    }
     threads[index].groupTotal = time
     threads[index].groupBooked = 0
     threads[index].remaining = time
@@ -145,12 +126,7 @@ extension Simulation {
 
   /// Whether the waiter before has halted or lost its processor.
   private func isPredecessorStopped(of index: Int, lock: Int) -> Bool {
-    var before: Int32 = -1
-    var other = spinLocks[lock].head
-    while other >= 0, other != Int32(index) {
-      before = other
-      other = waiters[Int(other)].next
-    }
+    let before = spinLocks[lock].queue.predecessor(of: index, in: waiters)
     return before >= 0 && threads[Int(before)].state != .running
   }
 
@@ -174,20 +150,10 @@ extension Simulation {
     }
   }
 
-  private mutating func leaveCriticalSection(thread index: Int) {
-    let vm = Int(threads[index].vm)
-    let job = threads[index].current
-    if vms[vm].queueLength > vms[vm].waking, turnLeft(of: Int(job), vm: vm) <= 0 {
-      threads[index].current = -1
-      pushJob(job, vm: vm)
-    }
-    decideVCPU(thread: index)
-  }
-
   /// Gives a lock to the waiter whose turn it is. Returns the one that has to be kicked instead; -1 for none.
   private mutating func passOn(_ lock: Int, at instant: Int64) -> Int {
-    spinLocks[lock].holder = -1
-    var next = Int(spinLocks[lock].head)
+    spinLocks[lock].queue.holder = -1
+    var next = Int(spinLocks[lock].queue.head)
     switch spinLocks[lock].kind {
     case .testAndSet:
       while next >= 0, threads[next].state != .running || threads[next].activity != .lockSpin {
@@ -204,8 +170,8 @@ extension Simulation {
     case .ticket, .queued: break
     }
     guard next >= 0 else { return -1 }
-    removeWaiter(next, lock: lock)
-    spinLocks[lock].holder = Int32(next)
+    spinLocks[lock].queue.remove(next, in: waiters)
+    spinLocks[lock].queue.holder = Int32(next)
     grantSpinLock(to: next, at: instant)
     return -1
   }

@@ -21,10 +21,7 @@ struct SpinLockClass {
 /// A spin lock of a guest.
 struct SpinLock {
   var kind: SpinLockKind
-  /// The thread that holds it, and those that wait, first come first; -1 for none.
-  var holder: Int32 = -1
-  var head: Int32 = -1
-  var tail: Int32 = -1
+  var queue = LockQueue()
 }
 
 /// What a VM does with its guest's locks and with vCPUs that spin.
@@ -47,14 +44,13 @@ struct SpinSetting {
   var kick = LeafGroup()
   var halt = LeafGroup()
   var wake = LeafGroup()
-  var poll = LeafGroup()
 }
 
 /// What a thread does about spin locks.
 struct SpinState {
-  /// The lock that it holds or waits for; -1 for none.
+  /// The lock of the guest that it holds or waits for; -1 for none.
   var lock: Int32 = -1
-  /// The next that waits for the same lock.
+  /// The next that waits for the same lock, of the guest or of its shadow tables.
   var next: Int32 = -1
   /// Spinning left before it halts.
   var left = Simulation.endless
@@ -68,9 +64,6 @@ struct SpinState {
   /// Whether it has made way, and whether it may be made way for all the same.
   var hasYielded = false
   var isEligible = false
-  /// Window of polling when it halts, and when it halted, in nanoseconds.
-  var pollWindow = 0.0
-  var haltedAt: Int64 = 0
   /// Whom it kicks.
   var target: Int32 = -1
 }

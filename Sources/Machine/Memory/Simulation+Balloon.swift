@@ -12,9 +12,6 @@ import Virtualization
 /// The driver is a thread of the guest's kernel that sleeps between batches, so that the guest lets it run at once. How
 /// fast the balloon moves follows from what its pages cost, from the guest's swap device, and from a stated bound.
 extension Simulation {
-  /// Parts of the window for which the balloon's mean size is reported.
-  static let memoryIntervals = MemoryUse.intervals
-
   // MARK: Building
 
   mutating func addMemory(of index: Int, to state: inout VMState) {
@@ -33,7 +30,7 @@ extension Simulation {
     memory.fileCurve = add(plan.fileCurve)
     hostMemories[vm.host].backed += plan.initial.backed
     memory.series = balloonSeries.count
-    for _ in 0..<Self.memoryIntervals { _ = balloonSeries.append(0) }
+    for _ in 0..<MemoryUse.intervals { _ = balloonSeries.append(0) }
     memory.firstOrder = balloonOrders.count
     memory.orders = plan.orders.count
     for order in plan.orders { _ = balloonOrders.append(order) }
@@ -45,9 +42,7 @@ extension Simulation {
     memory.deflate = asynchronous(.balloonReturn)
     memory.wake = asynchronous(.balloonBatch)
     guard !memory.inflate.isEmpty || !memory.deflate.isEmpty || !memory.wake.isEmpty else { return }
-    var thread = Thread(host: Int32(vm.host), vm: Int32(index), vcpu: -1)
-    thread.isBalloonWorker = true
-    memory.worker = Int32(threads.append(thread))
+    memory.worker = Int32(threads.append(Thread(host: Int32(vm.host), vm: Int32(index), role: .balloon)))
   }
 
   private mutating func add(_ curve: FaultCurve) -> Int {
@@ -170,8 +165,7 @@ extension Simulation {
     jobs[job].pageWaitTime = waitTime
     if waits > 0 { placeNextPageWait(job: job, vm: vm) }
     // Pages that are written to the guest's swap are free when the device has them.
-    jobs[job].amount = 0
-    jobs[job].left = Int64(((evicted / MemoryPlan.writeCluster).rounded(.up) * memories[vm].guestLatency).rounded())
+    jobs[job].left = Int64(MemoryPlan.writing(evicted, latency: memories[vm].guestLatency).rounded())
     return Int32(job)
   }
 
@@ -179,11 +173,10 @@ extension Simulation {
   private mutating func offerBalloonJob(_ job: Int32, vm: Int) {
     vms[vm].balloonJob = job
     if wakeHalted(vm: vm) { return }
-    let first = Int(vms[vm].firstThread)
-    let range = first..<first + Int(vms[vm].vcpus)
+    let range = vms[vm].threads
     let running = range.first { threads[$0].state == .running && threads[$0].activity == .job }
     if !vms[vm].kick.isEmpty, !range.contains(where: { threads[$0].isKickPending }) {
-      threads[running ?? first].isKickPending = true
+      threads[running ?? range.lowerBound].isKickPending = true
     }
     guard let running else { return }
     cut(thread: running)
@@ -278,12 +271,12 @@ extension Simulation {
 
   private func addToSeries(vm: Int, balloon: Double) {
     let start = Double(model.warmup.nanoseconds)
-    let length = Double(model.window.nanoseconds) / Double(Self.memoryIntervals)
+    let length = Double(model.window.nanoseconds) / Double(MemoryUse.intervals)
     var from = max(0, Double(memories[vm].since) - start)
     let end = Double(now) - start
-    var part = min(Self.memoryIntervals - 1, Int(from / length))
+    var part = min(MemoryUse.intervals - 1, Int(from / length))
     while from < end {
-      let until = part == Self.memoryIntervals - 1 ? end : min(end, Double(part + 1) * length)
+      let until = part == MemoryUse.intervals - 1 ? end : min(end, Double(part + 1) * length)
       if until > from {
         balloonSeries[memories[vm].series + part] += balloon * (until - from)
         from = until
@@ -304,8 +297,8 @@ extension Simulation {
     use.guestSwapped = memories[vm].guestSwappedTime / time * page
     use.inflated = Int64(memories[vm].inflated.rounded())
     use.deflated = Int64(memories[vm].deflated.rounded())
-    let part = time / Double(Self.memoryIntervals)
-    use.series = (0..<Self.memoryIntervals).map { balloonSeries[memories[vm].series + $0] / part * page }
+    let part = time / Double(MemoryUse.intervals)
+    use.series = (0..<MemoryUse.intervals).map { balloonSeries[memories[vm].series + $0] / part * page }
     return use
   }
 

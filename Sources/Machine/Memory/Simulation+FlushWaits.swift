@@ -48,14 +48,8 @@ extension Simulation {
     placeNextFlush(job: job)
     guard owesFlush(vm: vm, since: now, except: index) else { return false }
     vms[vm].flushSpinners += 1
-    threads[index].activity = .flushWait
-    threads[index].group = vms[vm].flushWait
-    threads[index].groupOperations = 1
-    threads[index].groupTotal = Self.endless
-    threads[index].groupBooked = 0
-    threads[index].remaining = Self.endless
     threads[index].flushStart = now
-    groupAmounts[index * groupStride] = Self.endless
+    plan(.flushWait, group: vms[vm].flushWait, time: Self.endless, thread: index)
     beginBurst(thread: index)
     return true
   }
@@ -64,16 +58,14 @@ extension Simulation {
   ///
   /// - Complexity: O(vCPUs of the VM).
   private func owesFlush(vm: Int, since start: Int64, except index: Int) -> Bool {
-    let first = Int(vms[vm].firstThread)
-    return (first..<first + Int(vms[vm].vcpus)).contains {
+    return vms[vm].threads.contains {
       $0 != index && threads[$0].state == .waiting && threads[$0].since <= start && threads[$0].current >= 0
     }
   }
 
   /// A vCPU got a processor: lets go on those that waited for nobody else.
   mutating func endFlushWaits(vm: Int) {
-    let first = Int(vms[vm].firstThread)
-    for thread in first..<first + Int(vms[vm].vcpus)
+    for thread in vms[vm].threads
     where threads[thread].activity == .flushWait
       && !owesFlush(vm: vm, since: threads[thread].flushStart, except: thread)
     {
@@ -84,13 +76,8 @@ extension Simulation {
   private mutating func endFlushWait(thread index: Int, vm: Int) {
     let isRunning = threads[index].state == .running
     if isRunning, threads[index].isBursting { cut(thread: index) }
-    bookGroup(thread: index, upTo: threads[index].groupTotal - threads[index].remaining)
-    ledger.count[Int(vms[vm].flushWait.first)] += 1
+    dropPlan(thread: index)
     vms[vm].flushSpinners -= 1
-    threads[index].activity = .none
-    threads[index].remaining = 0
-    threads[index].groupTotal = 0
-    threads[index].groupBooked = 0
     if isRunning { decideVCPU(thread: index) }
   }
 }

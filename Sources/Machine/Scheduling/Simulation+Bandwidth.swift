@@ -40,7 +40,7 @@ extension Simulation {
   mutating func changeBandwidth(vm: Int) {
     bandwidths[vm].isPlanned = false
     consume(vm: vm)
-    let range = Int(vms[vm].firstThread)..<Int(vms[vm].firstThread) + Int(vms[vm].vcpus)
+    let range = vms[vm].threads
     if bandwidths[vm].isThrottled, bandwidths[vm].left > 0 {
       bandwidths[vm].isThrottled = false
       for thread in range where shares[thread].isThrottled {

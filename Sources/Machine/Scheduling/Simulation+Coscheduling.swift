@@ -24,7 +24,7 @@ extension Simulation {
   /// Stops vCPUs that are too far ahead of a sibling that waits, and lets others go on.
   mutating func checkSkew(vm: Int) {
     vms[vm].isSkewWatched = false
-    let range = Int(vms[vm].firstThread)..<Int(vms[vm].firstThread) + Int(vms[vm].vcpus)
+    let range = vms[vm].threads
     var slowest: Int64 = .min
     var isWaiting = false
     for thread in range where threads[thread].state == .waiting {
@@ -53,7 +53,7 @@ extension Simulation {
   /// vCPUs of a VM that wait in a queue.
   private func waiting(of vm: Int) -> Int32 {
     var count: Int32 = 0
-    for thread in Int(vms[vm].firstThread)..<Int(vms[vm].firstThread) + Int(vms[vm].vcpus)
+    for thread in vms[vm].threads
     where shares[thread].heap >= 0 { count += 1 }
     return count
   }
@@ -78,7 +78,7 @@ extension Simulation {
     let vm = Int(hosts[host].collecting)
     guard waiting(of: vm) <= hosts[host].idle else { return true }
     hosts[host].collecting = -1
-    for thread in Int(vms[vm].firstThread)..<Int(vms[vm].firstThread) + Int(vms[vm].vcpus)
+    for thread in vms[vm].threads
     where shares[thread].heap >= 0 {
       // What started before may have changed the queue.
       guard let processor = idleProcessor(for: thread) else { break }

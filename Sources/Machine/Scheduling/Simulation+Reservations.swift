@@ -90,7 +90,7 @@ extension Simulation {
     guard reservations[vm].isActive != isActive else { return }
     reservations[vm].isActive = isActive
     let host = Int(vms[vm].host)
-    for thread in Int(vms[vm].firstThread)..<Int(vms[vm].firstThread) + Int(vms[vm].vcpus) {
+    for thread in vms[vm].threads {
       if shares[thread].heap >= 0 {
         dequeue(thread: thread)
         enqueue(thread: thread)

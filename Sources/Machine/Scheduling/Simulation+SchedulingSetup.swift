@@ -49,12 +49,14 @@ extension Simulation {
       for thread in threads.indices where Int(threads[thread].host) == host {
         let share = model.vms[Int(threads[thread].vm)].share
         let pinned =
-          threads[thread].isService || isPrivileged(thread: thread) ? nil : share.pinned.map { Set($0).sorted() }
+          [.service, .work].contains(threads[thread].role) || isPrivileged(thread: thread)
+          ? nil : share.pinned.map { Set($0).sorted() }
         if queues[pinned] == nil { queues[pinned] = addQueue(pinned, host: host) }
         shares[thread].queue = queues[pinned]!
-        shares[thread].weight = threads[thread].isService ? 1 : share.weight
-        if threads[thread].isService, threads[thread].firstWork >= 0 {
-          shares[thread].weight = works[Int(threads[thread].firstWork)].weight
+        switch threads[thread].role {
+        case .service: shares[thread].weight = 1
+        case .work: shares[thread].weight = works[Int(threads[thread].firstWork)].weight
+        case .vcpu, .backend, .balloon: shares[thread].weight = share.weight
         }
         if isPrivileged(thread: thread) { shares[thread].weight = model.hosts[host].privilegedWeight }
       }

@@ -3,25 +3,24 @@ import Virtualization
 
 /// Polling for the wake-up of halted vCPUs on their processors.
 extension Simulation {
+  mutating func addHaltPolling(of index: Int, to state: inout VMState) {
+    guard model.hosts[model.vms[index].host].processors.haltPolling != nil else { return }
+    state.haltPoll = open(.haltPoll, of: index, charges: [HaltPolling.charge(mean: HaltPolling.usualLimit)])
+  }
+
   /// A vCPU has halted: its thread polls as long as its window says, unless somebody waits for a processor, or gives up its
   /// processor.
   mutating func haltOrPoll(thread index: Int) {
     let vm = Int(threads[index].vm)
     let host = Int(threads[index].host)
-    waiters[index].haltedAt = now
-    let window = FineTime.units(nanoseconds: waiters[index].pollWindow)
-    guard window > 0, !spins[vm].poll.isEmpty, hosts[host].waiting == 0 else {
+    threads[index].haltedAt = now
+    let window = FineTime.units(nanoseconds: threads[index].pollWindow)
+    guard window > 0, !vms[vm].haltPoll.isEmpty, hosts[host].waiting == 0 else {
       block(thread: index)
       return
     }
     hosts[host].polling += 1
-    threads[index].activity = .haltPoll
-    threads[index].group = spins[vm].poll
-    threads[index].groupOperations = 1
-    threads[index].groupTotal = window
-    threads[index].groupBooked = 0
-    threads[index].remaining = window
-    groupAmounts[index * groupStride] = window
+    plan(.haltPoll, group: vms[vm].haltPoll, time: window, thread: index)
     beginBurst(thread: index)
   }
 
@@ -29,12 +28,7 @@ extension Simulation {
   private mutating func cutPolling(thread index: Int) {
     hosts[Int(threads[index].host)].polling -= 1
     if threads[index].state == .running { cut(thread: index) }
-    bookGroup(thread: index, upTo: threads[index].groupTotal - threads[index].remaining)
-    ledger.count[Int(threads[index].group.first)] += 1
-    threads[index].activity = .none
-    threads[index].remaining = 0
-    threads[index].groupTotal = 0
-    threads[index].groupBooked = 0
+    dropPlan(thread: index)
   }
 
   /// The window is over.
@@ -51,9 +45,11 @@ extension Simulation {
 
   /// A halted vCPU without a processor is woken: its window follows from how long it has halted.
   mutating func adaptPolling(thread index: Int) {
-    guard let polling = model.hosts[Int(threads[index].host)].processors.haltPolling else { return }
-    waiters[index].pollWindow = polling.window(
-      after: waiters[index].pollWindow, idle: Double(now - waiters[index].haltedAt))
+    guard !vms[Int(threads[index].vm)].haltPoll.isEmpty,
+      let polling = model.hosts[Int(threads[index].host)].processors.haltPolling
+    else { return }
+    threads[index].pollWindow = polling.window(
+      after: threads[index].pollWindow, idle: Double(now - threads[index].haltedAt))
   }
 
   /// Somebody waits for a processor: those that poll give theirs up.
