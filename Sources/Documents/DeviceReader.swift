@@ -14,13 +14,12 @@ enum DeviceReader {
     switch kind {
     case "nic": own = ["bandwidth", "moderation", "functions"]
     case "nvme", "ssd", "disk": own = ["parallelism", "read", "write", "bandwidth", "functions"]
-    case "frontend": own = ["large_packets", "use", "ring", "queues", "notification", "accesses", "large_packets"]
+    case "frontend": own = ["use", "ring", "queues", "notification", "accesses", "large_packets"]
     case "iommu": own = ["entries", "walk", "nested_walk", "walkers", "flush_queue"]
     default:
       own = [
-        "bandwidth", "moderation", "functions", "parallelism", "read", "write", "large_packets", "use", "ring",
-        "queues", "notification",
-        "accesses", "entries", "walk", "nested_walk", "walkers", "flush_queue",
+        "bandwidth", "moderation", "functions", "parallelism", "read", "write", "use", "ring", "queues", "notification",
+        "accesses", "large_packets", "entries", "walk", "nested_walk", "walkers", "flush_queue",
       ]
     }
     guard let fields = reader.fields(of: root, in: "a device", known: common + own, ignoring: "x-") else { return nil }

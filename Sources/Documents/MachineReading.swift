@@ -76,7 +76,7 @@ extension Expectation where Value == HostGroup.Processor {
         model: model, sockets: sockets ?? Defaults.sockets, coresPerSocket: cores, frequency: frequency)
       processor.threadsPerCore = threads ?? Defaults.threadsPerCore
       processor.smtThroughput = throughput ?? Defaults.smtThroughput
-      processor.boost = (boost ?? []).map { ($0.cores, $0.frequency) }
+      processor.boost = boost ?? []
       for (entry, next) in zip(processor.boost, processor.boost.dropFirst())
       where entry.cores >= next.cores || entry.frequency < next.frequency {
         reader.error(
@@ -218,13 +218,7 @@ extension Expectation where Value == VMGroup {
   }
 }
 
-/// A frequency while no more than so many cores are active.
-struct BoostEntry {
-  let cores: Int
-  let frequency: Frequency
-}
-
-extension Expectation where Value == BoostEntry {
+extension Expectation where Value == HostGroup.Processor.Boost {
   /// An entry of a boost curve.
   static var boost: Expectation {
     Expectation("a mapping of cores and frequency") { reader, node in
@@ -232,7 +226,7 @@ extension Expectation where Value == BoostEntry {
       let cores = reader.required("cores", in: fields, .integer(in: 1...4096))
       let frequency = reader.required("frequency", in: fields, .frequency)
       guard let cores, let frequency else { return nil }
-      return BoostEntry(cores: cores, frequency: frequency)
+      return HostGroup.Processor.Boost(cores: cores, frequency: frequency)
     }
   }
 }

@@ -118,14 +118,10 @@ extension Expectation where Value == PlacementPolicy {
           of: node, in: "a placement", known: ["rule", "cpu_allocation_ratio", "memory_allocation_ratio", "weights"])
       else { return nil }
       if let value = reader.required("rule", in: fields, rule) { policy.rule = value }
-      if let value = reader.optional(
-        "cpu_allocation_ratio", in: fields, .processorRatio)
-      {
+      if let value = reader.optional("cpu_allocation_ratio", in: fields, .processorRatio) {
         policy.cpuAllocationRatio = value
       }
-      if let value = reader.optional(
-        "memory_allocation_ratio", in: fields, .memoryRatio)
-      {
+      if let value = reader.optional("memory_allocation_ratio", in: fields, .memoryRatio) {
         policy.memoryAllocationRatio = value
       }
       if let weights = fields["weights"],

@@ -176,8 +176,7 @@ extension Expectation where Value == DesignReference {
         let parts = reader.fields(of: domain, in: "a privileged domain", known: ["vcpus", "weight"])
       {
         vcpus = reader.optional("vcpus", in: parts, .integer(in: 1...4096))
-        weight = reader.optional(
-          "weight", in: parts, .real("a number from 0.001 to 10000") { (0.001...10_000).contains($0) })
+        weight = reader.optional("weight", in: parts, .weight)
       }
       let services = reader.optional("services", in: fields, .flag)
       let profile = reader.optional("profile", in: fields, .name)

@@ -23,6 +23,19 @@ public struct LoggedPhase: Sendable {
 }
 
 extension VirtualMachine {
+  /// Changes what the VM does, while its dirty logging is on as well.
+  mutating func changeLoads(_ change: (OperationLoad) -> OperationLoad) {
+    load = change(load)
+    if let other = logged?.load { logged?.load = change(other) }
+  }
+
+  /// The VM with more operations per second of CPU time.
+  public func adding(_ entries: [OperationLoad.Entry]) -> VirtualMachine {
+    var other = self
+    other.load = load.adding(entries)
+    return other
+  }
+
   /// The VM as it is while its dirty logging is on, and as it is before and after; nil without a window.
   public var phases: (plain: VirtualMachine, logged: VirtualMachine)? {
     guard let logged else { return nil }
@@ -31,34 +44,5 @@ extension VirtualMachine {
     var other = plain
     other.load = logged.load
     return (plain, other)
-  }
-}
-
-extension RunResult {
-  /// One row for each operation, step and place of a VM whose phases have rows of their own.
-  public static func joining(_ rows: [ExitRow]) -> [ExitRow] {
-    struct Key: Hashable {
-      let vm: Int
-      let operation: GuestOperation
-      let step: String
-      let place: Place
-      let kind: CostKind
-    }
-    var positions: [Key: Int] = [:]
-    var result: [ExitRow] = []
-    for row in rows {
-      let key = Key(vm: row.vm, operation: row.operation, step: row.step, place: row.place, kind: row.kind)
-      guard let position = positions[key] else {
-        positions[key] = result.count
-        result.append(row)
-        continue
-      }
-      let other = result[position]
-      result[position] = ExitRow(
-        host: row.host, vm: row.vm, operation: row.operation, step: row.step, place: row.place,
-        count: row.count + other.count, exits: row.exits + other.exits,
-        nanoseconds: row.nanoseconds + other.nanoseconds, kind: row.kind, reason: row.reason)
-    }
-    return result
   }
 }

@@ -110,12 +110,3 @@ extension ResultTables {
     }
   }
 }
-
-extension VirtualMachine {
-  /// The VM with more operations per second of CPU time.
-  public func adding(_ entries: [OperationLoad.Entry]) -> VirtualMachine {
-    var other = self
-    other.load = load.adding(entries)
-    return other
-  }
-}

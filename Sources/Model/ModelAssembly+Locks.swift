@@ -5,8 +5,7 @@ extension ModelAssembly {
   /// Faults a workload whose critical sections are longer than its work.
   mutating func checkLocks(_ load: OperationLoad, of workload: Workload, group: VMGroup) {
     guard let locks = load.guestLocks else { return }
-    var service = 1e9
-    if case .requests(let requests) = workload.shape { service = requests.service.mean }
+    let service = workload.unitOfWork
     let held = locks.held(inRequestsOf: service)
     if held > 1 {
       fault(

@@ -236,30 +236,10 @@ extension ModelAssembly {
     let wait = (lower + upper) / 2 < 1e-3 ? 0 : (lower + upper) / 2
     for flow in flows {
       let rate = flow.traffic.waited * (vms[flow.vm].home?.remoteShare ?? 0)
-      func remote(_ load: OperationLoad) -> OperationLoad {
-        load.reaching(
-          remote: rate,
-          design: load.design.reaching(remote: added, wait: wait, document: owner.name, nodes: data))
-      }
-      vms[flow.vm].load = remote(vms[flow.vm].load)
-      if let phase = vms[flow.vm].logged { vms[flow.vm].logged?.load = remote(phase.load) }
-    }
-  }
-}
-
-extension Workload {
-  /// Busy vCPUs as the workload's document states its demand.
-  func nominalBusy(vcpus: Int) -> Double {
-    switch shape {
-    case .batch(let batch): return Double(min(batch.threads, vcpus))
-    case .program: return 1
-    case .idle: return 0
-    case .requests(let requests):
-      let service = requests.service.mean * 1e-9
-      switch requests.arrivals {
-      case .poisson(let rate), .deterministic(let rate): return min(Double(vcpus), rate.perSecond * service)
-      case .closed(let clients, let think):
-        return min(Double(vcpus), Double(clients) * service / max(1e-12, service + think.seconds))
+      let entries = rate > 0 ? [OperationLoad.Entry(operation: .remoteAccess, rate: rate)] : []
+      vms[flow.vm].changeLoads {
+        $0.adding(
+          entries, design: $0.design.reaching(remote: added, wait: wait, document: owner.name, nodes: data))
       }
     }
   }

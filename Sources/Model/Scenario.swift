@@ -185,6 +185,20 @@ public struct HostGroup: Sendable {
 
   /// A processor.
   public struct Processor: Sendable {
+    /// The frequency while no more than so many cores are active.
+    public struct Boost: Sendable {
+      /// Active cores.
+      public let cores: Int
+      /// Their frequency.
+      public let frequency: Frequency
+
+      /// Creates an entry.
+      public init(cores: Int, frequency: Frequency) {
+        self.cores = cores
+        self.frequency = frequency
+      }
+    }
+
     /// Model name, compared with the processors that the profile was made on.
     public let model: String?
     /// Sockets of a host.
@@ -197,8 +211,8 @@ public struct HostGroup: Sendable {
     public var threadsPerCore = 1
     /// What a core does with all its threads busy, in units of what it does with one.
     public var smtThroughput = HostProcessors.usualSMTThroughput
-    /// Frequency while no more than so many cores are active; empty for a fixed one.
-    public var boost: [(cores: Int, frequency: Frequency)] = []
+    /// Frequencies by active cores; empty for a fixed one.
+    public var boost: [Boost] = []
     /// Cores of a host.
     public var cores: Int { sockets * coresPerSocket }
 

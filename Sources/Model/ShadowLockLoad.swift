@@ -62,8 +62,7 @@ struct ShadowLockLoad {
     guard contenders > 1, design.choice.axes[.paging] == "shadow",
       let price = design.cost(of: .lockWait)?.synchronousMean, price > 0
     else { return nil }
-    var service = 1e9
-    if case .requests(let requests) = workload.shape { service = requests.service.mean }
+    let service = workload.unitOfWork
     func all(_ operation: GuestOperation) -> Double {
       (perRequest[operation] ?? 0) + (perCPUSecond[operation] ?? 0) * service * 1e-9
     }

@@ -227,7 +227,8 @@ extension ModelAssembly {
       let layout = PageLayout(
         guest: PageMix(page: group.page.bytes, hugeShare: group.hugePageShare),
         host: PageMix(page: hostGroup.page.bytes, hugeShare: hostGroup.hugePageShare),
-        guestLevels: group.pageTableLevels, hostLevels: hostGroup.pageTableLevels, size: size.memory)
+        guestLevels: group.pageTableLevels, hostLevels: hostGroup.pageTableLevels, size: size.memory,
+        shadowPages: group.shadowPages)
       let io = isAllowed ? devices(of: group, on: hostGroup, slot: first, design) : IOSetting()
       func makeLoad(_ logging: DirtyLogging?) -> OperationLoad {
         OperationLoad(

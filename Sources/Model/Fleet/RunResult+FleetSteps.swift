@@ -5,17 +5,23 @@ extension RunResult {
   /// The longest CPU time of one row: half of what 64 bits of nanoseconds hold, 146 years. More takes several rows.
   private static let longestRow = Int128(Int64.max / 2)
 
+  /// Virtualization's CPU time by class of hosts and place.
+  private static func virtualization(of hosts: [HostRow], in fleet: Fleet) -> [[Int128]] {
+    var sums = [[Int128]](
+      repeating: [Int128](repeating: 0, count: Place.allCases.count), count: fleet.model.hostClasses.count)
+    for (host, row) in hosts.enumerated() {
+      for place in row.virtualization.indices {
+        sums[Int(fleet.model.hostClass[host])][place] += Int128(row.virtualization[place])
+      }
+    }
+    return sums
+  }
+
   /// Rows of all steps, whose CPU times add up, by group of hosts and place, to those of the hosts.
   ///
   /// - Complexity: O(hosts + steps).
   static func exitRows(of fleet: Fleet, hosts: [HostRow]) -> [ExitRow] {
-    var totals = [[Int128]](
-      repeating: [Int128](repeating: 0, count: Place.allCases.count), count: fleet.model.hostClasses.count)
-    for (host, row) in hosts.enumerated() {
-      for place in row.virtualization.indices {
-        totals[Int(fleet.model.hostClass[host])][place] += Int128(row.virtualization[place])
-      }
-    }
+    let totals = virtualization(of: hosts, in: fleet)
     func seconds(_ step: FleetReport.Step) -> Double { step.operations * step.charge.mean * 1e-9 }
     var sums = totals.map { $0.map { _ in 0.0 } }
     var last = totals.map { $0.map { _ in -1 } }
@@ -51,48 +57,13 @@ extension RunResult {
         (count, exits) = (0, 0)
       } while nanoseconds > 0
     }
-    return joining(rows, limit: longestRow)
-  }
-
-  /// Joins rows of the same step: those of VMs while they are copied away belong to the others.
-  private static func joining(_ rows: [ExitRow], limit: Int128) -> [ExitRow] {
-    struct Key: Hashable {
-      let host: Int
-      let vm: Int
-      let operation: GuestOperation
-      let step: String
-      let place: Place
-      let kind: CostKind
-    }
-    var positions: [Key: Int] = [:]
-    var result: [ExitRow] = []
-    for row in rows {
-      let key = Key(
-        host: row.host, vm: row.vm, operation: row.operation, step: row.step, place: row.place, kind: row.kind)
-      guard let position = positions[key], Int128(result[position].nanoseconds) + Int128(row.nanoseconds) <= 2 * limit
-      else {
-        positions[key] = result.count
-        result.append(row)
-        continue
-      }
-      let other = result[position]
-      result[position] = ExitRow(
-        host: row.host, vm: row.vm, operation: row.operation, step: row.step, place: row.place,
-        count: row.count + other.count, exits: row.exits + other.exits,
-        nanoseconds: row.nanoseconds + other.nanoseconds, kind: row.kind, reason: row.reason)
-    }
-    return result
+    // Rows of VMs while they are copied away belong to the others.
+    return joining(rows)
   }
 
   /// Checks that the steps add up to what hosts spent by place.
   func checkSteps(_ fleet: Fleet) throws(ConservationError) {
-    var left = [[Int128]](
-      repeating: [Int128](repeating: 0, count: Place.allCases.count), count: fleet.model.hostClasses.count)
-    for (host, row) in hosts.enumerated() {
-      for place in row.virtualization.indices {
-        left[Int(fleet.model.hostClass[host])][place] += Int128(row.virtualization[place])
-      }
-    }
+    var left = Self.virtualization(of: hosts, in: fleet)
     for row in exits {
       guard row.nanoseconds >= 0, row.count >= 0 else {
         throw ConservationError(description: "step \(row.step) of \(fleet.model.vmClasses[row.vm].name) is negative")

@@ -98,16 +98,6 @@ struct DMATraffic {
   }
 }
 
-extension RequestWorkload {
-  /// Requests per nanosecond that a VM is asked for; of a closed population, as if nobody waited.
-  public var nominalRate: Double {
-    switch arrivals {
-    case .poisson(let rate), .deterministic(let rate): rate.perSecond * 1e-9
-    case .closed(let clients, let think): Double(clients) / (Double(think.nanoseconds) + service.mean)
-    }
-  }
-}
-
 extension ModelAssembly {
   /// The IOMMU of a host: the one it names, else the library's usual one.
   mutating func iommu(of group: HostGroup) -> IOMMU? {
@@ -155,10 +145,7 @@ extension ModelAssembly {
         vms[owner.vm].io.walkDelay = min(1, packets) * dma.walk
         let count = vms[owner.vm].load.block.count
         vms[owner.vm].io.blockWalks = count > 0 ? blocks / count * perWalker : 0
-        vms[owner.vm].load = vms[owner.vm].load.missing(packets + blocks, scenario: scenario.name)
-        if let logged = vms[owner.vm].logged?.load {
-          vms[owner.vm].logged?.load = logged.missing(packets + blocks, scenario: scenario.name)
-        }
+        vms[owner.vm].changeLoads { $0.missing(packets + blocks, scenario: scenario.name) }
       }
     }
   }
