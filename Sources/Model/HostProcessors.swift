@@ -18,6 +18,15 @@ public struct HostProcessors: Sendable, Hashable {
   /// How far a vCPU may be ahead of its slowest sibling under co-scheduling, in nanoseconds.
   public var skew = HostProcessors.usualSkew
 
+  /// What becomes of a vCPU that spins.
+  public var pauseResponse = PauseLoops.Response.off
+  /// Time of spinning after which it exits, in nanoseconds.
+  public var pauseWindow = 0.0
+  /// To what that may grow, in nanoseconds.
+  public var longestPauseWindow = Double.infinity
+  /// Polling for wake-ups of halted vCPUs; nil for none.
+  public var haltPolling: HaltPolling?
+
   /// The speed of all active cores while no more than so many are.
   public struct Boost: Sendable, Hashable {
     /// Active cores.
@@ -67,19 +76,8 @@ public struct HostProcessors: Sendable, Hashable {
     return result.work / result.cores
   }
 
-  /// What becomes of a vCPU that spins.
-  public var pauseResponse = PauseLoops.Response.off
-  /// Time of spinning after which it exits, in nanoseconds.
-  public var pauseWindow = 0.0
-  /// To what that may grow, in nanoseconds.
-  public var longestPauseWindow = Double.infinity
-
-  /// Polling for wake-ups of halted vCPUs; nil for none.
-  public var haltPolling: HaltPolling?
-
   /// Sets what the design and the processor make of vCPUs that spin; `window` where the scenario states it.
   mutating func setPauseLoops(of design: CompiledDesign, at frequency: Frequency, window: Cost?) {
-    if design.choice.axes[.haltPolling] == "on" { haltPolling = HaltPolling() }
     pauseResponse = PauseLoops.Response(rawValue: design.choice.axes[.pauseLoopExiting]) ?? .off
     if design.profile.backend == "amd-v" {
       let pass = design.cost(of: .lockSpin)?.nativeMean ?? GuestLockUse.usualPass

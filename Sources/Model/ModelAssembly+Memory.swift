@@ -155,10 +155,7 @@ extension ModelAssembly {
     let busy = workload.nominalBusy(vcpus: vms[vm].vcpus)
     guard busy > 0 else { return }
     let entry = OperationLoad.Entry(operation: .mergeBreak, rate: breaks / busy)
-    vms[vm].load = vms[vm].load.adding([entry])
-    guard let phase = vms[vm].logged else { return }
-    let logged = phase.load.adding([entry])
-    vms[vm].logged?.load = logged
+    vms[vm].changeLoads { $0.adding([entry]) }
   }
 
   // MARK: Steady memory
@@ -198,7 +195,7 @@ extension ModelAssembly {
           + "it; expected 'latency' in its balloon")
       return load
     }
-    let reading = load.readingSwap(rate * requests.service.mean * 1e-9, io: vms[vm].io)
+    let reading = load.readingSwap(rate * requests.service.mean * 1e-9, vcpus: vms[vm].vcpus)
     checkDisk(
       reading, of: workload, group: group, disk: group.disk.flatMap { name in host.disks.first { $0.name == name } })
     return reading
@@ -222,17 +219,16 @@ extension ModelAssembly {
       size: Double(group.memory.bytes), resident: resident, hostResident: hostResident)
     vms[vm].memory.guestSwapped = faults.guestSwapped
     let entries = faults.entries
-    let design = priced(vms[vm].load.design, group, host)
-    var load = vms[vm].load.adding(entries, design: design)
     let toDisk =
       group.balloon?.usesDisk == true
       ? entries.reduce(0) { $0 + ($1.operation == .guestSwapIn || $1.operation == .cacheRead ? $1.rate : 0) } : 0
-    load = swappingToDisk(load, faults: toDisk, vm, of: workload, group, host)
-    if check(load, of: workload, group: group) { vms[vm].load = load }
-    guard let phase = vms[vm].logged else { return }
-    var logged = phase.load.adding(entries, design: priced(phase.load.design, group, host))
-    logged = swappingToDisk(logged, faults: toDisk, vm, of: workload, group, host)
-    if check(logged, of: workload, group: group) { vms[vm].logged?.load = logged }
+    var loads = vms[vm]
+    loads.changeLoads { load in
+      let swapping = load.adding(entries, design: priced(load.design, group, host))
+      let reading = swappingToDisk(swapping, faults: toDisk, vm, of: workload, group, host)
+      return check(reading, of: workload, group: group) ? reading : load
+    }
+    vms[vm] = loads
   }
 
   private func priced(_ design: CompiledDesign, _ group: VMGroup, _ host: HostGroup) -> CompiledDesign {
@@ -279,15 +275,12 @@ extension ModelAssembly {
           + "in memory; expected 'latency' of the guest's swap device in its balloon")
       return
     }
-    let swapping = load.adding([], design: priced(load.design, group, host))
-    vms[vm].load = swapping
-    vms[vm].plan = plan
-    if let phase = vms[vm].logged {
-      let logged = phase.load.adding([], design: priced(phase.load.design, group, host))
-      vms[vm].logged?.load = logged
-    }
+    var changed = vms[vm]
+    changed.changeLoads { $0.adding([], design: priced($0.design, group, host)) }
+    changed.plan = plan
+    vms[vm] = changed
     // The worst that may come, for the check alone.
-    let worst = swapping.adding([
+    let worst = changed.load.adding([
       OperationLoad.Entry(operation: .guestSwapIn, rate: plan.references * curve.ratio(fewest)),
       OperationLoad.Entry(
         operation: .cacheRead, rate: plan.fileReferences * fileCurve.ratio(max(0, fewest - curve.pages))),

@@ -57,20 +57,20 @@ public struct OperationLoad: Sendable {
   public let bareHostTLBMisses: Double
   /// Code that is translated as the guest reaches it; nil when nothing is.
   public let codeTranslation: CodeTranslation?
-  /// Packets received per request.
-  public let packetsReceived: Int
-  /// Packets sent per request.
-  public let packetsSent: Int
-  /// Block requests per request.
-  public internal(set) var block: BlockLoad
   /// What a request's packets and block requests have become on their way to the devices.
-  public let traffic: RequestTraffic
+  public internal(set) var traffic: RequestTraffic
+  /// Packets received per request.
+  public var packetsReceived: Int { traffic.received }
+  /// Packets sent per request.
+  public var packetsSent: Int { traffic.sent }
+  /// Block requests per request.
+  public var block: BlockLoad { traffic.block }
   /// The way of its packets and block requests.
   public let io: IOSetting
   /// Register accesses at an interrupt for received packets.
   public let interruptAccesses: [Entry]
   /// Invalidations of an IOMMU's translations that its driver defers; nil where it does not.
-  public let deferredInvalidation: DeferredInvalidation?
+  public internal(set) var deferredInvalidation: DeferredInvalidation?
 
   /// An operation with its frequency.
   public struct Entry: Sendable, Hashable {
@@ -126,20 +126,16 @@ public struct OperationLoad: Sendable {
       traffic = RequestTraffic()
     }
     let design = host.merging(traffic)
-    packetsReceived = traffic.received
-    packetsSent = traffic.sent
     let mode = Self.pagingMode(of: design.choice, memory: memory, guest: guest)
-    block = traffic.block
     let atInterrupt = io.accesses(.network, .interrupt)
     interruptAccesses =
-      packetsReceived > 0
+      traffic.received > 0
       ? [
         Entry(operation: .devicePort, rate: Double(atInterrupt.ports)),
         Entry(operation: .deviceMemory, rate: Double(atInterrupt.memory)),
       ].filter { $0.rate > 0 } : []
-    deferredInvalidation = Self.mapBuffers(
-      io, traffic: traffic, vcpus: vcpus, into: &perRequest)
-    perRequest.merge(Self.accesses(io, sent: packetsSent, received: packetsReceived, block: block)) { $0 + $1 }
+    deferredInvalidation = Self.mapBuffers(io, traffic: traffic, vcpus: vcpus, into: &perRequest)
+    perRequest.merge(Self.accesses(io, traffic)) { $0 + $1 }
     let expansion = PagingExpansion(
       operations: Array(perRequest.keys) + perCPUSecond.keys, extents: workload.extents, guest: guest,
       mode: mode, vcpus: vcpus)
@@ -232,8 +228,7 @@ public struct OperationLoad: Sendable {
 
   /// Time that a request, or a second of a batch's CPU time, holds a vCPU under the design, in nanoseconds.
   private func busyTime(of workload: Workload) -> Double {
-    var service = 1e9
-    if case .requests(let requests) = workload.shape { service = requests.service.mean }
+    let service = workload.unitOfWork
     func sum(_ entries: [Entry]) -> Double {
       entries.reduce(0) { $0 + $1.rate * (design.cost(of: $1.operation)?.synchronousMean ?? 0) }
     }
@@ -251,18 +246,6 @@ public struct OperationLoad: Sendable {
     var load = self
     if let design { load.design = design }
     load.perCPUSecond += entries
-    return load
-  }
-
-  /// The load of a VM of which some references go to memory of another node.
-  ///
-  /// - Parameters:
-  ///   - rate: such references that the vCPU waits for, per second of CPU time on the bare host.
-  ///   - design: the design with their price.
-  public func reaching(remote rate: Double, design: CompiledDesign) -> OperationLoad {
-    var load = self
-    load.design = design
-    if rate > 0 { load.perCPUSecond.append(Entry(operation: .remoteAccess, rate: rate)) }
     return load
   }
 

@@ -43,9 +43,10 @@ extension SimulationModel {
     let isFleet = assembly.scenario.isFleet
     fleet = isFleet ? assembly.makeFleet() : nil
     if !isFleet { assembly.placeVMs() }
-    assembly.translateDMA()
     assembly.countServices()
     assembly.reclaimMemory()
+    // A guest that swaps to its disk reads more blocks.
+    assembly.translateDMA()
     assembly.placeOnNodes()
     let isSmall =
       assembly.hosts.count <= Self.exitLimit.hosts && scenario.duration <= Self.exitLimit.duration
@@ -173,6 +174,7 @@ struct ModelAssembly {
     processors.scheduler = SchedulerKind(rawValue: design.choice.axes[.scheduler]) ?? .fair
     processors.slice = group.slice?.nanoseconds
     if let skew = group.skew { processors.skew = skew.nanoseconds }
+    if design.choice.axes[.haltPolling] == "on" { processors.haltPolling = HaltPolling() }
     processors.setPauseLoops(of: design, at: group.cpu.frequency, window: group.pauseWindow)
     return processors
   }

@@ -3,19 +3,17 @@ import Virtualization
 
 extension OperationLoad {
   /// Register accesses of a request that do not depend on the load.
-  static func accesses(
-    _ io: IOSetting, sent: Int, received: Int, block: BlockLoad
-  ) -> [GuestOperation: Double] {
+  static func accesses(_ io: IOSetting, _ traffic: RequestTraffic) -> [GuestOperation: Double] {
     var result: [GuestOperation: Double] = [:]
     func add(_ accesses: FrontEnd.Accesses, _ times: Double) {
       if accesses.ports > 0 { result[.devicePort, default: 0] += Double(accesses.ports) * times }
       if accesses.memory > 0 { result[.deviceMemory, default: 0] += Double(accesses.memory) * times }
     }
-    if sent > 0 { add(io.accesses(.network, .transmit), 1) }
-    if received > 0 {
-      add(io.accesses(.network, .receive), Double((received + FrontEnd.refill - 1) / FrontEnd.refill))
+    if traffic.sent > 0 { add(io.accesses(.network, .transmit), 1) }
+    if traffic.received > 0 {
+      add(io.accesses(.network, .receive), Double((traffic.received + FrontEnd.refill - 1) / FrontEnd.refill))
     }
-    if block.count > 0 { add(io.accesses(.block, .request), block.count) }
+    if traffic.block.count > 0 { add(io.accesses(.block, .request), traffic.block.count) }
     return result
   }
 }
@@ -54,6 +52,32 @@ extension OperationLoad {
     load.perRequest.append(Entry(operation: .iotlbMiss, rate: misses))
     return load
   }
+
+  /// The load of a guest that reads so many more pages a request from its disk, for its own swap: single pages, which
+  /// nothing merges.
+  func readingSwap(_ pages: Double, vcpus: Int) -> OperationLoad {
+    guard pages > 0 else { return self }
+    var swap = RequestTraffic()
+    swap.block.add(reads: pages, bytes: pages * 4096)
+    var load = self
+    load.traffic.block.add(reads: pages, bytes: pages * 4096)
+    var more: [GuestOperation: Double] = [.blockRead: pages]
+    let deferred = Self.mapBuffers(io, traffic: swap, vcpus: vcpus, into: &more)
+    if let deferred {
+      load.deferredInvalidation = DeferredInvalidation(
+        perRequest: deferred.perRequest + (deferredInvalidation?.perRequest ?? 0), capacity: deferred.capacity,
+        deferral: deferred.deferral)
+    }
+    more.merge(Self.accesses(io, swap)) { $0 + $1 }
+    for (operation, rate) in more.sorted(by: { $0.key.rawValue < $1.key.rawValue }) where rate > 0 {
+      if let position = load.perRequest.firstIndex(where: { $0.operation == operation }) {
+        load.perRequest[position] = Entry(operation: operation, rate: load.perRequest[position].rate + rate)
+      } else {
+        load.perRequest.append(Entry(operation: operation, rate: rate))
+      }
+    }
+    return load
+  }
 }
 
 extension BlockLoad {
@@ -65,6 +89,22 @@ extension BlockLoad {
     writes = requests.perRequest[.blockWrite] ?? 0
     readSize = requests.readSize
     writeSize = requests.writeSize
+  }
+
+  /// Adds reads of so many bytes together; the size becomes the mean.
+  mutating func add(reads count: Double, bytes: Double) {
+    readSize = Self.mean(bytes: reads * Double(readSize.bytes) + bytes, count: reads + count)
+    reads += count
+  }
+
+  /// Adds writes of so many bytes together; the size becomes the mean.
+  mutating func add(writes count: Double, bytes: Double) {
+    writeSize = Self.mean(bytes: writes * Double(writeSize.bytes) + bytes, count: writes + count)
+    writes += count
+  }
+
+  private static func mean(bytes: Double, count: Double) -> ByteCount {
+    ByteCount(bytes: Int64((bytes / count).rounded()))
   }
 }
 
@@ -90,29 +130,5 @@ extension ModelAssembly {
       fault(
         disk.location, "disk '\(disk.name)' needs a model: workload '\(workload.name)' reads or writes blocks")
     }
-  }
-}
-
-extension OperationLoad {
-  /// The load of a guest that reads so many more pages a request from its disk, for its own swap.
-  func readingSwap(_ pages: Double, io: IOSetting) -> OperationLoad {
-    guard pages > 0 else { return self }
-    var load = self
-    var extra = BlockLoad()
-    extra.reads = pages
-    extra.readSize = ByteCount(bytes: 4096)
-    let bytes = block.reads * Double(block.readSize.bytes) + pages * 4096
-    load.block.readSize = ByteCount(bytes: Int64((bytes / (block.reads + pages)).rounded()))
-    load.block.reads += pages
-    var more: [GuestOperation: Double] = [.blockRead: pages]
-    more.merge(Self.accesses(io, sent: 0, received: 0, block: extra)) { $0 + $1 }
-    for (operation, rate) in more.sorted(by: { $0.key.rawValue < $1.key.rawValue }) where rate > 0 {
-      if let position = load.perRequest.firstIndex(where: { $0.operation == operation }) {
-        load.perRequest[position] = Entry(operation: operation, rate: load.perRequest[position].rate + rate)
-      } else {
-        load.perRequest.append(Entry(operation: operation, rate: rate))
-      }
-    }
-    return load
   }
 }

@@ -143,13 +143,8 @@ public struct RequestTraffic: Sendable, Hashable {
     guard copies > 0, size > 0 else { return }
     copiedPages = copies * (size / 4096).rounded(.up)
     let chunks = copies * (size / Self.copyChunk).rounded(.up)
-    func mixed(_ count: Double, _ each: ByteCount) -> ByteCount {
-      ByteCount(bytes: Int64(((count * Double(each.bytes) + copies * size) / (count + chunks)).rounded()))
-    }
-    block.readSize = mixed(block.reads, block.readSize)
-    block.writeSize = mixed(block.writes, block.writeSize)
-    block.reads += chunks
-    block.writes += chunks
+    block.add(reads: chunks, bytes: copies * size)
+    block.add(writes: chunks, bytes: copies * size)
   }
 
   /// Puts the traffic in the place of what the workload states.
