@@ -53,7 +53,8 @@ extension DocumentReader {
     // Work without end, of which the demand says how much is asked for.
     let work = BatchWorkload(work: TimeSpan(nanoseconds: .max), threads: 1024, perCPUSecond: perCPUSecond ?? [:])
     return Workload(
-      name: name, shape: .batch(work), memory: memory, extents: memoryExtents(of: [fields["per_cpu_second"]]), code: code,
+      name: name, shape: .batch(work), memory: memory, extents: memoryExtents(of: [fields["per_cpu_second"]]),
+      code: code,
       utilization: utilization, location: location)
   }
 }

@@ -44,7 +44,8 @@ public struct Validation: Sendable {
       Column(name: "unit", type: .text, meaning: "unit of both values"),
       Column(
         name: "role", type: .text,
-        meaning: "predicted; or, not counted, calibrated (used to find prices), recalled (known from memory only) or shown "
+        meaning:
+          "predicted; or, not counted, calibrated (used to find prices), recalled (known from memory only) or shown "
           + "(depends on what is not simulated)"),
       Column(name: "tolerance_reason", type: .text, meaning: "why the tolerance is what it is"),
       Column(name: "note", type: .text, meaning: "why it is missed or skipped"),

@@ -41,14 +41,6 @@ public struct HostWork: Sendable, Hashable {
 extension ModelAssembly {
   /// What runs beside the guests of a host, its VMs left out.
   mutating func hostWork(of group: HostGroup, _ reference: DesignReference, _ design: CompiledDesign) -> [HostWork] {
-    if scenario.isFleet {
-      let stated = [
-        ("background", group.background != nil), ("numa", group.nodes != nil), ("boost", !group.cpu.boost.isEmpty),
-      ]
-      for (key, isStated) in stated where isStated {
-        warn("'\(key)' of host '\(group.name)' has no effect: fleets leave it out")
-      }
-    }
     var works: [HostWork] = []
     if reference.hasServices ?? group.design.hasServices ?? true {
       works = design.choice.design.services.map {

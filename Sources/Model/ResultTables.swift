@@ -201,10 +201,12 @@ public enum ResultTables {
       let value = row.nanoseconds.map(seconds) ?? .real(row.value)
       return all + [.text(row.metric.name), value, .text(row.unit), .text(row.workload)]
     }
+    let fleet = result.fleet?.model
+    let firstHosts = fleet.map { fleet in
+      fleet.hostClasses.indices.map { fleet.hostClass.firstIndex(of: Int32($0)) ?? 0 }
+    }
     let exits: [[CellValue]] = result.exits.map { row in
-      let fleet = result.fleet?.model
-      let host = fleet.map { $0.hostClass.firstIndex(of: Int32(row.host)) ?? 0 } ?? row.host
-      return own(host) + [
+      own(firstHosts?[row.host] ?? row.host) + [
         .text(fleet?.hostClasses[row.host].name ?? result.hosts[row.host].name),
         .text(fleet?.vmClasses[row.vm].name ?? result.vms[row.vm].name), .text(row.operation.name),
         .text(row.step), .text(row.place.name), .integer(row.count), seconds(row.nanoseconds),

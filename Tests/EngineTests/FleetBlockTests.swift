@@ -1,3 +1,4 @@
+import Foundation
 import Model
 import Testing
 import Virtualization
@@ -55,5 +56,20 @@ struct FleetBlockTests {
     let scenario = try Support.scenario(
       Self.text("kvm-virtio", count: 1, policies: "policies: {placement: first-fit}", disk: ""))
     #expect(throws: ModelFaults.self) { try Support.model(scenario, fidelity: .fluid) }
+  }
+
+  @Test("A VM that names one host of a group has its devices there, and an unknown interface is an error")
+  func namedHost() throws {
+    func fleet(_ vm: String) throws -> FleetModel {
+      let text = Self.text("kvm-emulated", count: 1, policies: "policies: {placement: first-fit}")
+        .replacingOccurrences(of: "name: node\n", with: "name: node\n    count: 2\n")
+        .replacingOccurrences(of: "workload: work}", with: "workload: work, \(vm)}")
+      return try #require(try Support.model(Support.scenario(text), fidelity: .fluid).fleet)
+    }
+    let named = try #require(try fleet("host: node-2").loads[0])
+    let free = try #require(try fleet("cpu: {weight: 1}").loads[0])
+    #expect(named.io.block != nil && named.io.block == free.io.block)
+    #expect(named.perRequest == free.perRequest)
+    #expect(throws: ModelFaults.self) { try fleet("nic: eth7") }
   }
 }

@@ -38,6 +38,28 @@ struct FleetTests {
       - {name: node, count: 2, cpu: {cores: 4, frequency: 2000 MHz}, memory: {size: 16 GiB}, power: linear, design: bare-metal, profile: cascade-lake-pvm-paper}
     """
 
+  @Test("A cap in processors bounds a fleet's VM")
+  func cap() throws {
+    let scenario = try Support.scenario(
+      """
+      scenario: cap
+      duration: 1 h
+      hosts:
+        - name: a
+          cpu: {cores: 4, frequency: 2 GHz}
+          memory: {size: 16 GiB}
+          design: ideal
+          profile: cascade-lake-pvm-paper
+      vms:
+        - {name: v, vcpus: 2, memory: {size: 1 GiB}, workload: w, cpu: {cap: 0.5}}
+      workloads:
+        w: {utilization: 1}
+      """)
+    let result = try run(scenario)
+    let used = result.vms.reduce(0.0) { $0 + Double($1.guest + $1.stall) } * 1e-9
+    #expect(abs(used - 1800) < 1e-3, "\(used) s")
+  }
+
   @Test("Energy and utilization of constant demand: closed form")
   func constant() throws {
     let result = try run(

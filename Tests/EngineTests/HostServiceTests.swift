@@ -165,4 +165,38 @@ struct HostServiceTests {
       #expect(warnings.contains("'\(key)' of host 'a' has no effect: fleets leave it out"), "\(warnings)")
     }
   }
+
+  @Test("Keys that only fleets use are named where there is none, and a VM's nodes where its hosts have none")
+  func onlyFleets() throws {
+    func warnings(_ policies: String, _ vm: String) throws -> [String] {
+      let scenario = try Support.scenario(
+        """
+        scenario: keys
+        duration: 1 s
+        hosts:
+          - name: a
+            cpu: {cores: 4, frequency: 2 GHz}
+            memory: {size: 16 GiB}
+            cpu_allocation_ratio: 2
+            design: kvm-virtio
+            profile: cascade-lake-pvm-paper
+        vms:
+          - {name: v, vcpus: 1, memory: {size: 1 GiB}, workload: idle, \(vm)}
+        workloads:
+          idle: {idle: true}
+        \(policies)
+        """)
+      return try Support.model(scenario, fidelity: .fluid).warnings.filter { $0.contains("no effect") }
+    }
+    #expect(
+      try warnings("", "affinity: x, numa: {shared: 0.5}") == [
+        "'cpu_allocation_ratio' of host 'a' has no effect: only fleets use it",
+        "'affinity' of vm group 'v' has no effect: only fleets use it",
+        "'numa' of vm group 'v' has no effect: no host has nodes",
+      ])
+    #expect(
+      try warnings("policies: {placement: first-fit}", "affinity: x, cpu: {pinned: [0]}") == [
+        "'cpu: {pinned}' of vm group 'v' has no effect: fleets leave it out"
+      ])
+  }
 }

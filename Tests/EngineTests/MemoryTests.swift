@@ -291,6 +291,7 @@ struct MemoryTests {
     let disk = try Support.model(try scenario("disk: true"))
     let reads = disk.vms[0].load.block.reads
     #expect(reads > 0.1 && reads < 8, "\(reads) reads a request")
+    #expect(disk.vms[0].load.traffic.block.reads == reads && disk.vms[0].load.traffic.mergedBlocks == 0)
     let exit = try Support.exit(disk)
     let fluid = try Support.fluid(disk)
     let throughput = exit.workloads[0].throughput

@@ -31,7 +31,7 @@ struct FleetCost {
     let hostClass = fleet.hostClasses[host]
     let speed = vmClass.speed > 0 ? vmClass.speed : hostClass.coreSpeed
     perPercent = vmClass.cpus * speed / 100
-    cap = min(Double(vmClass.vcpus) * hostClass.coreSpeed, vmClass.limit)
+    cap = min(min(Double(vmClass.vcpus), vmClass.cap) * hostClass.coreSpeed, vmClass.limit)
     weight = vmClass.weight
     reservation = vmClass.reservation
     let index = vm * fleet.hostClasses.count + host

@@ -31,7 +31,7 @@ extension ModelAssembly {
       }
     }
     var builder = VMClassBuilder()
-    for (index, group) in scenario.vms.enumerated() {
+    for group in scenario.vms {
       guard let workload = scenario.workloads.firstIndex(where: { $0.name == group.workload }) else {
         fault(group.location, unknown("workload", group.workload, among: scenario.workloads.map(\.name)))
         continue
@@ -50,9 +50,11 @@ extension ModelAssembly {
       let requirement = makeRequirement(group, hostClasses: hostClasses, in: &builder)
       builder.add(group, sizes, workload: workload, guest: guest, demand: demand, requirement: requirement)
       if policies.semantics == .standard {
-        var known = LoadsOfSizes()
+        var known: [SizeKey: ClassLoads] = [:]
         for size in sizes.all {
-          addLoads(of: index, size, workload: workload, guest: guest, policies, known: &known, to: &builder)
+          addLoads(
+            of: group, size, workload: scenario.workloads[workload], guest: guest, policies, known: &known, to: &builder
+          )
         }
       }
     }
@@ -63,9 +65,9 @@ extension ModelAssembly {
     guard faults.isEmpty else { return nil }
     var fleet = FleetModel(
       hostClasses: hostClasses, vmClasses: builder.classes, series: builder.series, vmClass: builder.vmClass,
-      demands: builder.demands,
-      policies: policies, loads: builder.loads, migratingLoads: builder.migratingLoads, guests: builder.guests,
-      distinctLoads: builder.distinctLoads.compactMap(\.self))
+      demands: builder.demands, policies: policies, loads: builder.loads, migratingLoads: builder.migratingLoads,
+      guests: builder.guests,
+      distinctLoads: builder.distinctLoads)
     if hostClasses.contains(where: { $0.memoryRatio > 1 }) { fleet.swapping = builder.swapping }
     return fleet
   }
@@ -85,12 +87,11 @@ extension ModelAssembly {
         }
       }
       let kept = policies.semantics == .standard ? design.choice.design.memory.perHost : 0
-      var hostClass =
-        FleetModel.HostClass(
-          name: group.name, count: group.count, cores: group.cpu.cores,
-          coreSpeed: Double(group.cpu.frequency.hertz) / 1e6, memory: group.memory.bytes - kept,
-          bandwidth: group.nics.map { Double($0.bandwidth.bitsPerSecond) / 8 }.max() ?? 0, power: power,
-          representative: first, capabilities: Set(group.capabilities), hypervisor: design.choice.design.name)
+      var hostClass = FleetModel.HostClass(
+        name: group.name, count: group.count, cores: group.cpu.cores,
+        coreSpeed: Double(group.cpu.frequency.hertz) / 1e6, memory: group.memory.bytes - kept,
+        bandwidth: group.nics.map { Double($0.bandwidth.bitsPerSecond) / 8 }.max() ?? 0, power: power,
+        representative: first, capabilities: Set(group.capabilities), hypervisor: design.choice.design.name)
       hostClass.processorRatio = group.processorRatio ?? policies.placement.cpuAllocationRatio
       hostClass.memoryRatio = group.memoryRatio ?? policies.placement.memoryAllocationRatio
       if policies.semantics == .standard {
@@ -184,97 +185,80 @@ extension ModelAssembly {
     return requirement
   }
 
-  /// Loads that VMs of a group have in common: they depend on the memory only where there are shadow tables.
-  private struct LoadsOfSizes {
-    struct Key: Hashable {
-      let vcpus: Int
-      let memory: Int64
-      let hostGroup: Int
-    }
-    var plain: [Key: OperationLoad?] = [:]
-    var migrating: [Key: OperationLoad?] = [:]
-    var swapping: [Key: SwappingLoad?] = [:]
+  /// What a load of a group's VMs depends on: the memory only where there are shadow tables or VMs are copied.
+  private struct SizeKey: Hashable {
+    let vcpus: Int
+    let memory: Int64
+    let hostGroup: Int
   }
 
+  /// The loads of a group's VMs of one size on all groups of hosts.
   private mutating func addLoads(
-    of index: Int, _ size: VMSize, workload: Int, guest: GuestSystem, _ policies: FleetPolicies,
-    known: inout LoadsOfSizes, to builder: inout VMClassBuilder
+    of group: VMGroup, _ size: VMSize, workload: Workload, guest: GuestSystem, _ policies: FleetPolicies,
+    known: inout [SizeKey: ClassLoads], to builder: inout VMClassBuilder
   ) {
-    let group = scenario.vms[index]
     var first = 0
     for (number, hostGroup) in scenario.hosts.enumerated() {
       guard first < hosts.count else { return }
-      let design = hosts[first].design
-      let isSized = design.choice.axes[.paging] == "shadow" || policies.consolidation != nil
-      let key = LoadsOfSizes.Key(vcpus: size.vcpus, memory: isSized ? size.memory : 0, hostGroup: number)
-      if let load = known.plain[key] {
-        builder.loads.append(load)
-        builder.swapping.append(known.swapping[key] ?? nil)
-        if let migrating = known.migrating[key] { builder.migratingLoads.append(migrating) }
-        first += hostGroup.count
-        continue
+      let isSized = hosts[first].design.choice.axes[.paging] == "shadow" || policies.consolidation != nil
+      let key = SizeKey(vcpus: size.vcpus, memory: isSized ? size.memory : 0, hostGroup: number)
+      if let loads = known[key] {
+        builder.add(loads)
+      } else {
+        let loads = makeLoads(of: group, size, workload: workload, guest: guest, policies, on: hostGroup, first: first)
+        known[key] = loads
+        builder.add(loads)
+        builder.distinctLoads += loads.plain.map { [$0] } ?? []
       }
-      let isAllowed =
-        (group.fleet.hypervisors.isEmpty || group.fleet.hypervisors.contains(design.choice.design.name))
-        && (group.host == nil || group.host == hostGroup.name)
-      if isAllowed { checkCapabilities(of: design.choice, for: group) }
-      if let logging = group.dirtyLogging, !logging.isAlwaysOn {
-        fault(
-          group.location,
-          "vm group '\(group.name)' is logged for a part of the run, which fleets do not simulate; expected dirty_logging "
-            + "without start and stop")
-      }
-      let layout = PageLayout(
-        guest: PageMix(page: group.page.bytes, hugeShare: group.hugePageShare),
-        host: PageMix(page: hostGroup.page.bytes, hugeShare: hostGroup.hugePageShare),
-        guestLevels: group.pageTableLevels, hostLevels: hostGroup.pageTableLevels, size: size.memory,
-        shadowPages: group.shadowPages)
-      let io = isAllowed ? devices(of: group, on: hostGroup, slot: first, design) : IOSetting()
-      func makeLoad(_ logging: DirtyLogging?) -> OperationLoad {
-        OperationLoad(
-          workload: scenario.workloads[workload], guest: guest, memory: layout, vcpus: size.vcpus, design: design,
-          logging: logging, io: io)
-      }
-      let load = makeLoad(group.dirtyLogging)
-      if isAllowed {
-        let disk = group.disk.flatMap { wanted in hostGroup.disks.first { $0.name == wanted } }
-        checkDisk(load, of: scenario.workloads[workload], group: group, disk: disk)
-      }
-      if policies.consolidation != nil, policies.migration.mechanism == .preCopy, policies.migration.dirtyRate > 0,
-        design.choice.axes[.dirtyLogging] != "none"
-      {
-        let logging = migrationLogging(of: size, from: hostGroup, policies.migration)
-        known.migrating[key] = makeLoad(group.dirtyLogging ?? logging)
-      } else if policies.consolidation != nil {
-        known.migrating[key] = load
-      }
-      let checked = check(load, of: scenario.workloads[workload], group: group) ? load : nil
-      known.plain[key] = checked
-      let ratio = hostGroup.memoryRatio ?? policies.placement.memoryAllocationRatio
-      let swapping = isAllowed ? swappingLoad(load, of: group, size, on: hostGroup, ratio: ratio) : nil
-      known.swapping[key] = swapping
-      builder.swapping.append(swapping)
-      if let migrating = known.migrating[key] { builder.migratingLoads.append(migrating) }
-      builder.loads.append(checked)
-      builder.distinctLoads.append(checked)
       first += hostGroup.count
     }
   }
-}
 
-extension ModelAssembly {
-  /// The devices of a group's VMs on hosts of a group, of which the first is at `slot`.
-  private mutating func devices(
-    of group: VMGroup, on hostGroup: HostGroup, slot: Int, _ design: CompiledDesign
-  ) -> IOSetting {
-    let disk = group.disk.flatMap { wanted in hostGroup.disks.firstIndex { $0.name == wanted } }
-    if let wanted = group.disk, disk == nil {
+  /// The loads of a group's VMs of one size on hosts of a group, of which the first is at `first`.
+  private mutating func makeLoads(
+    of group: VMGroup, _ size: VMSize, workload: Workload, guest: GuestSystem, _ policies: FleetPolicies,
+    on hostGroup: HostGroup, first: Int
+  ) -> ClassLoads {
+    let design = hosts[first].design
+    let isAllowed =
+      (group.fleet.hypervisors.isEmpty || group.fleet.hypervisors.contains(design.choice.design.name))
+      && (group.host == nil || group.host == hostGroup.name
+        || hosts[first...].prefix(hostGroup.count).contains { $0.name == group.host })
+    if isAllowed { checkCapabilities(of: design.choice, for: group) }
+    if let logging = group.dirtyLogging, !logging.isAlwaysOn {
       fault(
-        group.location, unknown("disk", wanted, among: hostGroup.disks.map(\.name)) + " on host '\(hostGroup.name)'")
+        group.location,
+        "vm group '\(group.name)' is logged for a part of the run, which fleets do not simulate; expected dirty_logging "
+          + "without start and stop")
     }
-    let nic = group.nic.flatMap { wanted in hostGroup.nics.first { $0.name == wanted } }
-    return setting(
-      of: group, design: design, nic: nic, disk: disk.map { slots[slot].firstDisk + $0 }, iommu: nil)
+    let layout = PageLayout(
+      guest: PageMix(page: group.page.bytes, hugeShare: group.hugePageShare),
+      host: PageMix(page: hostGroup.page.bytes, hugeShare: hostGroup.hugePageShare),
+      guestLevels: group.pageTableLevels, hostLevels: hostGroup.pageTableLevels, size: size.memory,
+      shadowPages: group.shadowPages)
+    let (nic, disk) = isAllowed ? devices(of: group, on: hostGroup) : (nil, nil)
+    let io =
+      isAllowed
+      ? setting(
+        of: group, design: design, nic: nic.map { hostGroup.nics[$0] }, disk: disk.map { slots[first].firstDisk + $0 },
+        iommu: nil) : IOSetting()
+    func makeLoad(_ logging: DirtyLogging?) -> OperationLoad {
+      OperationLoad(
+        workload: workload, guest: guest, memory: layout, vcpus: size.vcpus, design: design, logging: logging, io: io)
+    }
+    let load = makeLoad(group.dirtyLogging)
+    if isAllowed { checkDisk(load, of: workload, group: group, disk: disk.map { hostGroup.disks[$0] }) }
+    var loads = ClassLoads(plain: check(load, of: workload, group: group) ? load : nil)
+    if policies.consolidation != nil {
+      let isNoted =
+        policies.migration.mechanism == .preCopy && policies.migration.dirtyRate > 0
+        && design.choice.axes[.dirtyLogging] != "none"
+      let logging = migrationLogging(of: size, from: hostGroup, policies.migration)
+      loads.migrating = isNoted ? makeLoad(group.dirtyLogging ?? logging) : load
+    }
+    let ratio = hostGroup.memoryRatio ?? policies.placement.memoryAllocationRatio
+    if isAllowed { loads.swapping = swappingLoad(load, of: group, size, on: hostGroup, ratio: ratio) }
+    return loads
   }
 
   /// What the hypervisor notes while a VM is copied, in rounds as long as the first one.

@@ -89,6 +89,8 @@ public struct FleetModel: Sendable {
     public let limit: Double
     /// Which hosts may take it.
     public let requirement: Requirement
+    /// Processors that its vCPUs may use together.
+    public var cap = Double.infinity
     /// Image whose VMs have equal pages; nil for none.
     public var image: String?
     /// Share of the memory that is equal.

@@ -1,16 +1,26 @@
 import Quantities
 import Virtualization
 
+/// What VMs of a class do on hosts of a class.
+struct ClassLoads {
+  /// Nil where they cannot run.
+  var plain: OperationLoad?
+  /// While they are copied away; nil where they never are.
+  var migrating: OperationLoad?
+  /// What memory costs that is taken back; nil where none is.
+  var swapping: SwappingLoad?
+}
+
 /// Collects VM classes, their series and the demand that they refer to.
 struct VMClassBuilder {
   private(set) var classes: [FleetModel.VMClass] = []
   private(set) var series: [Int32] = []
   private(set) var demands: [DemandSource] = []
   private(set) var guests: [GuestSystem] = []
-  var loads: [OperationLoad?] = []
-  var migratingLoads: [OperationLoad?] = []
-  var swapping: [SwappingLoad?] = []
-  var distinctLoads: [OperationLoad?] = []
+  private(set) var loads: [OperationLoad?] = []
+  private(set) var migratingLoads: [OperationLoad?] = []
+  private(set) var swapping: [SwappingLoad?] = []
+  var distinctLoads: [OperationLoad] = []
   private(set) var vmClass: [Int32] = []
   private var sources: [String: Int] = [:]
   private var groups: [String: Int] = [:]
@@ -30,6 +40,13 @@ struct VMClassBuilder {
     if let known = groups[key] { return known }
     groups[key] = groups.count
     return groups.count - 1
+  }
+
+  /// Adds the loads of a class of VMs on the next class of hosts.
+  mutating func add(_ classLoads: ClassLoads) {
+    loads.append(classLoads.plain)
+    if let migrating = classLoads.migrating { migratingLoads.append(migrating) }
+    swapping.append(classLoads.swapping)
   }
 
   mutating func add(
@@ -55,6 +72,7 @@ struct VMClassBuilder {
           reservation: group.fleet.reservation.map { Double($0.hertz) / 1e6 } ?? 0,
           limit: group.fleet.limit.map { Double($0.hertz) / 1e6 } ?? .infinity, requirement: requirement,
           cpus: size.cpus, groupCount: count, group: first)
+      vmClass.cap = group.share.cap ?? .infinity
       vmClass.image = group.image?.name
       vmClass.sharedShare = group.image?.share ?? 0
       vmClass.balloonTarget = group.balloon?.target.map { min(size.memory, $0.bytes) }

@@ -51,6 +51,19 @@ extension ModelAssembly {
     return found
   }
 
+  /// Indices of a VM's interface and disk among those of its host.
+  mutating func devices(of group: VMGroup, on host: HostGroup) -> (nic: Int?, disk: Int?) {
+    let nic = group.nic.flatMap { wanted in host.nics.firstIndex { $0.name == wanted } }
+    if let wanted = group.nic, nic == nil {
+      fault(group.location, unknown("nic", wanted, among: host.nics.map(\.name)) + " on host '\(host.name)'")
+    }
+    let disk = group.disk.flatMap { wanted in host.disks.firstIndex { $0.name == wanted } }
+    if let wanted = group.disk, disk == nil {
+      fault(group.location, unknown("disk", wanted, among: host.disks.map(\.name)) + " on host '\(host.name)'")
+    }
+    return (nic, disk)
+  }
+
   /// The way of a VM's packets and requests.
   mutating func setting(
     of group: VMGroup, design: CompiledDesign, nic: HostGroup.NetworkInterface?, disk: Int?, iommu: IOMMU?

@@ -1,0 +1,40 @@
+/// What a scenario states and its kind of run does not use.
+extension ModelAssembly {
+  /// Warns of keys without effect: what fleets leave out, what only fleets use, and nodes of VMs where no host has any.
+  mutating func remarkOnUnusedKeys() {
+    let isFleet = scenario.isFleet
+    let hasNodes = scenario.hosts.contains { $0.nodes != nil }
+    for group in scenario.hosts {
+      let leftOut = [
+        ("background", group.background != nil), ("numa", group.nodes != nil), ("boost", !group.cpu.boost.isEmpty),
+        ("threads_per_core", group.cpu.threadsPerCore > 1),
+        ("scheduling", group.slice != nil || group.skew != nil || group.pauseWindow != nil),
+        ("iommu", group.iommu != nil), ("privileged_domain: {weight}", group.design.privilegedWeight != nil),
+      ]
+      let only = [
+        ("power", group.power != nil), ("capabilities", !group.capabilities.isEmpty),
+        ("cpu_allocation_ratio", group.processorRatio != nil), ("memory_allocation_ratio", group.memoryRatio != nil),
+      ]
+      remark(isFleet ? leftOut : only, of: "host '\(group.name)'")
+    }
+    for group in scenario.vms {
+      let leftOut = [("numa", group.nodes != NodeOptions()), ("cpu: {pinned}", group.share.pinned != nil)]
+      let only = [
+        ("trace", group.fleet.trace != nil), ("bandwidth", group.fleet.bandwidth != nil),
+        ("requires", !(group.fleet.capabilities + group.fleet.hypervisors).isEmpty),
+        ("affinity", group.fleet.affinity != nil), ("anti_affinity", group.fleet.antiAffinity != nil),
+        ("cpu: {speed}", group.fleet.speed != nil),
+      ]
+      remark(isFleet ? leftOut : only, of: "vm group '\(group.name)'")
+      if !isFleet, !hasNodes, group.nodes != NodeOptions() {
+        warn("'numa' of vm group '\(group.name)' has no effect: no host has nodes")
+      }
+    }
+  }
+
+  private mutating func remark(_ keys: [(key: String, isStated: Bool)], of owner: String) {
+    for (key, isStated) in keys where isStated {
+      warn("'\(key)' of \(owner) has no effect: \(scenario.isFleet ? "fleets leave it out" : "only fleets use it")")
+    }
+  }
+}
