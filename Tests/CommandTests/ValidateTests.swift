@@ -124,6 +124,13 @@ import Testing
       #expect(cases.values.reduce(0) { $0 + $1.all } >= 60)
       let headline = cases.values.reduce(0) { $0 + $1.within / $1.all } / Double(cases.count)
       #expect(headline >= 0.8, "\(headline) of the quantities within, cases weighing the same")
+      // README.md and the reference state the present figures.
+      let (within, all) = cases.values.reduce((0.0, 0.0)) { ($0.0 + $1.within, $0.1 + $1.all) }
+      let share = String(format: "%.1f %%", headline * 100)
+      let figures = "\(Int(within)) of \(Int(all)) predicted quantities of \(cases.count) cases"
+      let readme = try String(contentsOf: Command.root.appendingPathComponent("README.md"), encoding: .utf8)
+      #expect(readme.contains(figures) && readme.contains(share), "\(figures), \(share)")
+      #expect(reference.contains(share), "\(share)")
     }
   }
 
