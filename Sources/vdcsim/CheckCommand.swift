@@ -22,9 +22,10 @@ struct CheckCommand: AsyncParsableCommand {
 
   func run() async throws {
     var worst: ExitCode?
+    var libraries: [String?: Library] = [:]
     for file in files {
       do {
-        try await reportingFailures { try check(file) }
+        try await reportingFailures { try check(file, &libraries) }
       } catch let code as ExitCode {
         worst = worst ?? code
       }
@@ -32,10 +33,17 @@ struct CheckCommand: AsyncParsableCommand {
     if let worst { throw worst }
   }
 
-  private func check(_ file: String) throws {
-    var documents = try LibraryLoader.load(
-      folder: LibraryLoader.locate(explicit: library.folder), scenarioFolder: scenarioFolder(of: file),
-      digest: Digest.sha256)
+  /// The library as documents of a folder see it, read once for all of them.
+  private func documents(of folder: String?, _ libraries: inout [String?: Library]) throws -> Library {
+    if let known = libraries[folder] { return known }
+    let read = try LibraryLoader.load(
+      folder: LibraryLoader.locate(explicit: library.folder), scenarioFolder: folder, digest: Digest.sha256)
+    libraries[folder] = read
+    return read
+  }
+
+  private func check(_ file: String, _ libraries: inout [String?: Library]) throws {
+    var documents = try self.documents(of: scenarioFolder(of: file), &libraries)
     let (kind, warnings) = try DocumentKind.check(path: file, library: documents)
     for warning in warnings where !quiet { printError("\(warning)") }
     if kind == .scenario {
@@ -55,9 +63,7 @@ struct CheckCommand: AsyncParsableCommand {
     if kind == .experiment {
       // All points have the same names in them; the first shows whether they are known.
       let experiment = try ExperimentReader.read(path: file)
-      var library = try LibraryLoader.load(
-        folder: LibraryLoader.locate(explicit: library.folder), scenarioFolder: experiment.folder,
-        digest: Digest.sha256)
+      var library = try self.documents(of: experiment.folder, &libraries)
       let scenario = experiment.plan.points[0].scenario
       if TraceLoader.areStated(in: scenario) {
         library.demands = try TraceLoader.load(scenario, folder: experiment.folder, cache: traces.cache).sets
