@@ -41,9 +41,9 @@ public enum GuestOperation: UInt8, CaseIterable, Sendable, Hashable {
   /// Private operations run ahead in bulk; shared ones are events.
   public var scope: Scope {
     switch self {
-    case .netTx, .netRx, .blockRead, .blockWrite, .interrupt, .eoi, .doorbell, .deviceInterrupt, .halt, .memoryScan,
-      .blockCompletion, .busyPoll, .balloonPage, .balloonReturn, .balloonBatch, .lockSpin, .lockKick, .lockHalt,
-      .lockWake, .pauseLoop, .haltPoll:
+    case .netTx, .netRx, .blockRead, .blockWrite, .interrupt, .interruptWindow, .eoi, .doorbell, .deviceInterrupt,
+      .halt, .memoryScan, .blockCompletion, .busyPoll, .balloonPage, .balloonReturn, .balloonBatch, .lockSpin,
+      .lockKick, .lockHalt, .lockWake, .pauseLoop, .flushWait, .haltPoll:
       .shared
     default: .private
     }

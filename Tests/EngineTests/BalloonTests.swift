@@ -88,6 +88,33 @@ struct BalloonTests {
     #expect(try balloon("{name: kvm-virtio, halt_polling: \"on\"}") >= 0.999 * balloon("kvm-virtio"))
   }
 
+  @Test("A balloon's driver does not wake vCPUs that have halted for a lock: alike VMs do alike")
+  func haltedWaiters() throws {
+    let scenario = try Support.scenario(
+      """
+      scenario: test
+      duration: 3 s
+      warmup: 500 ms
+      hosts:
+        - {name: node, cpu: {cores: 4, frequency: 2.5 GHz}, memory: {size: 64 GiB}, design: kvm-virtio,
+           profile: cascade-lake-pvm-paper}
+      vms:
+        - {name: smp, count: 3, vcpus: 4, workload: work,
+           memory: {size: 2 GiB, balloon: {schedule: [{at: 500 ms, target: 1 GiB}], rate: 100000/s}}}
+      workloads:
+        work:
+          arrivals: {process: closed, clients: 8, think: 1 ms}
+          service: {distribution: exponential, mean: 1 ms}
+          locks:
+            - {name: kernel, kind: paravirtual, per_request: 20, hold: {distribution: exponential, mean: 20 us}}
+      """)
+    let result = try Support.exit(try Support.model(scenario))
+    #expect(Self.count(.lockHalt, result) > 0, "or the test says nothing")
+    let completed = result.vms.map { Double($0.completed) }
+    // A guest one of whose waiters is lost stands still. Some 2,500 requests each: the bound is far beyond chance.
+    #expect((completed.min() ?? 0) > 0.7 * (completed.max() ?? 0), "\(completed)")
+  }
+
   @Test("A stated rate bounds the balloon in both directions")
   func rate() throws {
     let model = try Support.model(
