@@ -1,5 +1,6 @@
 import Model
 import Quantities
+import Virtualization
 
 /// What a scenario means when it leaves a key out: the one place where defaults are stated.
 public enum Defaults {
@@ -16,9 +17,9 @@ public enum Defaults {
   /// `seed`.
   public static let seed: UInt64 = 1
   /// `page` of a host's memory.
-  public static let hostPage = ByteCount(bytes: 4 << 10)
+  public static let hostPage = ByteCount(bytes: BasePage.bytes)
   /// `page` of a VM's memory.
-  public static let guestPage = ByteCount(bytes: 4 << 10)
+  public static let guestPage = ByteCount(bytes: BasePage.bytes)
   /// `transparent_huge_pages` of a memory.
   public static let hugePageShare = 0.0
   /// `page_table_levels` of a memory.

@@ -104,7 +104,7 @@ extension Expectation where Value == ByteCount {
 
   /// The size of a page.
   static var page: Expectation {
-    let sizes = [ByteCount(bytes: 4 << 10), ByteCount(bytes: 2 << 20), ByteCount(bytes: 1 << 30)]
+    let sizes = [ByteCount(bytes: BasePage.bytes), ByteCount(bytes: 2 << 20), ByteCount(bytes: 1 << 30)]
     let text = Wording.alternatives(sizes.map(\.description))
     return Expectation.scalar(text, parse: ByteCount.parse).accepting(text) { sizes.contains($0) }
   }

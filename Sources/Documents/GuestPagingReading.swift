@@ -84,7 +84,7 @@ extension Expectation where Value == ProcessImage.Area {
       let start = reader.required(
         "at", in: fields,
         Expectation<ByteCount>.size.accepting("a multiple of 4 KiB below 128 TiB") {
-          $0.bytes % 4096 == 0 && $0.bytes < 1 << 47
+          $0.bytes % BasePage.bytes == 0 && $0.bytes < 1 << 47
         })
       let pages = reader.required("pages", in: fields, .integer(in: 1...1_000_000))
       let isFile = reader.optional("file", in: fields, .flag) ?? false
@@ -94,7 +94,8 @@ extension Expectation where Value == ProcessImage.Area {
         reader.error(at: fields.location, "area '\(name)' has \(pages) pages, of which \(resident) cannot be resident")
       }
       return ProcessImage.Area(
-        name: name, firstPage: start.bytes / 4096, pages: pages, isFile: isFile, resident: min(resident, pages))
+        name: name, firstPage: start.bytes / BasePage.bytes, pages: pages, isFile: isFile,
+        resident: min(resident, pages))
     }
   }
 }

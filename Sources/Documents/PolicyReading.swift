@@ -209,7 +209,9 @@ extension Expectation where Value == MigrationPolicy {
         policy.roundLimit = value
       }
       if let value = reader.optional("auto_converge", in: fields, .truth) { policy.autoConverges = value }
-      if let value = reader.optional("dirty_rate", in: fields, .rate) { policy.dirtyRate = value.perSecond * 4096 }
+      if let value = reader.optional("dirty_rate", in: fields, .rate) {
+        policy.dirtyRate = value.perSecond * BasePage.size
+      }
       if let value = reader.optional("writable_share", in: fields, share) { policy.writableShare = value }
       if let value = reader.optional("hot_share", in: fields, share) { policy.hotShare = value }
       if let node = fields["adaptive"],

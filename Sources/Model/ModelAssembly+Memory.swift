@@ -129,7 +129,7 @@ extension ModelAssembly {
             + "\(size(reclaim.swapped)) are swapped out")
       }
       let kept = slots[index].guests.reduce(0) { $0 + $1.overhead }
-      hosts[index].guestPages = max(0, (capacity - kept + reclaim.merged) / 4096)
+      hosts[index].guestPages = max(0, (capacity - kept + reclaim.merged) / BasePage.size)
       for (position, member) in slots[index].members.enumerated() {
         let group = scenario.vms[member.group]
         vms[member.vm].memory.size = Double(group.memory.bytes)
@@ -169,7 +169,7 @@ extension ModelAssembly {
       guard let model = host.disks.first(where: { $0.name == name })?.model,
         case .storage(let device) = library.devices[model]?.kind
       else { return nil }
-      return device.read.latency.mean + device.transfer(ByteCount(bytes: 4096))
+      return device.read.latency.mean + device.transfer(ByteCount(bytes: BasePage.bytes))
     }
   }
 
@@ -244,8 +244,8 @@ extension ModelAssembly {
     let group = scenario.vms[index]
     let host = scenario.hosts[slots[slot].group]
     let workload = scenario.workloads[vms[vm].workload]
-    let size = (Double(group.memory.bytes) / 4096).rounded(.up)
-    func balloon(_ bytes: Double) -> Double { max(0, size - (bytes / 4096).rounded(.up)) }
+    let size = (Double(group.memory.bytes) / BasePage.size).rounded(.up)
+    func balloon(_ bytes: Double) -> Double { max(0, size - (bytes / BasePage.size).rounded(.up)) }
     let isScheduled = !(group.balloon?.schedule.isEmpty ?? true)
     let first = isScheduled ? balloon(sizes[0].bytes) : balloon(resident)
     let curve: FaultCurve
@@ -271,7 +271,7 @@ extension ModelAssembly {
     if isScheduled, group.balloon?.latency == nil, fewest < curve.pages + fileCurve.pages {
       fault(
         group.location,
-        "the balloon of vm group '\(group.name)' leaves less than its workload's \(ByteCount(bytes: Int64(curve.pages + fileCurve.pages) * 4096)) "
+        "the balloon of vm group '\(group.name)' leaves less than its workload's \(ByteCount(bytes: Int64(curve.pages + fileCurve.pages) * BasePage.bytes)) "
           + "in memory; expected 'latency' of the guest's swap device in its balloon")
       return
     }

@@ -100,7 +100,7 @@ public struct OperationLoad: Sendable {
     logging: DirtyLogging? = nil, io: IOSetting = IOSetting()
   ) {
     var memory = stated
-    if logging != nil { memory.host = PageMix(page: 4096) }
+    if logging != nil { memory.host = PageMix(page: BasePage.bytes) }
     self.logging = logging
     self.io = io
     var perRequest: [GuestOperation: Double] = [:]
@@ -176,7 +176,7 @@ public struct OperationLoad: Sendable {
     let bareHostMisses = perCPUSecond[.tlbMiss] ?? translation?.bareHost.misses ?? 0
     perCPUSecond[.tlbMiss] = perCPUSecond[.tlbMiss] ?? translation?.design.misses
     // Touches are counted in pages of 4 KiB; the host backs memory by its own pages.
-    let touches = isNative ? 1 : memory.host.pagesPerByte * 4096
+    let touches = isNative ? 1 : memory.host.pagesPerByte * BasePage.size
     perRequest[.firstTouch] = perRequest[.firstTouch].map { $0 * touches }
     perCPUSecond[.firstTouch] = perCPUSecond[.firstTouch].map { $0 * touches }
     self.translation = translation

@@ -90,7 +90,7 @@ public struct FaultCurve: Sendable, Hashable {
   ///
   /// - Complexity: O(groups of pages) for each of some 200 times.
   public init(_ memory: MemoryReferences) {
-    let groups = memory.groups(page: 4096)
+    let groups = memory.groups(page: BasePage.size)
     pages = groups.items
     var held = [0.0]
     var missed = [1.0]

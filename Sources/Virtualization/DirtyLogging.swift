@@ -33,7 +33,7 @@ public struct DirtyLogging: Sendable, Hashable {
     self.stop = stop
     self.interval = interval
     self.writesPerSecond = writesPerSecond
-    pages = max(1, (Double(writableSet) / 4096).rounded(.up))
+    pages = max(1, (Double(writableSet) / BasePage.size).rounded(.up))
   }
 
   /// Pages that `seconds` of CPU time dirty when `dirty` pages are dirty already.

@@ -26,7 +26,7 @@ public struct IOMMU: Sendable, Hashable {
   }
 
   /// Bytes of the pages in which drivers map buffers, and of a page of tables.
-  public static let mappingPage: Int64 = 4096
+  public static let mappingPage = BasePage.bytes
 
   /// Translations of one kind that devices ask for.
   public struct Stream: Sendable, Hashable {

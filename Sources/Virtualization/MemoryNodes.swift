@@ -68,7 +68,9 @@ public struct MemoryTraffic: Sendable, Hashable {
       data = stated
     } else if let size = profile.effectiveWalks?.hardware.hierarchy.last?.size {
       let lines = memory.regions.reduce(0) { $0 + $1.share * $1.lines }
-      data = references * lines * memory.missRatio(page: 4096, entries: (Double(size) / 4096).rounded(.down))
+      data =
+        references * lines
+        * memory.missRatio(page: BasePage.size, entries: (Double(size) / BasePage.size).rounded(.down))
     } else {
       return nil
     }

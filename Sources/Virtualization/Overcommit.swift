@@ -17,7 +17,7 @@ public struct MemoryReclaim: Sendable, Hashable {
     public var writesPerPage = 0.0
 
     /// Pages of 4 KiB that are equal in all VMs of the image.
-    public var sharedPages: Double { sharedShare * size / 4096 }
+    public var sharedPages: Double { sharedShare * size / BasePage.size }
 
     /// Creates a guest; sizes in bytes.
     public init(size: Double, overhead: Double, image: String?, sharedShare: Double, balloonTarget: Double) {
@@ -51,7 +51,7 @@ public struct MemoryReclaim: Sendable, Hashable {
   public init(guests: [Guest], capacity: Double, scannedPages: Double) {
     let members = scannedPages > 0 ? Dictionary(grouping: guests.indices) { guests[$0].image } : [:]
     // The scanner goes through the memory of all guests in turn.
-    let period = scannedPages > 0 ? guests.reduce(0) { $0 + $1.size } / 4096 / scannedPages : 0
+    let period = scannedPages > 0 ? guests.reduce(0) { $0 + $1.size } / BasePage.size / scannedPages : 0
     var saved = 0.0
     var mergedBytes = [Double](repeating: 0, count: guests.count)
     var breaks = mergedBytes
@@ -84,7 +84,7 @@ public struct MemoryReclaim: Sendable, Hashable {
 public enum SwapModel {
   /// Share of page references that miss `resident` bytes of memory: the least recently used pages of 4 KiB are out.
   public static func faultRatio(_ memory: MemoryReferences, resident: Double) -> Double {
-    memory.missRatio(page: 4096, entries: (max(0, resident) / 4096).rounded(.down))
+    memory.missRatio(page: BasePage.size, entries: (max(0, resident) / BasePage.size).rounded(.down))
   }
 }
 

@@ -25,7 +25,7 @@ struct WalkOptions: ParsableArguments {
       guard let size = try? ByteCount.parse(text), size > .zero else {
         throw ValidationError("\(option) \(text): expected a size such as 4 KiB")
       }
-      if option != "--working-set" && ![4 << 10, 2 << 20, 1 << 30].contains(size.bytes) {
+      if option != "--working-set" && ![BasePage.bytes, 2 << 20, 1 << 30].contains(size.bytes) {
         throw ValidationError("\(option) \(text): expected 4 KiB, 2 MiB or 1 GiB")
       }
     }

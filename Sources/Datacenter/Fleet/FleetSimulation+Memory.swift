@@ -126,7 +126,8 @@ extension FleetSimulation {
     guard hostResident < size else { return broken }
     // Faults are counted in pages of 4 KiB.
     let key = FaultKey(
-      account: account, guestResident: Int64(resident / 4096), hostResident: Int64(hostResident / 4096))
+      account: account, guestResident: Int64(resident / BasePage.size),
+      hostResident: Int64(hostResident / BasePage.size))
     if let known = knownFaults[key] { return known + broken }
     if knownFaults.count >= 1 << 20 { knownFaults.removeAll(keepingCapacity: true) }
     let found = load.rates(size: size, resident: resident, hostResident: hostResident)

@@ -66,7 +66,7 @@ struct MemoryCourse {
     for member in members {
       guard var mean = member.sum.mean else { continue }
       var use = member.use
-      use.balloonAtEnd = member.residence.balloon * 4096
+      use.balloonAtEnd = member.residence.balloon * BasePage.size
       mean.memory = use
       result[member.vm] = mean
     }
@@ -147,9 +147,9 @@ struct MemoryCourse {
         middle: middle[index].residence)
       guard isMeasured else { continue }
       members[index].sum.add(expectation, weight: step)
-      members[index].use.balloon += sizes.balloon * 4096 * step / window
-      members[index].use.guestSwapped += (sizes.workingSet - sizes.resident) * 4096 * step / window
-      members[index].use.swapped += inTheMiddle * sizes.backed * 4096 * step / window
+      members[index].use.balloon += sizes.balloon * BasePage.size * step / window
+      members[index].use.guestSwapped += (sizes.workingSet - sizes.resident) * BasePage.size * step / window
+      members[index].use.swapped += inTheMiddle * sizes.backed * BasePage.size * step / window
       members[index].moved(
         by: members[index].residence.balloon - before, from: now, step: step, balloon: sizes.balloon, model: model)
     }
@@ -337,7 +337,7 @@ extension MemoryCourse.Member {
     while from < end {
       let until = index >= MemoryUse.intervals - 1 ? end : min(end, Double(index + 1) * part)
       if until > from {
-        use.series[min(index, MemoryUse.intervals - 1)] += balloon * 4096 * (until - from) / part
+        use.series[min(index, MemoryUse.intervals - 1)] += balloon * BasePage.size * (until - from) / part
         from = until
       }
       index += 1

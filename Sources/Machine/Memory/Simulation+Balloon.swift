@@ -290,7 +290,7 @@ extension Simulation {
     var use = MemoryUse(model.vms[vm].memory)
     guard vms[vm].hasPlan else { return use }
     let time = Double(model.window.nanoseconds)
-    let page = 4096.0
+    let page = BasePage.size
     use.balloon = memories[vm].balloonTime / time * page
     use.balloonAtEnd = memories[vm].residence.balloon * page
     use.swapped = memories[vm].swappedTime / time * page

@@ -267,7 +267,7 @@ extension ModelAssembly {
     let rate = max(1, min(policy.bandwidthLimit, wire * policy.bandwidthShare))
     return DirtyLogging(
       interval: Double(size.memory) / rate * 1e9,
-      writesPerSecond: policy.dirtyRate / 4096 / Double(size.vcpus),
+      writesPerSecond: policy.dirtyRate / BasePage.size / Double(size.vcpus),
       writableSet: Int64(max(1, Double(size.memory) * policy.writableShare)))
   }
 }

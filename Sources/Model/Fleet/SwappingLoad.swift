@@ -15,16 +15,17 @@ struct ReclaimFaults {
   /// - Parameter references: page references per second of CPU time.
   init(memory: MemoryReferences, references: Double, size: Double, resident: Double, hostResident: Double) {
     let inGuest = MemoryResidence(
-      size: size / 4096, workingSet: (Double(memory.workingSet) / 4096).rounded(.up),
-      fileSet: (Double(memory.files?.bytes ?? 0) / 4096).rounded(.up), balloon: (size - resident) / 4096)
-    guestSwapped = (inGuest.workingSet - inGuest.resident) * 4096
+      size: size / BasePage.size, workingSet: (Double(memory.workingSet) / BasePage.size).rounded(.up),
+      fileSet: (Double(memory.files?.bytes ?? 0) / BasePage.size).rounded(.up),
+      balloon: (size - resident) / BasePage.size)
+    guestSwapped = (inGuest.workingSet - inGuest.resident) * BasePage.size
     let guestFaults = SwapModel.faultRatio(memory, resident: resident)
     let hostFaults = max(0, SwapModel.faultRatio(memory, resident: hostResident) - guestFaults)
     let fileFaults = memory.files.map {
-      ($0.referencesPerSecond, SwapModel.faultRatio($0.references, resident: inGuest.cached * 4096))
+      ($0.referencesPerSecond, SwapModel.faultRatio($0.references, resident: inGuest.cached * BasePage.size))
     }
     let double = DoublePaging.probability(
-      swapped: (resident - hostResident) / 4096, of: inGuest.resident + inGuest.cached)
+      swapped: (resident - hostResident) / BasePage.size, of: inGuest.resident + inGuest.cached)
     rates = [
       references * hostFaults, references * guestFaults, references * guestFaults * double,
       fileFaults.map { $0.0 * $0.1 } ?? 0, 0, 0, 0, 0,

@@ -58,9 +58,9 @@ extension OperationLoad {
   func readingSwap(_ pages: Double, vcpus: Int) -> OperationLoad {
     guard pages > 0 else { return self }
     var swap = RequestTraffic()
-    swap.block.add(reads: pages, bytes: pages * 4096)
+    swap.block.add(reads: pages, bytes: pages * BasePage.size)
     var load = self
-    load.traffic.block.add(reads: pages, bytes: pages * 4096)
+    load.traffic.block.add(reads: pages, bytes: pages * BasePage.size)
     var more: [GuestOperation: Double] = [.blockRead: pages]
     let deferred = Self.mapBuffers(io, traffic: swap, vcpus: vcpus, into: &more)
     if let deferred {

@@ -141,7 +141,7 @@ public struct RequestTraffic: Sendable, Hashable {
     let size = Double(requests.firstWriteSize.bytes)
     copies = requests.perRequest[.fileFirstWrite] ?? 0
     guard copies > 0, size > 0 else { return }
-    copiedPages = copies * (size / 4096).rounded(.up)
+    copiedPages = copies * (size / BasePage.size).rounded(.up)
     let chunks = copies * (size / Self.copyChunk).rounded(.up)
     block.add(reads: chunks, bytes: copies * size)
     block.add(writes: chunks, bytes: copies * size)

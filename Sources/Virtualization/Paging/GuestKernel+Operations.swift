@@ -75,6 +75,8 @@ extension GuestKernel {
           store(entry, table: leaf.table, index: index, process: parent)
         }
         memory.share(entry.frame)
+        // The child has not referred to it yet.
+        entry.isAccessed = false
         store(entry, table: table, index: index, process: child)
       }
     }
@@ -89,6 +91,7 @@ extension GuestKernel {
     if entry.isWritable { store(shared, table: table, index: index, process: parent) }
     memory.share(entry.frame)
     let target = self.table(of: page, level: 2, process: child)
+    shared.isAccessed = false
     store(shared, table: target, index: index, process: child)
   }
 

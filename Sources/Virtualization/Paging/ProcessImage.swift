@@ -144,7 +144,7 @@ public struct PagingMode: Sendable, Hashable {
   }
 
   /// The limit of shadow pages that KVM sets: 2 % of the guest's pages, at least 64.
-  public static func shadowLimit(memory bytes: Int64) -> Int { max(64, Int(bytes / 4096 / 50)) }
+  public static func shadowLimit(memory bytes: Int64) -> Int { max(64, Int(bytes / BasePage.bytes / 50)) }
 
   /// Bytes that KVM keeps for a shadow page: the table and the record of what its entries translate.
   public static let shadowPageBytes: Int64 = 8192

@@ -14,7 +14,7 @@ public enum SoftwareTLB {
   /// Entries of the victim buffer.
   static let victims = 8.0
   /// Bytes of a page in the table.
-  public static let page: Int64 = 4096
+  public static let page = BasePage.bytes
 
   /// What becomes of references.
   public struct Misses: Sendable, Hashable {

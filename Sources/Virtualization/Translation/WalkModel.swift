@@ -19,7 +19,7 @@ public struct WalkModel {
   let data: [(bytes: Double, share: Double)]?
 
   /// Bytes of a table and entries in it.
-  private static let tableSize = 4096.0
+  private static let tableSize = BasePage.size
   private static let fanout = 512.0
   /// Entries of a table in a cache line.
   private static let entriesPerLine = 8.0
