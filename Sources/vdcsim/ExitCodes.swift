@@ -13,6 +13,7 @@ enum ExitCodes {
   static let unavailable = ExitCode(69)
   static let internalError = ExitCode(70)
   static let unwritableOutput = ExitCode(73)
+  static let lostOutput = ExitCode(74)
   static let interrupted = ExitCode(130)
 }
 

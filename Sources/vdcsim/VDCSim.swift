@@ -14,11 +14,32 @@ struct VDCSim: AsyncParsableCommand {
 
       Exit codes: 0 done, 64 wrong usage, 65 faulty document, 66 missing file, 69 no \
       access to /dev/kvm, 70 internal error, 73 results cannot \
-      be written, 130 interrupted.
+      be written, 74 standard output cannot be written (files are, all the same), 130 interrupted.
       """,
     version: "vdcsim \(Manifest.version)",
     subcommands: [
       RunCommand.self, CompareCommand.self, SweepCommand.self, CheckCommand.self, ExplainCommand.self, ListCommand.self,
       CalibrateCommand.self, ImportCommand.self, ValidateCommand.self,
     ])
+
+  /// Runs the command that the arguments name.
+  static func main() async {
+    StandardOutput.prepare()
+    do {
+      var command = try await asyncParseAsRoot()
+      if var runnable = command as? any AsyncParsableCommand {
+        try await runnable.run()
+      } else {
+        try command.run()
+      }
+    } catch {
+      // Help, the version and completions of the shell come as errors.
+      guard exitCode(for: error) == .success else {
+        _ = StandardOutput.reportLoss()
+        exit(withError: error)
+      }
+      print(fullMessage(for: error))
+    }
+    if StandardOutput.reportLoss() { exit(withError: ExitCodes.lostOutput) }
+  }
 }

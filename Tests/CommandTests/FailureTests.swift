@@ -123,4 +123,63 @@ struct FailureTests {
       #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == [])
     }
   }
+
+  /// Runs words of a shell that has the command as `$0`.
+  private func shell(_ words: String, in folder: URL) throws -> Command.Outcome {
+    try Command.run(
+      "-c", words, Command.executable.path, in: folder, executable: URL(fileURLWithPath: "/bin/sh"),
+      environment: ["VDCSIM_LIBRARY": Command.root.path + "/scenarios"])
+  }
+
+  private let short = "run '\(Command.root.path)/scenarios/one-vm.yaml' -o out --set 'duration=2 s'"
+
+  @Test(
+    "Standard output that cannot be written is 74, and the results are there all the same",
+    arguments: ["> /dev/full", ">&-", "--json > /dev/full"])
+  func lostOutput(redirection: String) throws {
+    try Command.withFolder { folder in
+      let outcome = try shell("\"$0\" \(short) \(redirection)", in: folder)
+      #expect(outcome.status == 74)
+      #expect(outcome.errors.hasPrefix("standard output: error: cannot write: "))
+      #expect(FileManager.default.fileExists(atPath: folder.appendingPathComponent("out/manifest.json").path))
+    }
+  }
+
+  @Test(
+    "Every command tells that its output is lost",
+    arguments: [
+      "--help", "run --help", "--version", "list designs", "explain kvm-virtio cpuid", "check scenarios/one-vm.yaml",
+    ])
+  func lostText(words: String) throws {
+    #expect(try shell("\"$0\" \(words) > /dev/full", in: Command.root).status == 74)
+  }
+
+  @Test("An error keeps its exit code where the output is lost too")
+  func errorFirst() throws {
+    #expect(try shell("\"$0\" check README.md > /dev/full", in: Command.root).status == 65)
+    #expect(try shell("\"$0\" run > /dev/full", in: Command.root).status == 64)
+  }
+
+  @Test("A reader that has seen enough is no failure, and the results are there", arguments: ["true", "head -1"])
+  func closedPipe(reader: String) throws {
+    try Command.withFolder { folder in
+      let outcome = try shell(
+        "{ \"$0\" \(short); echo $? > status; } | { \(reader); exec <&-; while ! [ -s status ]; do sleep 0.02; done; }",
+        in: folder)
+      #expect(outcome.errors == "")
+      #expect(try String(contentsOf: folder.appendingPathComponent("status"), encoding: .utf8) == "0\n")
+      #expect(FileManager.default.fileExists(atPath: folder.appendingPathComponent("out/manifest.json").path))
+    }
+  }
+
+  @Test("Files that may not grow are 73, with nothing left behind")
+  func fullDisk() throws {
+    try Command.withFolder { folder in
+      // Half a KiB or one, by shell; summaries are larger.
+      let outcome = try shell("ulimit -f 1; \"$0\" \(short)", in: folder)
+      #expect(outcome.status == 73)
+      #expect(outcome.errors.contains("out/") && outcome.errors.contains(": error: cannot write: "))
+      #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == [])
+    }
+  }
 }
