@@ -10,6 +10,8 @@ struct Inputs {
   let library: Library
   let profile: CostProfile?
   let warnings: [String]
+  /// Remarks that change nothing.
+  let remarks: [String]
   /// Digests of the traces by name.
   let traceDigests: [String: String]
 
@@ -32,6 +34,7 @@ struct Inputs {
     documents.demands = traces.sets
     traceDigests = traces.digests
     warnings = (read.warnings + traces.warnings).map(\.description)
+    remarks = traces.remarks.map(\.description)
     let loaded = documents
     library = loaded
     profile = try options.profile.map { try Self.profile($0, library: loaded) }

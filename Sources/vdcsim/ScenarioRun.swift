@@ -18,7 +18,8 @@ struct ScenarioRun {
       replications: options.replications)
     let directory = ResultDirectory(path: options.output ?? "reports/\(Self.fileName(inputs.scenario.name))")
     try directory.check()
-    for warning in inputs.warnings where options.verbose { printError(warning) }
+    for warning in inputs.warnings where !options.quiet { printError(warning) }
+    for remark in inputs.remarks where options.verbose { printError(remark) }
     for warning in experiment.warnings where !options.quiet { printError("warning: \(warning)") }
 
     Interruption.install()
@@ -98,7 +99,7 @@ struct ScenarioRun {
       replications: options.replications, fidelity: experiment.models[0].fidelity,
       designs: experiment.models.map(\.designLabel), profiles: Manifest.profiles(of: experiment.models),
       traces: inputs.traceDigests, commandLine: Self.commandLine(),
-      tables: [], warnings: experiment.warnings)
+      tables: [], warnings: inputs.warnings + experiment.warnings)
   }
 
   /// The command line without what does not change results: the program's path, output directory, jobs and verbosity.

@@ -48,6 +48,9 @@ struct SweepCommand: AsyncParsableCommand {
       replications: options.replications > 1 ? options.replications : nil)
     let directory = ResultDirectory(path: options.output ?? "reports/\(ScenarioRun.fileName(read.plan.name))")
     try directory.check()
+    let warnings = traces.warnings.map(\.description)
+    for warning in warnings where !options.quiet { printError(warning) }
+    for remark in traces.remarks where options.verbose { printError("\(remark)") }
     for warning in sweep.experiment.warnings where !options.quiet { printError("warning: \(warning)") }
 
     Interruption.install()
@@ -65,7 +68,7 @@ struct SweepCommand: AsyncParsableCommand {
     if options.check { for result in sweep.results { try result.checkConservation() } }
     if Interruption.isRequested { throw RunInterrupted() }
     let csv = sweep.table.csv()
-    let manifest = manifest(of: sweep, read, seed: first.seed, traces: traces.digests, csv: csv)
+    let manifest = manifest(of: sweep, read, seed: first.seed, traces: traces.digests, warnings: warnings, csv: csv)
     try directory.write(
       files: [(name: "sweep.csv", bytes: csv), (name: "manifest.json", bytes: Array(manifest.json.utf8))])
     if options.json {
@@ -92,14 +95,15 @@ struct SweepCommand: AsyncParsableCommand {
   }
 
   private func manifest(
-    of sweep: Sweep, _ read: ExperimentReader.Experiment, seed: UInt64, traces: [String: String], csv: [UInt8]
+    of sweep: Sweep, _ read: ExperimentReader.Experiment, seed: UInt64, traces: [String: String], warnings: [String],
+    csv: [UInt8]
   ) -> Manifest {
     Manifest(
       scenario: read.plan.name, scenarioDigest: Digest.sha256(read.bytes), seed: seed,
       replications: sweep.experiment.replications, fidelity: sweep.experiment.models[0].fidelity,
       designs: sweep.designs, profiles: Manifest.profiles(of: sweep.experiment.models), traces: traces,
       commandLine: ScenarioRun.commandLine(), tables: [("sweep.csv", Digest.sha256(csv))],
-      warnings: sweep.experiment.warnings)
+      warnings: warnings + sweep.experiment.warnings)
   }
 
   private func show(_ sweep: Sweep, directory: String) {

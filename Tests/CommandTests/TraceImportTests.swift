@@ -53,4 +53,34 @@ import Testing
       }
     }
   }
+
+  @Test("What may be wrong with a trace is told by every run, and stands in its manifest; only --quiet hides it")
+  func warnings() throws {
+    try Command.withFolder { folder in
+      try write("5\n1", "day/a", in: folder)
+      try write(
+        """
+        scenario: cut
+        duration: 10 min
+        hosts:
+          - {name: node, cpu: {cores: 2, frequency: 2 GHz}, memory: {size: 4 GiB}, design: ideal, profile: cascade-lake-pvm-paper}
+        vms:
+          - {name: vm, vcpus: 1, memory: {size: 1 GiB}, trace: day, workload: demand}
+        traces:
+          day: {file: day, samples: 2}
+        workloads:
+          demand: {utilization: trace}
+        """, "s.yaml", in: folder)
+      let library = ["VDCSIM_LIBRARY": Command.root.path + "/scenarios"]
+      let warning = "./day/a:2:1: warning: the last line has no end: the file may be cut off\n"
+      let outcome = try Command.run("run", "s.yaml", "-o", "out", in: folder, environment: library)
+      #expect(outcome.status == 0 && outcome.errors == warning)
+      let manifest = try String(
+        contentsOf: folder.appendingPathComponent("out/manifest.json"), encoding: .utf8)
+      #expect(manifest.contains("day/a:2:1: warning: the last line has no end"))
+      #expect(try Command.run("check", "s.yaml", in: folder, environment: library).errors == warning)
+      let quiet = try Command.run("run", "s.yaml", "-o", "out", "--quiet", in: folder, environment: library)
+      #expect(quiet.status == 0 && quiet.errors.isEmpty)
+    }
+  }
 }

@@ -22,6 +22,8 @@ final class ArchiveReader {
   private var isEmpty = false
   private var compressedBytes: Int64 = 0
   private var files = 0
+  /// Expanded bytes of a tar archive up to the end of its last member; nil where they are not known.
+  private var membersEnd: Int64?
 
   /// Opens what stands at a path.
   ///
@@ -90,7 +92,7 @@ final class ArchiveReader {
   }
 
   private var reason: String {
-    archive_error_string(archive).map { Wording.printable(String(cString: $0)) } ?? "unknown error"
+    archive_error_string(archive).map { Wording.printable(String(cString: $0)) } ?? "it is cut off or damaged"
   }
 
   private func refuse(_ line: Int, _ message: String) -> DiagnosticError {
@@ -128,7 +130,14 @@ final class ArchiveReader {
     while true {
       var entry: OpaquePointer?
       let code = archive_read_next_header(archive, &entry)
-      if code == ARCHIVE_EOF { return false }
+      if code == ARCHIVE_EOF {
+        // Two blocks of zeros end a tar archive [POSIX, pax, ustar interchange format]; one that was cut between two
+        // members has none.
+        if let membersEnd, archive_filter_bytes(archive, 0) == membersEnd {
+          throw refuse(1, "expected the end of the archive after this file, found none: it is cut off")
+        }
+        return false
+      }
       guard code == ARCHIVE_OK || code == ARCHIVE_WARN, let entry else {
         throw refuse(1, "cannot be expanded: \(reason)")
       }
@@ -136,11 +145,16 @@ final class ArchiveReader {
       guard files <= bounds.files else { throw refuse(1, "an archive or folder has at most \(bounds.files) files") }
       let format = archive_format(archive)
       if format == ARCHIVE_FORMAT_RAW || format == ARCHIVE_FORMAT_EMPTY { return true }
+      let isFile = archive_entry_filetype(entry) == S_IFREG
+      let size = isFile ? (archive_entry_size(entry) + 511) / 512 * 512 : 0
+      membersEnd =
+        archive_entry_hardlink(entry) == nil && archive_entry_sparse_count(entry) == 0
+        ? archive_filter_bytes(archive, 0) + size : nil
       let member = archive_entry_pathname(entry) ?? archive_entry_pathname_utf8(entry)
       guard let member else { throw refuse(1, "file \(files) of the archive has no readable name") }
       let text = String(cString: member)
       let last = text.split(separator: "/").last.map(String.init) ?? text
-      guard archive_entry_filetype(entry) == S_IFREG, !last.hasPrefix(".") else { continue }
+      guard isFile, !last.hasPrefix(".") else { continue }
       label = "\(path)!\(text)"
       name = last
       return true
@@ -150,6 +164,7 @@ final class ArchiveReader {
   private func close() {
     if archive != nil { archive_read_free(archive) }
     archive = nil
+    membersEnd = nil
     if descriptor >= 0 { Glibc.close(descriptor) }
     descriptor = -1
   }

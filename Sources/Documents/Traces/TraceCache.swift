@@ -13,7 +13,7 @@ public struct TraceCache: Sendable {
   /// Traces with smaller sources are read as fast as a file is mapped.
   static let leastSourceSize: Int64 = 64 << 10
   private static let magic: UInt64 = 0x4543_4152_5443_4456
-  private static let version: UInt64 = 1
+  private static let version: UInt64 = 2
 
   /// What a file begins with.
   struct Header {

@@ -30,6 +30,10 @@ final class TraceFaults {
   private var errors = 0
   private var errorsOfFile = 0
   private var file = ""
+  /// Files whose last line has an end, and those whose last line has none.
+  private var endedFiles = 0
+  private var openFiles = 0
+  private var openEnds: [(file: String, line: Int)] = []
 
   init(bounds: TraceLimits) { self.bounds = bounds }
 
@@ -55,6 +59,31 @@ final class TraceFaults {
   func warn(_ file: String, _ line: Int = 1, _ message: String) {
     diagnostics.append(
       Diagnostic(severity: .warning, location: .init(file: file, line: line, column: 1), message: message))
+  }
+
+  /// Notes how one of several like files ends.
+  func noteEnd(of file: String, line: Int, isTerminated: Bool) {
+    if isTerminated {
+      endedFiles += 1
+    } else {
+      openFiles += 1
+      if openEnds.count < bounds.faults { openEnds.append((file, line)) }
+    }
+  }
+
+  /// Judges the last lines of all files: a line without an end may be a number cut short, and is one where others have
+  /// theirs. A trace may have been written without any.
+  func judgeEnds() {
+    guard let first = openEnds.first else { return }
+    if endedFiles > 0 {
+      for end in openEnds {
+        add(end.file, end.line, 1, "expected a last line with an end, as other files have it: the file is cut off")
+      }
+    } else {
+      let others = openFiles > 1 ? ", like that of \(openFiles - 1) other files" : ""
+      warn(first.file, first.line, "the last line has no end\(others): the file may be cut off")
+    }
+    openEnds = []
   }
 
   /// - Throws: everything that was recorded, when a fault is among it.

@@ -7,8 +7,10 @@ public struct LoadedTraces: Sendable {
   public var sets: [String: TraceSet] = [:]
   /// Digests of what was read, by the names of the traces.
   public var digests: [String: String] = [:]
-  /// Remarks on all of them.
+  /// What may be wrong with them.
   public var warnings: [Diagnostic] = []
+  /// Remarks on their cached forms.
+  public var remarks: [Diagnostic] = []
 
   /// No traces.
   public init() {}
@@ -40,6 +42,7 @@ public enum TraceLoader {
         loaded.sets[reference.name] = even
         loaded.digests[reference.name] = digest(trace.set.block)
         loaded.warnings += trace.warnings
+        loaded.remarks += trace.remarks
       } catch {
         guard case .invalid(let diagnostics) = error else { throw error }
         faults += diagnostics

@@ -8,13 +8,16 @@ public struct LoadedTrace: Sendable {
   public let set: TraceSet
   /// How it was written.
   public let format: TraceReference.Format
-  /// Remarks on it.
+  /// What may be wrong with it.
   public let warnings: [Diagnostic]
+  /// Remarks on its cached form, which change nothing.
+  public let remarks: [Diagnostic]
 
-  init(set: TraceSet, format: TraceReference.Format, warnings: [Diagnostic]) {
+  init(set: TraceSet, format: TraceReference.Format, warnings: [Diagnostic], remarks: [Diagnostic] = []) {
     self.set = set
     self.format = format
     self.warnings = warnings
+    self.remarks = remarks
   }
 }
 
@@ -55,8 +58,8 @@ public enum TraceReader {
     }
     guard let remark else { return trace }
     let location = SourceLocation(file: path, line: 1, column: 1)
-    let warning = Diagnostic(severity: .warning, location: location, message: remark)
-    return LoadedTrace(set: trace.set, format: format, warnings: trace.warnings + [warning])
+    let diagnostic = Diagnostic(severity: .warning, location: location, message: remark)
+    return LoadedTrace(set: trace.set, format: format, warnings: trace.warnings, remarks: [diagnostic])
   }
 
   static func read(

@@ -72,7 +72,7 @@ extension TraceReading {
     if sizes.isEmpty, faults.isEmpty {
       faults.add(archive.label, end.lines, 1, "expected VM types of machine \(machine.number), found none")
     }
-    remarkEnd(archive, end)
+    warnOfEnd(archive, end)
     return sizes
   }
 
@@ -134,7 +134,7 @@ extension TraceReading {
       return true
     }
     if !hasHeader { faults.add(archive.label, 1, 1, "expected a header and requests, found none") }
-    remarkEnd(archive, end)
+    warnOfEnd(archive, end)
     if others > 0 {
       faults.warn(
         archive.label, 1, "\(others) requests are of types that machine \(machine.number) does not have; left out")

@@ -144,7 +144,7 @@ extension TraceReading {
     } else if columns != nil || isFirst {
       faults.add(archive.label, end.lines + 1, 1, "expected a header and at least one row, found none")
     }
-    remarkEnd(archive, end)
+    noteEnd(archive, end)
     builder.set(entity, vcpus: cores, capacity: capacity, memory: Int64(memory * 1024))
     return first ?? 0
   }

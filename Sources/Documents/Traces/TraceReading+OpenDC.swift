@@ -121,7 +121,7 @@ extension TraceReading {
       return true
     }
     if !hasHeader { faults.add(archive.label, 1, 1, "expected a header and at least one task, found none") }
-    remarkEnd(archive, end)
+    warnOfEnd(archive, end)
     if giants > 0, unit == .megabytes {
       faults.warn(
         archive.label, 1,
@@ -192,7 +192,7 @@ extension TraceReading {
       return true
     }
     if !hasHeader { faults.add(archive.label, 1, 1, "expected a header and fragments, found none") }
-    remarkEnd(archive, end)
+    warnOfEnd(archive, end)
     let idle = sums.count { $0 == 0 }
     if idle > 0, faults.isEmpty { faults.warn(archive.label, 1, "\(idle) tasks have no fragments and ask for nothing") }
   }

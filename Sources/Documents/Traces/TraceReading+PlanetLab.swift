@@ -32,7 +32,7 @@ extension TraceReading {
         faults.add(
           archive.label, end.lines + (count > expected ? 0 : 1), 1, "expected \(expected) samples, found \(found)")
       }
-      remarkEnd(archive, end)
+      noteEnd(archive, end)
       guard builder.sampleCount <= bounds.samples, builder.count <= bounds.entities else {
         faults.add(archive.label, 1, 1, "a trace has at most \(bounds.samples) samples")
         break

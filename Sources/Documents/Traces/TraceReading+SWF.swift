@@ -79,7 +79,7 @@ extension TraceReading {
       builder.append(Float(100 * share), units: UInt32(seconds))
       return true
     }
-    remarkEnd(archive, end)
+    warnOfEnd(archive, end)
     if idle > 0 { faults.warn(archive.label, 1, "\(idle) jobs without a run time or processors; left out") }
     return try finish(builder, order: .given)
   }

@@ -24,6 +24,7 @@ struct TraceReading {
   func finish(
     _ builder: consuming TraceSetBuilder, order: TraceSetBuilder.Order
   ) throws(DiagnosticError) -> TraceSet {
+    faults.judgeEnds()
     if builder.count == 0, faults.isEmpty { faults.add(path, 1, 1, "expected a trace of at least one VM, found none") }
     try faults.check()
     guard let set = builder.finish(order: order) else {
@@ -53,9 +54,14 @@ struct TraceReading {
       archive.label, line.number, line.column(of: line.fieldCount), "expected \(expected), found \(line.fieldCount)")
   }
 
-  /// Remarks that a file may have been cut off.
-  func remarkEnd(_ archive: ArchiveReader, _ end: (lines: Int, isTerminated: Bool)) {
+  /// Warns that a table may have been cut off.
+  func warnOfEnd(_ archive: ArchiveReader, _ end: (lines: Int, isTerminated: Bool)) {
     if !end.isTerminated { faults.warn(archive.label, end.lines, "the last line has no end: the file may be cut off") }
+  }
+
+  /// Notes how the file of a VM ends, which `finish` judges beside the others'.
+  func noteEnd(_ archive: ArchiveReader, _ end: (lines: Int, isTerminated: Bool)) {
+    faults.noteEnd(of: archive.label, line: end.lines, isTerminated: end.isTerminated)
   }
 }
 

@@ -184,6 +184,63 @@ import Testing
       ])
   }
 
+  @Test("A last line without an end is a fault where other files' have one, else a warning")
+  func lastLines() throws {
+    let folder = try TemporaryFolder()
+    try folder.write("d/a", day())
+    try folder.write("d/b", String(day([288: "56"]).dropLast(2)))
+    try folder.write("d/c", day())
+    #expect(
+      folder.traceFaults("d") == [
+        "d/b:288:1: error: expected a last line with an end, as other files have it: the file is cut off"
+      ])
+    for name in ["a", "b", "c"] { try folder.write("e/\(name)", String(day().dropLast())) }
+    #expect(
+      try folder.load("e").warnings.map(\.description) == [
+        "\(folder.path)/e/a:288:1: warning: the last line has no end, like that of 2 other files: the file may be cut off"
+      ])
+    let header = "Timestamp [ms];CPU cores;CPU capacity provisioned [MHZ];CPU usage [%]\n"
+    try folder.write("g/1.csv", header + "300;1;2000;5\n600;1;2000;12.5\n")
+    try folder.write("g/2.csv", header + "300;1;2000;5\n600;1;2000;12")
+    #expect(
+      folder.traceFaults("g") == [
+        "g/2.csv:3:1: error: expected a last line with an end, as other files have it: the file is cut off"
+      ])
+    #expect(try folder.load("g/2.csv").warnings.count == 1)
+    try folder.write("o/tasks.csv", "id,submission_time,duration,cpu_count,cpu_capacity,mem_capacity\n1,0,5,1,100,1\n")
+    try folder.write("o/fragments.csv", "id,duration,cpu_usage\n1,5,12")
+    #expect(
+      try folder.load("o").warnings.map(\.description) == [
+        "\(folder.path)/o/fragments.csv:2:1: warning: the last line has no end: the file may be cut off"
+      ])
+    try folder.write("log", "1 0 -1 5 2 -1 -1 2 -1 -1 1 1 1 -1 -1 -1 -1 -1")
+    #expect(try folder.load("log", format: .swf).warnings.count == 1)
+  }
+
+  @Test("Archives that were cut between two files, or at their last bytes, are refused")
+  func cutArchives() throws {
+    let folder = try TemporaryFolder()
+    try folder.archive("t.tar", ["a", "b", "c"].map { ("x/\($0)", Data(day().utf8)) })
+    let whole = try Data(contentsOf: URL(fileURLWithPath: folder.path + "/t.tar"))
+    // A file of 576 bytes takes a block for its header and two for its content.
+    try folder.write("cut.tar", whole.prefix(2 * 3 * 512))
+    let expected = "!x/b:1:1: error: expected the end of the archive after this file, found none: it is cut off"
+    #expect(folder.traceFaults("cut.tar") == ["cut.tar" + expected])
+    try folder.compressed("cut.tar.xz", whole.prefix(2 * 3 * 512), filter: "xz")
+    #expect(folder.traceFaults("cut.tar.xz") == ["cut.tar.xz" + expected])
+    // One block of zeros of the two is an end to most readers.
+    try folder.write("short.tar", whole.prefix(3 * 3 * 512 + 512))
+    #expect(try folder.load("short.tar").set.count == 3)
+    for size in [2 * 3 * 512 - 100, 2 * 3 * 512 + 100, 2 * 3 * 512 + 512] {
+      try folder.write("cut.tar", whole.prefix(size))
+      #expect(!folder.traceFaults("cut.tar").isEmpty, "\(size) bytes")
+    }
+    try folder.compressed("t.gz", Data(day().utf8), filter: "gzip")
+    let packed = try Data(contentsOf: URL(fileURLWithPath: folder.path + "/t.gz"))
+    try folder.write("cut.gz", packed.dropLast(4))
+    #expect(folder.traceFaults("cut.gz").last?.hasSuffix("cannot be expanded: it is cut off or damaged") ?? false)
+  }
+
   @Test func pathsOfScenariosStayInside() throws {
     let folder = try TemporaryFolder()
     try folder.write("s/day/a", day())
