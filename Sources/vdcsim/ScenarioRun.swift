@@ -36,12 +36,14 @@ struct ScenarioRun {
       throw error
     }
     if options.check { for result in results { try result.checkConservation() } }
+    let found = Self.distinct(results.flatMap(\.outcomeWarnings))
+    for warning in found where !options.quiet { printError("warning: \(warning)") }
     let comparison = designs.isEmpty ? nil : try compare(results, in: experiment, overrides: overrides)
     let breakdown = designs.isEmpty ? nil : Breakdown(results: results)
     let table = comparison?.table(scenario: inputs.scenario.name, baseline: baselineLabel(in: experiment) ?? "")
     let files = ResultFiles.make(
       results: results, comparison: table, breakdown: breakdown?.table(scenario: inputs.scenario.name),
-      manifest: manifest(of: experiment, results: results))
+      manifest: manifest(of: experiment, warnings: inputs.warnings + experiment.warnings + found))
     if Interruption.isRequested { throw RunInterrupted() }
     try directory.write(files: files)
     if !options.quiet { show(results, comparison: comparison, breakdown: breakdown, directory: directory.path) }
@@ -93,13 +95,18 @@ struct ScenarioRun {
     print("results: \(directory)")
   }
 
-  private func manifest(of experiment: Experiment, results: [RunResult]) -> Manifest {
-    return Manifest(
+  /// Texts in their order, each once.
+  static func distinct(_ texts: [String]) -> [String] {
+    texts.reduce(into: []) { if !$0.contains($1) { $0.append($1) } }
+  }
+
+  private func manifest(of experiment: Experiment, warnings: [String]) -> Manifest {
+    Manifest(
       scenario: inputs.scenario.name, scenarioDigest: inputs.scenarioDigest, seed: inputs.scenario.seed,
       replications: options.replications, fidelity: experiment.models[0].fidelity,
       designs: experiment.models.map(\.designLabel), profiles: Manifest.profiles(of: experiment.models),
       traces: inputs.traceDigests, commandLine: Self.commandLine(),
-      tables: [], warnings: inputs.warnings + experiment.warnings)
+      tables: [], warnings: warnings)
   }
 
   /// The command line without what does not change results: the program's path, output directory, jobs and verbosity.

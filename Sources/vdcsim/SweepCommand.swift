@@ -67,8 +67,12 @@ struct SweepCommand: AsyncParsableCommand {
     }
     if options.check { for result in sweep.results { try result.checkConservation() } }
     if Interruption.isRequested { throw RunInterrupted() }
+    let found = ScenarioRun.distinct(sweep.results.flatMap(\.outcomeWarnings))
+    for warning in found where !options.quiet { printError("warning: \(warning)") }
     let csv = sweep.table.csv()
-    let manifest = manifest(of: sweep, read, seed: first.seed, traces: traces.digests, warnings: warnings, csv: csv)
+    let manifest = manifest(
+      of: sweep, read, seed: first.seed, traces: traces.digests,
+      warnings: warnings + sweep.experiment.warnings + found, csv: csv)
     try directory.write(
       files: [(name: "sweep.csv", bytes: csv), (name: "manifest.json", bytes: Array(manifest.json.utf8))])
     if options.json {
@@ -103,7 +107,7 @@ struct SweepCommand: AsyncParsableCommand {
       replications: sweep.experiment.replications, fidelity: sweep.experiment.models[0].fidelity,
       designs: sweep.designs, profiles: Manifest.profiles(of: sweep.experiment.models), traces: traces,
       commandLine: ScenarioRun.commandLine(), tables: [("sweep.csv", Digest.sha256(csv))],
-      warnings: warnings + sweep.experiment.warnings)
+      warnings: warnings)
   }
 
   private func show(_ sweep: Sweep, directory: String) {

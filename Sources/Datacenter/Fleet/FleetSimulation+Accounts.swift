@@ -60,7 +60,7 @@ extension FleetSimulation {
       report.waitedVMs += 1
       report.waitingTime += Double(now - life(of: Int(vm)).start) * 1e-9
     }
-    report.unplacedVMs = waiting.count
+    report.unplacedVMs = waiting.count + report.oversizedVMs
     report.shortTime = active > 0 ? short / active : 0
     report.overallViolation = report.asked > 0 ? max(0, report.asked - report.done) / report.asked : 0
     report.degradation = report.asked > 0 ? report.lostMoving / report.asked : 0

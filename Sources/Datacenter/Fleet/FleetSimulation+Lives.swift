@@ -14,9 +14,7 @@ extension FleetSimulation {
 
   /// Places what is there at the start, and plans what comes later.
   func begin() throws {
-    for (number, group) in fleet.vmClasses.enumerated() where group.count > 0 {
-      guard placer.canEverTake(group, extraMemory: { self.kept[number][$0] }) else { throw noHost(group, group.name) }
-    }
+    try judgeSizes()
     report.initialHosts = [Int32](repeating: -1, count: fleet.vmClass.count)
     var order = fleet.vmClass.indices.map(Int32.init)
     if fleet.policies.placement.rule == .powerAware {
@@ -43,6 +41,22 @@ extension FleetSimulation {
     planArrival()
   }
 
+  /// Finds the classes of VMs that no host could take even empty.
+  ///
+  /// A job of a trace that is larger than any host is told at the end, as one that waited in vain. A group of which no VM
+  /// fits, or whose VMs all exist from the beginning, is a mistake in the scenario.
+  private func judgeSizes() throws {
+    isOversized = fleet.vmClasses.enumerated().map { number, group in
+      group.count > 0 && !placer.canEverTake(group, extraMemory: { self.kept[number][$0] })
+    }
+    let fitting = Set(
+      fleet.vmClasses.enumerated().lazy.filter { $1.count > 0 && !self.isOversized[$0] }.map(\.1.group))
+    for (number, group) in fleet.vmClasses.enumerated() where isOversized[number] {
+      let comesAndGoes = group.demand >= 0 && demands[group.demand].matrix == nil
+      guard comesAndGoes, fitting.contains(group.group) else { throw noHost(group, group.name) }
+    }
+  }
+
   private func noHost(_ group: FleetModel.VMClass, _ name: String) -> FleetError {
     FleetError(
       "vm '\(name)' finds no host; expected one with \(group.vcpus) cores, "
@@ -63,7 +77,9 @@ extension FleetSimulation {
     planArrival()
   }
 
-  private func wait(_ vm: Int32) { waiting.append(vm) }
+  private func wait(_ vm: Int32) {
+    if isOversized[Int(fleet.vmClass[Int(vm)])] { report.oversizedVMs += 1 } else { waiting.append(vm) }
+  }
 
   /// Gives waiting VMs hosts in their order; one for which there is none does not hold up those of other classes.
   ///

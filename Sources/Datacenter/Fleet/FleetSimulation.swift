@@ -45,6 +45,8 @@ final class FleetSimulation {
   var waiting: [Int32] = []
   var blocked: Set<Int32> = []
   var isRoomFreed = false
+  /// By class of VMs: whether no host could take one even empty.
+  var isOversized: [Bool] = []
   /// Places of VMs in traces with life times.
   let cursors: UnsafeMutablePointer<FleetState.Cursor>
 

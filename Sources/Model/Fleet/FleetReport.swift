@@ -160,8 +160,10 @@ public struct FleetReport: Sendable {
   public var waitingTime = 0.0
   /// See `waitedVMs`.
   public var mostWaiting = 0
-  /// VMs that still waited at the end.
+  /// VMs that found no host: those that still waited at the end, and those larger than any host.
   public var unplacedVMs = 0
+  /// VMs that began and that no host could take even empty.
+  public var oversizedVMs = 0
   /// VMs that ended: when their trace says, or, in CloudSim's semantics, because they asked for nothing.
   public var endedVMs = 0
   /// Byte-seconds of hosts' memory that merging saved, balloons took from guests, and lay in the hosts' swap.

@@ -92,6 +92,18 @@ extension RunResult {
     }
   }
 
+  /// What must be known of a run beside its figures.
+  public var outcomeWarnings: [String] {
+    guard let report = fleet?.report else { return [] }
+    let waiting = report.unplacedVMs - report.oversizedVMs
+    var texts: [String] = []
+    if report.oversizedVMs > 0 {
+      texts.append("\(report.oversizedVMs) of \(vms.count) VMs are larger than any host and were never placed")
+    }
+    if waiting > 0 { texts.append("\(waiting) of \(vms.count) VMs still waited for room at the end") }
+    return texts.map { "\(design): \($0)" }
+  }
+
   /// The figures of `summary.csv` for a fleet.
   func summary(of fleet: Fleet) -> [SummaryRow] {
     let report = fleet.report
@@ -139,7 +151,7 @@ extension RunResult {
       add(.balloonedMemory, report.balloonedMemory / window.seconds)
       add(.swappedMemory, report.swappedMemory / window.seconds)
     }
-    if report.waitedVMs > 0 {
+    if report.waitedVMs > 0 || report.unplacedVMs > 0 {
       add(.waitedVMs, Double(report.waitedVMs))
       add(.waitingTime, report.waitingTime)
       add(.unplacedVMs, Double(report.unplacedVMs))

@@ -46,15 +46,14 @@ extension ModelAssembly {
     }
     var sizes = GroupSizes(all: [])
     var numbers: [VMSize: Int32] = [:]
-    var (withoutVCPUs, withoutMemory, tooLarge) = (0, 0, 0)
+    var (withoutVCPUs, withoutMemory) = (0, 0)
     sizes.ofSeries.reserveCapacity(demand.series.count)
     for series in demand.series {
       let entity = set.entities[series]
       var size = VMSize(vcpus: group.vcpus, cpus: Double(group.vcpus), speed: speed, memory: group.memory.bytes)
       if needsVCPUs {
         if entity.vcpus <= 0 { withoutVCPUs += 1 }
-        if entity.vcpus > 1024 { tooLarge += 1 }
-        size.vcpus = Int(min(1024, max(1, entity.vcpus.rounded(.up))))
+        size.vcpus = Int(min(1e6, max(1, entity.vcpus.rounded(.up))))
         size.cpus = entity.vcpus
         if speed == 0, entity.capacity > 0, entity.vcpus > 0 { size.speed = entity.capacity / entity.vcpus }
       }
@@ -76,12 +75,6 @@ extension ModelAssembly {
       fault(
         group.location,
         "trace '\(trace.name)' does not tell the \(what) of \(missing) of \(count) VMs; expected \(expected) in vm group "
-          + "'\(group.name)'")
-    }
-    if tooLarge > 0 {
-      fault(
-        group.location,
-        "\(tooLarge) of \(count) VMs of trace '\(trace.name)' have more than 1024 vCPUs; expected vcpus in vm group "
           + "'\(group.name)'")
     }
     if sizes.all.count > GroupSizes.most {
