@@ -73,17 +73,4 @@ extension CompatibleFleet {
     remove(vm, from: host)
     allocate(host)
   }
-
-  /// Sorts VMs by their demand, the largest first, equals in their order.
-  func sortByDemand(_ list: inout [Int32]) {
-    // A stable insertion sort: lists are short, or nearly sorted runs of a host.
-    let requests = vms
-    var order = Array(list.enumerated())
-    order.sort {
-      let first = requests[Int($0.element)].request
-      let second = requests[Int($1.element)].request
-      return first == second ? $0.offset < $1.offset : first > second
-    }
-    for index in order.indices { list[index] = order[index].element }
-  }
 }

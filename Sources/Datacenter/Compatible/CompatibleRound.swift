@@ -11,9 +11,18 @@ struct CompatibleRound {
   private(set) var moves: [CompatibleFleet.Move] = []
   private var candidates: CandidateHosts
   private var isOver: [Bool]
-  /// Lists as they were before the round, of hosts that it changed.
-  private var saved: [(host: Int32, slots: [CompatibleFleet.Slot])] = []
+  /// Hosts that are not emptied (any more), and, where that is mended, those that took VMs from overloaded ones.
+  private var isExcluded: [Bool]
+  private var takes: [Bool]
+  /// Lists as they were before the round, one behind the other, of hosts that it changed.
+  private var saved: [(host: Int32, first: Int, count: Int)] = []
+  private var savedSlots: [CompatibleFleet.Slot] = []
   private var isSaved: [Bool]
+  // Lists of the moment, kept so that rounds allocate nothing.
+  private var leaving: [LeavingVM] = []
+  private var emptying: [EmptyingHost] = []
+  private var settled: [Int32] = []
+  private let correlation = Correlation()
 
   init(fleet: CompatibleFleet, policy: ConsolidationPolicy, detector: CompatibleFleet.Detector) {
     self.fleet = fleet
@@ -21,6 +30,8 @@ struct CompatibleRound {
     self.detector = detector
     candidates = CandidateHosts(capacity: fleet.hostCount)
     isOver = [Bool](repeating: false, count: fleet.hostCount)
+    isExcluded = isOver
+    takes = isOver
     isSaved = isOver
   }
 
@@ -29,7 +40,7 @@ struct CompatibleRound {
   /// Runs the whole round and leaves the hosts as they were.
   mutating func run(random: inout RandomStream) {
     moves.removeAll(keepingCapacity: true)
-    var leaving: [Int32] = []
+    leaving.removeAll(keepingCapacity: true)
     for host in 0..<fleet.hostCount {
       isOver[host] = fleet.hosts[host].count > 0 && fleet.isOverloaded(host, by: detector)
     }
@@ -37,19 +48,26 @@ struct CompatibleRound {
       save(host)
       repeat {
         guard let vm = selected(of: host, random: &random) else { break }
-        leaving.append(Int32(vm))
+        noteLeaving(vm, from: host)
         fleet.displace(vm, from: host)
       } while fleet.isOverloaded(host, by: detector)
     }
     candidates.removeAll()
     for host in 0..<fleet.hostCount where !isOver[host] { candidates.append(host) }
-    fleet.sortByDemand(&leaving)
-    for vm in leaving {
+    leaving.heapSort(by: LeavingVM.precedes)
+    for index in leaving.indices {
+      let vm = leaving[index].vm
       guard let target = fleet.leastPowerIncrease(for: Int(vm), among: candidates, detector: detector) else { continue }
       place(vm, on: target)
     }
     if policy.evacuates { evacuate() }
     restore()
+  }
+
+  private mutating func noteLeaving(_ vm: Int, from host: Int) {
+    leaving.append(
+      LeavingVM(
+        vm: Int32(vm), source: Int32(host), demand: fleet.vms[vm].request, position: Int32(leaving.count)))
   }
 
   private mutating func place(_ vm: Int32, on target: Int) {
@@ -62,47 +80,52 @@ struct CompatibleRound {
   ///
   /// Targets of the moves from overloaded hosts may be emptied too, and then move such a VM a second time.
   private mutating func evacuate() {
-    // Hosts that may still be emptied: on, neither overloaded nor a target of this part.
-    var isExcluded = isOver
-    // Those that just took VMs from overloaded hosts are targets, but stay.
-    var takes = [Bool](repeating: false, count: fleet.corrections.evacuation ? fleet.hostCount : 0)
-    if fleet.corrections.evacuation { for move in moves { takes[Int(move.target)] = true } }
-    for host in 0..<fleet.hostCount where fleet.utilization(fleet.hosts[host].utilization, of: host) == 0 {
-      isExcluded[host] = true
-    }
+    // Hosts that may still be emptied: on, neither overloaded nor a target of this part. What ranks them does not change
+    // during the round, so that one sort stands for all searches.
     candidates.removeAll()
-    for host in 0..<fleet.hostCount where !isExcluded[host] { candidates.append(host) }
-    // What ranks the hosts does not change during the round, so that one sort stands for all searches.
-    var order: [(utilization: Double, host: Int32)] = []
-    for host in 0..<fleet.hostCount where !isExcluded[host] {
+    emptying.removeAll(keepingCapacity: true)
+    for host in 0..<fleet.hostCount {
       let utilization = fleet.utilization(fleet.hosts[host].utilization, of: host)
-      if utilization > 0, utilization < 1 { order.append((utilization, Int32(host))) }
+      isExcluded[host] = isOver[host] || utilization == 0
+      takes[host] = false
+      guard !isExcluded[host] else { continue }
+      candidates.append(host)
+      if utilization > 0, utilization < 1 {
+        emptying.append(EmptyingHost(host: Int32(host), utilization: utilization))
+      }
     }
-    order.sort { $0.utilization == $1.utilization ? $0.host < $1.host : $0.utilization < $1.utilization }
-    var vms: [Int32] = []
-    for (_, number) in order {
-      let host = Int(number)
+    // Those that just took VMs from overloaded hosts are targets, but stay.
+    if fleet.corrections.evacuation { for index in moves.indices { takes[Int(moves[index].target)] = true } }
+    emptying.heapSort(by: EmptyingHost.precedes)
+    for index in emptying.indices {
+      let host = Int(emptying[index].host)
       // A host whose VMs are all on their way, or still come in, is passed over, but remains a target.
-      guard !isExcluded[host], hasSettledVM(host), takes.isEmpty || !takes[host] else { continue }
-      isExcluded[host] = true
-      candidates.remove(host)
-      vms.removeAll(keepingCapacity: true)
-      for index in 0..<Int(fleet.hosts[host].count) {
-        let vm = fleet.hosts[host].slots[index].vm
-        if !fleet.vms[Int(vm)].isMigrating { vms.append(vm) }
-      }
-      fleet.sortByDemand(&vms)
-      let before = moves.count
-      for vm in vms {
-        guard let target = fleet.leastPowerIncrease(for: Int(vm), among: candidates, detector: detector) else {
-          for move in moves[before...] { fleet.displace(Int(move.vm), from: Int(move.target)) }
-          moves.removeSubrange(before...)
-          break
-        }
-        place(vm, on: target)
-      }
-      for move in moves[before...] { isExcluded[Int(move.target)] = true }
+      guard !isExcluded[host], hasSettledVM(host), !takes[host] else { continue }
+      empty(host)
     }
+  }
+
+  /// Moves all VMs of a host that are not on their way, or none.
+  private mutating func empty(_ host: Int) {
+    isExcluded[host] = true
+    candidates.remove(host)
+    leaving.removeAll(keepingCapacity: true)
+    for index in 0..<Int(fleet.hosts[host].count) {
+      let vm = Int(fleet.hosts[host].slots[index].vm)
+      if !fleet.vms[vm].isMigrating { noteLeaving(vm, from: host) }
+    }
+    leaving.heapSort(by: LeavingVM.precedes)
+    let before = moves.count
+    for index in leaving.indices {
+      let vm = leaving[index].vm
+      guard let target = fleet.leastPowerIncrease(for: Int(vm), among: candidates, detector: detector) else {
+        for move in before..<moves.count { fleet.displace(Int(moves[move].vm), from: Int(moves[move].target)) }
+        moves.removeLast(moves.count - before)
+        break
+      }
+      place(vm, on: target)
+    }
+    for index in before..<moves.count { isExcluded[Int(moves[index].target)] = true }
   }
 
   /// Whether the first VM that decides is one that stays: VMs on their way out are passed over until one comes in.
@@ -116,13 +139,13 @@ struct CompatibleRound {
   }
 
   /// The VM that leaves an overloaded host next; nil when all are on their way.
-  private func selected(of host: Int, random: inout RandomStream) -> Int? {
+  private mutating func selected(of host: Int, random: inout RandomStream) -> Int? {
     var best: (vm: Int, value: Double)?
-    var settled: [Int] = []
+    settled.removeAll(keepingCapacity: true)
     for index in 0..<Int(fleet.hosts[host].count) {
       let vm = Int(fleet.hosts[host].slots[index].vm)
       guard !fleet.vms[vm].isMigrating else { continue }
-      settled.append(vm)
+      settled.append(Int32(vm))
       let value: Double
       switch policy.selection {
       case .minimumMigrationTime: value = fleet.vmKinds[vm].megabytes
@@ -134,13 +157,15 @@ struct CompatibleRound {
     guard !settled.isEmpty else { return nil }
     switch policy.selection {
     case .minimumMigrationTime, .minimumUtilization: return best?.vm
-    case .random: return settled[random.nextInteger(below: settled.count)]
+    case .random: return Int(settled[random.nextInteger(below: settled.count)])
     case .maximumCorrelation:
       let length = OverloadStatistics.historyLength
-      let shortest = settled.reduce(length) { min($0, Int(fleet.vms[$1].historyCount)) }
-      let chosen = Correlation.mostCorrelated(
-        settled.map { UnsafePointer(fleet.vmHistories + $0 * length) }, samples: shortest)
-      return chosen.map { settled[$0] } ?? best?.vm
+      let shortest = settled.reduce(length) { min($0, Int(fleet.vms[Int($1)].historyCount)) }
+      correlation.begin(count: settled.count, samples: shortest)
+      for index in settled.indices {
+        correlation.series(index).update(from: fleet.vmHistories + Int(settled[index]) * length, count: shortest)
+      }
+      return correlation.mostCorrelated().map { Int(settled[$0]) } ?? best?.vm
     }
   }
 
@@ -148,19 +173,25 @@ struct CompatibleRound {
     guard !isSaved[host] else { return }
     isSaved[host] = true
     let state = fleet.hosts[host]
-    saved.append((Int32(host), (0..<Int(state.count)).map { state.slots[$0] }))
+    saved.append((Int32(host), savedSlots.count, Int(state.count)))
+    savedSlots.append(contentsOf: UnsafeBufferPointer(start: state.slots, count: Int(state.count)))
   }
 
   /// Puts back the lists of the hosts: VMs that come in first, then the others.
   private mutating func restore() {
-    for (number, slots) in saved {
-      let host = Int(number)
+    for entry in saved.indices {
+      let host = Int(saved[entry].host)
+      let slots = saved[entry].first..<saved[entry].first + saved[entry].count
       fleet.hosts[host].count = 0
-      for slot in slots where slot.isIncoming { fleet.append(Int(slot.vm), to: host, incoming: true) }
-      for slot in slots where !slot.isIncoming { fleet.append(Int(slot.vm), to: host, incoming: false) }
+      for isIncoming in [true, false] {
+        for index in slots where savedSlots[index].isIncoming == isIncoming {
+          fleet.append(Int(savedSlots[index].vm), to: host, incoming: isIncoming)
+        }
+      }
       fleet.allocate(host)
       isSaved[host] = false
     }
     saved.removeAll(keepingCapacity: true)
+    savedSlots.removeAll(keepingCapacity: true)
   }
 }

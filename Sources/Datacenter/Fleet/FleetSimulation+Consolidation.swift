@@ -13,6 +13,32 @@ struct HostPlan {
   var isIn = false
 }
 
+/// A VM that leaves its host in a round, and what ranks it.
+struct LeavingVM {
+  var vm: Int32
+  var source: Int32
+  /// MHz that it takes there.
+  var demand: Double
+  /// Its place among the VMs of the list, which decides between equals.
+  var position: Int32
+
+  /// The greatest demand first.
+  static func precedes(_ first: LeavingVM, _ second: LeavingVM) -> Bool {
+    first.demand == second.demand ? first.position < second.position : first.demand > second.demand
+  }
+}
+
+/// A host that a round may empty, with its utilization.
+struct EmptyingHost {
+  var host: Int32
+  var utilization: Double
+
+  /// The least utilized first.
+  static func precedes(_ first: EmptyingHost, _ second: EmptyingHost) -> Bool {
+    first.utilization == second.utilization ? first.host < second.host : first.utilization < second.utilization
+  }
+}
+
 extension FleetSimulation {
   private var usesPrediction: Bool {
     switch fleet.policies.consolidation?.overload {
@@ -36,9 +62,10 @@ extension FleetSimulation {
       active.append(host)
       makePlan(host, policy)
     }
-    let leaving = relieve(active, policy)
+    relieve(policy)
     for host in active where !plans[host].isOver && state.hosts[host].mode == .awake { enter(host) }
-    for (vm, source) in leaving {
+    for index in leaving.indices {
+      let (vm, source) = (Int(leaving[index].vm), Int(leaving[index].source))
       if let target = target(for: vm, from: source) ?? spare(for: vm, from: source) {
         commit(vm, to: target)
       } else {
@@ -46,9 +73,9 @@ extension FleetSimulation {
         add(vm, to: source, sign: 1)
       }
     }
-    if policy.evacuates { evacuate(active) }
+    if policy.evacuates { evacuate() }
     for host in active where plans[host].isIn { leave(host) }
-    for move in chosen { startMove(of: Int(move.vm), to: Int(move.target)) }
+    for index in chosen.indices { startMove(of: Int(chosen[index].vm), to: Int(chosen[index].target)) }
     chosen.removeAll(keepingCapacity: true)
   }
 
@@ -113,24 +140,24 @@ extension FleetSimulation {
     moves.forEach(to: host) { members.append(Int(moves[$0].vm)) }
     for vm in members { plans[host].wanted += currentWanted(vm, on: host) }
     plans[host].predicted = usesPrediction ? members.reduce(0) { $0 + predicted($1, on: host) } : plans[host].wanted
-    plans[host].limit = place.total * limit(of: host, vms: members, policy)
+    plans[host].limit = place.total * limit(of: host, policy)
     plans[host].isOver = isOver(host)
   }
 
-  /// Utilization above which a host is overloaded.
-  private func limit(of host: Int, vms: [Int], _ policy: ConsolidationPolicy) -> Double {
+  /// Utilization above which a host with the present `members` is overloaded.
+  private func limit(of host: Int, _ policy: ConsolidationPolicy) -> Double {
     switch policy.overload {
     case .threshold: return policy.parameter
     case .localRegression, .robustLocalRegression: return min(1, 1 / policy.parameter)
     case .interquartileRange, .medianAbsoluteDeviation:
       let length = OverloadStatistics.historyLength
-      let count = min(length, vms.map { Int(historyCounts[$0]) }.max() ?? 0)
+      let count = min(length, members.reduce(0) { max($0, Int(historyCounts[$1])) })
       // Fewer samples say nothing about the spread.
       guard count >= 12 else { return Self.shortHistoryLimit }
       return withUnsafeTemporaryAllocation(of: Double.self, capacity: length) { buffer in
         for age in 0..<count {
           buffer[age] = 0
-          for vm in vms where age < historyCounts[vm] {
+          for vm in members where age < historyCounts[vm] {
             buffer[age] += megahertz(vm, percent: past(vm, age), on: host) / state.hosts[host].total
           }
         }
@@ -157,46 +184,58 @@ extension FleetSimulation {
   }
 
   /// Selects VMs that leave overloaded hosts, those with the greatest demand first.
-  private func relieve(_ active: [Int], _ policy: ConsolidationPolicy) -> [(vm: Int, source: Int)] {
-    var leaving: [(vm: Int, source: Int)] = []
+  private func relieve(_ policy: ConsolidationPolicy) {
+    leaving.removeAll(keepingCapacity: true)
     for host in active where plans[host].isOver {
-      var candidates: [Int] = []
+      members.removeAll(keepingCapacity: true)
       for index in 0..<Int(state.hosts[host].count) where isMovable(Int(state.hosts[host].slots[index].vm)) {
-        candidates.append(Int(state.hosts[host].slots[index].vm))
+        members.append(Int(state.hosts[host].slots[index].vm))
       }
-      while isOver(host), let position = select(candidates, on: host, policy) {
-        let vm = candidates.remove(at: position)
-        leaving.append((vm, host))
+      while isOver(host), let position = select(on: host, policy) {
+        let vm = members.remove(at: position)
+        noteLeaving(vm, from: host)
         add(vm, to: host, sign: -1)
       }
     }
-    return byDemand(leaving)
+    leaving.heapSort(by: LeavingVM.precedes)
   }
 
-  private func byDemand(_ list: [(vm: Int, source: Int)]) -> [(vm: Int, source: Int)] {
-    let keyed = list.enumerated().map { ($0.offset, currentWanted($0.element.vm, on: $0.element.source), $0.element) }
-    return keyed.sorted { $0.1 == $1.1 ? $0.0 < $1.0 : $0.1 > $1.1 }.map(\.2)
+  private func noteLeaving(_ vm: Int, from source: Int) {
+    leaving.append(
+      LeavingVM(
+        vm: Int32(vm), source: Int32(source), demand: currentWanted(vm, on: source), position: Int32(leaving.count)))
   }
 
-  private func select(_ vms: [Int], on host: Int, _ policy: ConsolidationPolicy) -> Int? {
-    guard !vms.isEmpty else { return nil }
-    func least(_ value: (Int) -> Double) -> Int {
-      vms.indices.min { (value(vms[$0]), $0) < (value(vms[$1]), $1) }!
-    }
+  /// The place among `members` of the VM that leaves a host next; nil without any.
+  private func select(on host: Int, _ policy: ConsolidationPolicy) -> Int? {
+    guard !members.isEmpty else { return nil }
     switch policy.selection {
-    case .minimumMigrationTime: return least { Double(fleet.vmClasses[Int(fleet.vmClass[$0])].memory) }
-    case .minimumUtilization: return least { currentWanted($0, on: host) }
-    case .random: return random.nextInteger(below: vms.count)
+    case .minimumMigrationTime: return smallestMember
+    case .minimumUtilization: return leastMember { currentWanted($0, on: host) }
+    case .random: return random.nextInteger(below: members.count)
     case .maximumCorrelation:
-      let samples = vms.reduce(OverloadStatistics.historyLength) { min($0, Int(historyCounts[$1])) }
-      return withUnsafeTemporaryAllocation(of: Double.self, capacity: max(1, samples * vms.count)) { buffer in
-        for (number, vm) in vms.enumerated() {
-          for age in 0..<samples { buffer[number * samples + age] = past(vm, age) }
-        }
-        let series = vms.indices.map { UnsafePointer(buffer.baseAddress! + $0 * samples) }
-        return Correlation.mostCorrelated(series, samples: samples)
-      } ?? least { Double(fleet.vmClasses[Int(fleet.vmClass[$0])].memory) }
+      let samples = members.reduce(OverloadStatistics.historyLength) { min($0, Int(historyCounts[$1])) }
+      correlation.begin(count: members.count, samples: samples)
+      for index in members.indices {
+        let series = correlation.series(index)
+        for age in 0..<samples { series[age] = past(members[index], age) }
+      }
+      return correlation.mostCorrelated() ?? smallestMember
     }
+  }
+
+  /// The first of the members with the least memory.
+  private var smallestMember: Int { leastMember { Double(fleet.vmClasses[Int(fleet.vmClass[$0])].memory) } }
+
+  @inline(__always)
+  private func leastMember(_ value: (Int) -> Double) -> Int {
+    var best = 0
+    var least = value(members[0])
+    for index in 1..<members.count {
+      let own = value(members[index])
+      if own < least { (best, least) = (index, own) }
+    }
+    return best
   }
 
   // MARK: Placement within the round
@@ -286,8 +325,9 @@ extension FleetSimulation {
       spares[Int(fleet.hostClass[target])].remove(target)
       isSpare[target] = false
       plans[target] = HostPlan()
+      members.removeAll(keepingCapacity: true)
       plans[target].limit =
-        state.hosts[target].total * (fleet.policies.consolidation.map { limit(of: target, vms: [], $0) } ?? 1)
+        state.hosts[target].total * (fleet.policies.consolidation.map { limit(of: target, $0) } ?? 1)
     }
     let isIn = plans[target].isIn
     if isIn { leave(target) }
@@ -299,38 +339,45 @@ extension FleetSimulation {
   }
 
   /// Empties hosts, the least utilized first, where all VMs of a host find another active one.
-  private func evacuate(_ active: [Int]) {
-    func isCandidate(_ host: Int) -> Bool {
-      let place = state.hosts[host]
-      guard plans[host].isIn, !plans[host].isTarget, place.count > 0, place.incoming == 0, place.outgoing == 0 else {
-        return false
-      }
-      return (0..<Int(place.count)).allSatisfy { isMovable(Int(place.slots[$0].vm)) }
+  private func evacuate() {
+    emptying.removeAll(keepingCapacity: true)
+    for host in active where canEmpty(host) {
+      emptying.append(EmptyingHost(host: Int32(host), utilization: plans[host].wanted / state.hosts[host].total))
     }
-    let order = active.filter(isCandidate).sorted {
-      let (first, second) = (plans[$0].wanted / state.hosts[$0].total, plans[$1].wanted / state.hosts[$1].total)
-      return first == second ? $0 < $1 : first < second
+    emptying.heapSort(by: EmptyingHost.precedes)
+    for index in emptying.indices where !plans[Int(emptying[index].host)].isTarget {
+      empty(Int(emptying[index].host))
     }
-    for host in order where !plans[host].isTarget {
-      leave(host)
-      let place = state.hosts[host]
-      let vms = byDemand((0..<Int(place.count)).map { (Int(place.slots[$0].vm), host) })
-      let before = chosen.count
-      let marks = vms.count
-      for (vm, _) in vms {
-        guard let target = target(for: vm, from: host) else { break }
-        commit(vm, to: target)
-      }
-      if chosen.count - before == marks { continue }
-      // All or none.
-      for move in chosen[before...].reversed() { undo(Int(move.vm), on: Int(move.target)) }
-      let undone = chosen[before...].map(\.target)
-      chosen.removeSubrange(before...)
-      for target in undone where !chosen.contains(where: { $0.target == target }) {
-        plans[Int(target)].isTarget = false
-      }
-      enter(host)
+  }
+
+  private func canEmpty(_ host: Int) -> Bool {
+    let place = state.hosts[host]
+    guard plans[host].isIn, !plans[host].isTarget, place.count > 0, place.incoming == 0, place.outgoing == 0 else {
+      return false
     }
+    return (0..<Int(place.count)).allSatisfy { isMovable(Int(place.slots[$0].vm)) }
+  }
+
+  /// Moves all VMs of a host, or none.
+  private func empty(_ host: Int) {
+    leave(host)
+    let place = state.hosts[host]
+    leaving.removeAll(keepingCapacity: true)
+    for index in 0..<Int(place.count) { noteLeaving(Int(place.slots[index].vm), from: host) }
+    leaving.heapSort(by: LeavingVM.precedes)
+    let before = chosen.count
+    for index in leaving.indices {
+      let vm = Int(leaving[index].vm)
+      guard let target = target(for: vm, from: host) else { break }
+      commit(vm, to: target)
+    }
+    if chosen.count - before == leaving.count { return }
+    for index in (before..<chosen.count).reversed() { undo(Int(chosen[index].vm), on: Int(chosen[index].target)) }
+    // Those that moves from other hosts go to remain targets.
+    for index in before..<chosen.count { plans[Int(chosen[index].target)].isTarget = false }
+    for index in 0..<before { plans[Int(chosen[index].target)].isTarget = true }
+    chosen.removeLast(chosen.count - before)
+    enter(host)
   }
 
   private func undo(_ vm: Int, on target: Int) {

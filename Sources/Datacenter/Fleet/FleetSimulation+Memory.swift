@@ -53,7 +53,7 @@ extension FleetSimulation {
   /// - Complexity: O(VMs of these hosts) and a model of faults for each size that was not met before.
   func takeBackMemory() {
     guard !memoryChanged.isEmpty else { return }
-    memoryChanged.sort()
+    memoryChanged.heapSort(by: <)
     var last: Int32 = -1
     for host in memoryChanged where host != last {
       takeBackMemory(of: Int(host))

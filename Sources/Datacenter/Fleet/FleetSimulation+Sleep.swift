@@ -61,14 +61,15 @@ extension FleetSimulation {
   func woke(_ host: Int) {
     setMode(of: host, .awake)
     placer.rest(host, false)
-    var ready: [Int] = []
+    ready.removeAll(keepingCapacity: true)
     moves.forEach(to: host) { if moves[$0].phase == .waiting { ready.append($0) } }
-    for index in ready.reversed() { beginCopying(index) }
+    for index in ready.indices.reversed() { beginCopying(ready[index]) }
     if expected[host] > 0 {
-      let mine = arriving.filter { $0.host == Int32(host) }
-      arriving.removeAll { $0.host == Int32(host) }
       expected[host] = 0
-      for entry in mine { admit(Int(entry.vm), on: host) }
+      for index in arriving.indices where arriving[index].host == Int32(host) {
+        admit(Int(arriving[index].vm), on: host)
+      }
+      arriving.removeAll { $0.host == Int32(host) }
     }
     updateSpare(host)
   }

@@ -68,9 +68,13 @@ final class FleetSimulation {
   /// Migrations that have their first share of bandwidth, hosts that a look goes through, and VMs of one of them: kept so
   /// that looks allocate nothing.
   var fresh: [Int] = []
+  var ready: [Int] = []
   var active: [Int] = []
   var members: [Int] = []
   var chosen: [(vm: Int32, target: Int32)] = []
+  var leaving: [LeavingVM] = []
+  var emptying: [EmptyingHost] = []
+  let correlation = Correlation()
   /// The first host of each class.
   let representatives: [Int]
   var modeSince: [Int64]

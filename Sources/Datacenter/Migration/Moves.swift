@@ -62,13 +62,16 @@ final class Moves {
   private var into: [(left: Double, users: Int32)]
   private let capacities: [Double]
   private let limit: Double
+  private let isShared: Bool
 
   /// - Parameters:
   ///   - capacities: bytes a second that each host's interface gives to migrations, in each direction.
   ///   - limit: bytes a second of one migration.
-  init(capacities: [Double], vmCount: Int, limit: Double) {
+  ///   - isShared: whether interfaces are shared; else moves are only kept.
+  init(capacities: [Double], vmCount: Int, limit: Double, isShared: Bool = true) {
     self.capacities = capacities
     self.limit = limit
+    self.isShared = isShared
     firstOut = capacities.map { _ in -1 }
     firstIn = firstOut
     hostStamp = capacities.map { _ in 0 }
@@ -146,6 +149,7 @@ final class Moves {
 
   /// Notes that what the ends of a move give must be shared anew.
   func change(_ move: Move) {
+    guard isShared else { return }
     changed.append(move.source)
     changed.append(move.target)
   }
@@ -176,7 +180,7 @@ final class Moves {
       forEach(from: Int(host)) { gather($0) }
       forEach(to: Int(host)) { gather($0) }
     }
-    component.sort()
+    component.heapSort(by: <)
     for index in component {
       let move = all[Int(index)]
       out[Int(move.source)] = (capacities[Int(move.source)], out[Int(move.source)].users + 1)
@@ -202,7 +206,7 @@ final class Moves {
           kept += 1
         }
       }
-      component.removeSubrange(kept...)
+      component.removeLast(component.count - kept)
       for index in fixed {
         let move = all[Int(index)]
         out[Int(move.source)].left -= level
