@@ -214,39 +214,4 @@ struct FleetTests {
     #expect(Set(hosts("service")).count == 1)
     #expect(hosts("cache").allSatisfy { kind($0) == "edge" })
   }
-
-  @Test(
-    "Pre-copy within 3 % of SimGrid 3.32 at its effective bandwidth of 115.4 MB/s",
-    arguments: [
-      (1740.0, 0.0, 15.8039), (1740, 0.1, 17.8270), (1740, 0.25, 22.0597), (1740, 0.5, 36.5475), (1740, 0.75, 106.4715),
-      (512, 0.1, 5.2506), (8192, 0.5, 172.0118),
-    ])
-  func preCopy(megabytes: Double, intensity: Double, seconds: Double) {
-    var policy = MigrationPolicy(mechanism: .preCopy)
-    policy.downtimeTarget = .milliseconds(30)
-    policy.roundLimit = 1000
-    let memory = megabytes * 1_048_576
-    let result = PreCopy(
-      memory: memory, bandwidth: 115.4e6, dirtyRate: 125 * 1_048_576 * intensity, writable: memory,
-      countsDistinct: true,
-      policy: policy
-    ).run()
-    #expect(abs(result.duration - seconds) <= 0.03 * seconds, "\(result)")
-    #expect(result.outcome == .completed)
-  }
-
-  @Test("Pre-copy that cannot converge ends at the cap and says so; slowing the guest lets it converge")
-  func cappedPreCopy() {
-    var policy = MigrationPolicy(mechanism: .preCopy)
-    policy.downtimeTarget = .milliseconds(30)
-    let memory = 1740.0 * 1_048_576
-    var copy = PreCopy(
-      memory: memory, bandwidth: 115.4e6, dirtyRate: 125 * 1_048_576 * 0.9, writable: memory, countsDistinct: true,
-      policy: policy)
-    let capped = copy.run()
-    #expect(capped.outcome == .capped && capped.rounds == policy.roundLimit + 1 && capped.downtime > 1)
-    copy.policy.autoConverges = true
-    let converged = copy.run()
-    #expect(converged.outcome == .completed && converged.throttle > 0 && converged.duration < capped.duration)
-  }
 }

@@ -34,12 +34,14 @@ struct PreCopy {
     var outcome = FleetReport.Outcome.completed
   }
 
-  /// QEMU's auto-converge: begins when a round dirties more than half of what it sent, at 20 %, grows by 10 %, up to 99 %.
-  /// [QEMU, migration parameters cpu-throttle-initial, cpu-throttle-increment, throttle-trigger-threshold]
+  /// QEMU's auto-converge: every second round that dirties more than half of what it sent slows the guest, by 20 % at
+  /// first, then by 10 % more, up to 99 %. [QEMU, migration parameters cpu-throttle-initial, cpu-throttle-increment,
+  /// max-cpu-throttle and throttle-trigger-threshold; migration/ram.c: twice, to be sure]
   static let throttleStart = 0.2
   static let throttleStep = 0.1
   static let throttleLimit = 0.99
   static let throttleTrigger = 0.5
+  static let throttleRounds = 2
 
   /// Where a migration is: at the beginning of a round.
   struct Progress {
@@ -51,6 +53,8 @@ struct PreCopy {
     var sent = 0.0
     var rounds = 1
     var throttle = 0.0
+    /// Rounds that dirtied too much since the guest was last slowed.
+    var highRounds = 0
     var outcome = FleetReport.Outcome.completed
     /// Bytes a second that the round may have, where the bandwidth adapts.
     var limit = Double.infinity
@@ -87,8 +91,12 @@ struct PreCopy {
       progress.limit = max(adaptation.minimum, next / seconds + adaptation.increment)
     }
     if policy.autoConverges, next > Self.throttleTrigger * sent {
-      progress.throttle =
-        progress.throttle == 0 ? Self.throttleStart : min(Self.throttleLimit, progress.throttle + Self.throttleStep)
+      progress.highRounds += 1
+      if progress.highRounds == Self.throttleRounds {
+        progress.highRounds = 0
+        progress.throttle =
+          progress.throttle == 0 ? Self.throttleStart : min(Self.throttleLimit, progress.throttle + Self.throttleStep)
+      }
     }
     progress.sent += sent
     progress.left = next
