@@ -1,9 +1,9 @@
-import Documents
 import Foundation
 import Model
 import Testing
 
 @testable import Datacenter
+@testable import Documents
 
 /// Where the trace and CloudSim's output are.
 enum CloudSimReference {
@@ -36,30 +36,52 @@ struct CloudSimTests {
 
   /// The rows of a reference file, each split at the commas.
   static func rows(_ file: String) throws -> [[Substring]] {
-    let text = try String(contentsOfFile: "\(CloudSimReference.data)/cloudsim-3.0.3/\(file)", encoding: .utf8)
+    let archive = try ArchiveReader(path: "\(CloudSimReference.data)/cloudsim-3.0.3/\(file)", bounds: TraceLimits())
+    guard try archive.next() else { return [] }
+    var bytes = [UInt8](repeating: 0, count: 8 << 20)
+    var count = 0
+    while true {
+      let read = try bytes.withUnsafeMutableBytes {
+        try archive.read(into: UnsafeMutableRawBufferPointer(rebasing: $0[count...]), line: 1)
+      }
+      guard read > 0 else { break }
+      count += read
+    }
+    let text = String(decoding: bytes[..<count], as: UTF8.self)
     return text.split(separator: "\n").dropFirst().map { $0.split(separator: ",") }
   }
 
   @Test(
-    "Energy to CloudSim's last digit, and every migration", arguments: [("npa", "2410.80", 0), ("dvfs", "802.75", 0)])
-  func printed(name: String, energy: String, migrations: Int) throws {
-    let report = try Self.report(name)
-    #expect(String(format: "%.2f", report.kilowattHours) == energy)
-    #expect(report.migrations.count == migrations)
+    "All that CloudSim prints of a policy, to its last digit: energy, migrations, SLA, its factors, shutdowns",
+    arguments: ["npa", "dvfs", "thr", "iqr", "mad", "lr", "lrr"])
+  func summaries(policy: String) throws {
+    let report = try Self.report(["npa", "dvfs"].contains(policy) ? policy : "\(policy)-mmt")
+    let row = try #require(
+      Self.rows("results-20110303.csv").first { $0[0] == "CloudSim 3.0.3" && $0[2] == policy }?.map(String.init))
+    #expect(String(format: "%.2f", report.kilowattHours) == row[5])
+    #expect("\(report.migrations.count)" == row[6])
+    #expect(String(format: "%.5f", report.violation * 100) == row[7])
+    #expect(String(format: "%.2f", report.degradation * 100) == row[8])
+    #expect(String(format: "%.2f", report.shortTime * 100) == row[9])
+    #expect(String(format: "%.2f", report.overallViolation * 100) == row[10])
+    #expect(String(format: "%.2f", report.averageViolation * 100) == row[11])
+    #expect("\(report.shutdowns)" == row[12])
   }
 
-  @Test(
-    "The summaries of results-20110303.csv",
-    arguments: [
-      ("iqr-mmt", "189.98", 26282, "4.82", 5868), ("mad-mmt", "185.79", 26556, "5.05", 5828),
-      ("lrr-mmt", "163.48", 27859, "5.86", 5053),
-    ])
-  func summaries(name: String, energy: String, migrations: Int, shortTime: String, shutdowns: Int) throws {
-    let report = try Self.report(name)
-    #expect(String(format: "%.2f", report.kilowattHours) == energy)
-    #expect(report.migrations.count == migrations)
-    #expect(String(format: "%.2f", report.shortTime * 100) == shortTime)
-    #expect(report.shutdowns == shutdowns)
+  @Test("Every migration at CloudSim's time, from and to its hosts, in its order", arguments: ["thr", "lr"])
+  func migrations(policy: String) throws {
+    let made = try Self.report("\(policy)-mmt").migrations
+    // The report has them in the order in which they began.
+    let order = made.ended.indices.sorted { (made.ended[$0], $0) < (made.ended[$1], $1) }
+    let reference = try Self.rows("20110303_\(policy)_migrations.csv.gz")
+    try #require(order.count == reference.count)
+    for (index, row) in zip(order, reference) {
+      let same =
+        made.ended[index] == Double(row[0]) && made.vm[index] == Int32(row[1]) && made.source[index] == Int32(row[2])
+        && made.target[index] == Int32(row[3])
+      #expect(same, "vm \(made.vm[index]) at \(made.ended[index]) s against \(row)")
+      guard same else { return }
+    }
   }
 
   @Test("Equal to CloudSim at every tick, to the last digit", arguments: ["thr", "lr"])
