@@ -173,7 +173,12 @@ extension Expectation where Value == ConsolidationField {
       {
         policy.selection = value
       }
-      if let value = reader.optional("interval", in: fields, .positiveTime) { policy.interval = value }
+      if let value = reader.optional("interval", in: fields, .positiveTime) {
+        policy.interval = value
+        if value < .seconds(1), let node = fields["interval"] {
+          reader.error(at: node.location, "expected an interval of at least 1 s, found \(value)")
+        }
+      }
       if let value = reader.optional("evacuate", in: fields, .truth) { policy.evacuates = value }
       if let value = reader.optional("sleep", in: fields, .truth) { policy.sleeps = value }
       return ConsolidationField(policy: policy)

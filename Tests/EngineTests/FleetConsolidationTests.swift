@@ -1,5 +1,6 @@
 import Documents
 import EventKernel
+import Foundation
 import Model
 import Quantities
 import Testing
@@ -201,6 +202,33 @@ struct FleetConsolidationTests {
           "consolidation-study", edits: ["duration=6 h", "hosts.0.design=kvm-shadow", "hosts.1.design=kvm-shadow"]),
         fidelity: .fluid), replication: 1)
     #expect((shadow.value(of: .virtualizationOverhead) ?? 0) > 2 * (moved.value(of: .virtualizationOverhead) ?? 1))
+  }
+
+  @Test(
+    "Policies that say nothing are refused where they stand",
+    arguments: [
+      ("interval=1 ns", "expected an interval of at least 1 s, found 1 ns"),
+      ("safety=2", "has a 'threshold', no 'safety'"),
+      ("threshold=NaN", "above 0 and up to 1"), ("threshold=1e300", "above 0 and up to 1"),
+      ("selection=", "expected mmt, rs, mc or mu"),
+    ])
+  func faults(edit: String, message: String) {
+    let found = Support.faults {
+      _ = try Support.scenario(
+        """
+        scenario: faults
+        duration: 1 h
+        hosts:
+          - {name: node, count: 2, cpu: {cores: 4, frequency: 2 GHz}, memory: {size: 16 GB}, nics: [{name: eth0, bandwidth: 1 Gbit/s}], design: ideal, profile: cascade-lake-pvm-paper}
+        vms:
+          - {name: vm, count: 2, vcpus: 2, memory: {size: 4 GB}, workload: light}
+        workloads:
+          light: {utilization: 0.5}
+        policies:
+          consolidation: {overload: thr, \(edit.replacingOccurrences(of: "=", with: ": "))}
+        """)
+    }
+    #expect(found.count == 1 && found[0].contains(message), "\(found)")
   }
 
   @Test("A design that cannot migrate is refused where it stands")
