@@ -37,10 +37,11 @@ extension Explanation {
       for cause in causes {
         guard let accesses = frontEnd.accesses[cause] else { continue }
         let kinds = [
-          (accesses.ports, "port_io", GuestOperation.portIO), (accesses.memory, "mmio", GuestOperation.mmio),
+          (accesses.ports, "port_io", GuestOperation.devicePort, GuestOperation.portIO),
+          (accesses.memory, "mmio", .deviceMemory, .mmio),
         ]
-        let parts = kinds.compactMap { count, name, operation -> String? in
-          guard count > 0, let cost = design.cost(of: operation) else { return nil }
+        let parts = kinds.compactMap { count, name, register, access -> String? in
+          guard count > 0, let cost = design.cost(of: register) ?? design.cost(of: access) else { return nil }
           let time = Self.time(Double(count) * cost.synchronousMean)
           return "\(count) \(name) (\(time), \(Self.exits(count * cost.exits)))"
         }

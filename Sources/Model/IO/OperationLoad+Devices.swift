@@ -109,10 +109,13 @@ extension BlockLoad {
 }
 
 extension CompiledDesign {
-  /// The design with the prices of device registers: those of port and memory-mapped accesses. The bare host's drivers
-  /// do not touch these registers.
+  /// The design with the prices of device registers: its own, or those of port and memory-mapped accesses. The bare host's
+  /// drivers do not touch these registers.
   func accessingDevices() -> CompiledDesign {
-    replacing(.devicePort, asAddedBy: .portIO).replacing(.deviceMemory, asAddedBy: .mmio)
+    var design = self
+    for (register, access) in [(GuestOperation.devicePort, GuestOperation.portIO), (.deviceMemory, .mmio)]
+    where choice.design.paths[register] == nil { design = design.replacing(register, asAddedBy: access) }
+    return design
   }
 }
 
