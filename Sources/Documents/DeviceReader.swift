@@ -7,6 +7,7 @@ import Virtualization
 enum DeviceReader {
   static func read(_ root: DocumentNode, _ reader: inout DocumentReader) -> Device? {
     let kinds = ["nic", "nvme", "ssd", "disk", "frontend", "iommu"]
+    let moderating = ["moderation", "moderates_idle"]
     let common = ["device", "title", "kind", "sources"]
     let own: [String]
     var kind: String?
@@ -14,12 +15,14 @@ enum DeviceReader {
     switch kind {
     case "nic": own = ["bandwidth", "moderation", "functions"]
     case "nvme", "ssd", "disk": own = ["parallelism", "read", "write", "bandwidth", "functions"]
-    case "frontend": own = ["use", "ring", "queues", "notification", "accesses", "large_packets"]
+    case "frontend":
+      own = ["use", "ring", "queues", "notification", "accesses", "large_packets", "segments"] + moderating
     case "iommu": own = ["entries", "walk", "nested_walk", "walkers", "flush_queue"]
     default:
       own = [
         "bandwidth", "moderation", "functions", "parallelism", "read", "write", "use", "ring", "queues", "notification",
-        "accesses", "large_packets", "entries", "walk", "nested_walk", "walkers", "flush_queue",
+        "accesses", "large_packets", "segments", "moderates_idle", "entries", "walk", "nested_walk", "walkers",
+        "flush_queue",
       ]
     }
     guard let fields = reader.fields(of: root, in: "a device", known: common + own, ignoring: "x-") else { return nil }
@@ -87,14 +90,21 @@ enum DeviceReader {
     let queues = reader.optional("queues", in: fields, .integer(in: 1...4096))
     let notification = reader.optional(
       "notification", in: fields, Expectation<FrontEnd.Notification>.choice("notification"))
+    let moderation = reader.optional("moderation", in: fields, .time)
+    let moderatesIdle = reader.optional("moderates_idle", in: fields, .flag)
+    let segments = reader.optional("segments", in: fields, .integer(in: 1...65_536))
     var accesses: [FrontEnd.Cause: FrontEnd.Accesses] = [:]
+    var largeRequest: ByteCount?
     if let node = fields["accesses"],
       let causes = reader.fields(of: node, in: "register accesses", known: FrontEnd.Cause.allCases.map(\.rawValue))
     {
       for cause in FrontEnd.Cause.allCases {
         guard let node = causes[cause.rawValue],
-          let counts = reader.fields(of: node, in: "'\(cause.rawValue)'", known: ["port_io", "mmio"])
+          let counts = reader.fields(
+            of: node, in: "'\(cause.rawValue)'",
+            known: ["port_io", "mmio"] + (cause == .largeRequest ? ["above"] : []))
         else { continue }
+        if cause == .largeRequest { largeRequest = reader.required("above", in: counts, .positiveSize) }
         let ports = reader.optional("port_io", in: counts, .integer(in: 0...1000))
         let memory = reader.optional("mmio", in: counts, .integer(in: 0...1000))
         accesses[cause] = FrontEnd.Accesses(ports: ports ?? 0, memory: memory ?? 0)
@@ -106,6 +116,10 @@ enum DeviceReader {
         use: $0, entries: entries ?? Defaults.ringEntries, notification: notification ?? Defaults.notification,
         queues: queues ?? Defaults.queues, accesses: accesses)
       if let takesLargePackets { frontEnd.takesLargePackets = takesLargePackets }
+      if let moderation { frontEnd.moderation = moderation }
+      if let moderatesIdle { frontEnd.moderatesIdle = moderatesIdle }
+      frontEnd.segments = segments
+      frontEnd.largeRequest = largeRequest
       return .frontEnd(frontEnd)
     }
   }

@@ -22,6 +22,8 @@ enum EventKind {
   static let delivery: UInt8 = 10
   /// A disk has done the block request of job `handle`.
   static let diskEnd: UInt8 = 11
+  /// The front end of VM `handle` may interrupt again.
+  static let guestDelivery: UInt8 = 14
   /// An order comes to the balloon of VM `handle`.
   static let balloonOrder: UInt8 = 12
   /// The balloon of VM `handle` may go on.

@@ -164,6 +164,11 @@ extension Simulation {
         jobs[job].turnStart = jobs[job].executed
       }
     }
+    if threads[index].current < 0, vms[vm].heldHead >= 0, vms[vm].sparesIdle, vms[vm].halted + 1 == vms[vm].vcpus {
+      releaseHeld(vm: vm)
+      decideVCPU(thread: index)
+      return
+    }
     guard threads[index].current >= 0 else {
       begin(.halt, group: vms[vm].halt, operations: 1, thread: index)
       return

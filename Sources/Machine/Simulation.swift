@@ -295,6 +295,7 @@ struct Simulation: ~Copyable {
       case EventKind.workWakeup: wakeWork(index)
       case EventKind.pageArrival: endPageWait(thread: index)
       case EventKind.delivery: deliver(job: Int32(index), vm: Int(jobs[index].vm))
+      case EventKind.guestDelivery: endModeration(vm: index)
       case EventKind.diskEnd: endDisk(job: Int32(index))
       case EventKind.sliceEnd:
         if processors[index].sliceGeneration & Event.generationMask == event.generation {

@@ -86,6 +86,13 @@ struct VMState {
   var limitFree: Int64 = 0
   /// Least time between interrupts of the interface.
   var moderation: Int64 = 0
+  /// Least time between interrupts of the front end, when it may interrupt again, whether an idle VM is interrupted at once,
+  /// and the jobs whose packets it holds back.
+  var frontModeration: Int64 = 0
+  var nextFrontInterrupt: Int64 = 0
+  var sparesIdle = false
+  var heldHead: Int32 = -1
+  var heldTail: Int32 = -1
   /// Time of the guest's driver and stack for the packets of one request, during which it polls, and until when it does.
   var pollTime: Int64 = 0
   var pollsUntil: Int64 = 0

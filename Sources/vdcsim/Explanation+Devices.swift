@@ -5,16 +5,18 @@ import Virtualization
 extension Explanation {
   /// Who causes what: operations with the causes of accesses that come with them.
   private static let causes: [GuestOperation: (use: FrontEnd.Use, causes: [FrontEnd.Cause])] = [
-    .netTx: (.network, [.transmit]), .netRx: (.network, [.interrupt, .receive]), .blockRead: (.block, [.request]),
-    .blockWrite: (.block, [.request]), .blockCompletion: (.block, []),
+    .netTx: (.network, [.transmit]), .netRx: (.network, [.interrupt, .receive]),
+    .blockRead: (.block, [.request, .largeRequest]), .blockWrite: (.block, [.request, .largeRequest]),
+    .blockCompletion: (.block, []),
   ]
 
-  private static func words(_ cause: FrontEnd.Cause) -> String {
+  private static func words(_ cause: FrontEnd.Cause, _ frontEnd: FrontEnd) -> String {
     switch cause {
     case .transmit: "for each batch that is sent"
     case .receive: "for up to \(FrontEnd.refill) received packets"
     case .interrupt: "for each interrupt for received packets"
     case .request: "for each request, from its issue to its completion"
+    case .largeRequest: "for each request beyond \(frontEnd.largeRequest ?? .zero), instead"
     }
   }
 
@@ -47,7 +49,7 @@ extension Explanation {
         }
         guard !parts.isEmpty else { continue }
         lines += Self.wrapped(
-          "register accesses of device \(device.name), \(Self.words(cause)): \(parts.joined(separator: ", "))",
+          "register accesses of device \(device.name), \(Self.words(cause, frontEnd)): \(parts.joined(separator: ", "))",
           indent: "  ")
       }
       let bell = design.cost(of: .doorbell)

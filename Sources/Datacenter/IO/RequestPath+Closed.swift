@@ -231,7 +231,9 @@ extension RequestPath {
     // A polling driver's own client cannot be the next one: with one client nothing comes meanwhile. It polls while no
     // vCPU is halted.
     let window = pollingShare(network.throughput) * (1 - 1 / Double(clients)) * busy
-    flow.interrupts = vm.load.packetsReceived > 0 ? 1 - window : 0
+    flow.interrupts =
+      vm.load.packetsReceived > 0
+      ? (1 - window) * moderatedShare(network.throughput * (1 - 1 / Double(clients))) : 0
     let interrupting = vm.vcpus == 1 || vm.vcpus > MultiServer.most ? entries - wakes : entries * busy
     let kicks = kickTime > 0 ? max(0, interrupting - window) : 0
     // Half-way, so that the point is not passed over again and again.

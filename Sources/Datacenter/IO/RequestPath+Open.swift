@@ -1,4 +1,5 @@
 import Model
+import Statistics
 import Virtualization
 
 /// Requests that arrive at a given rate, and closed populations too large for a network, as queues one after another.
@@ -34,7 +35,7 @@ extension RequestPath {
       station.job += max(0, 1 - station.wakesPerJob - window / stages) * kickTime
       window = processing * station.allBusyAfterArrival
     }
-    let interrupts = vm.load.packetsReceived > 0 ? 1 - window : 0
+    let interrupts = vm.load.packetsReceived > 0 ? (1 - window) * moderatedShare(rate) : 0
     var flow = Flow(rate: perSecond, latency: nil, isSaturated: !station.isStable)
     if !network.isStable || !diskBackend.isStable || !(disk?.isStable ?? true) { flow.isSaturated = true }
     flow.wakes = station.wakesPerJob * stages
@@ -54,11 +55,26 @@ extension RequestPath {
 
   /// Time of the interface's moderation before packets are handed over: the residual of an interval that is open.
   func moderationDelay(_ rate: Double) -> Double {
-    let interval = Double(vm.io.moderation)
-    guard interval > 0, vm.load.packetsReceived > 0 else { return 0 }
+    guard vm.load.packetsReceived > 0 else { return 0 }
+    func residual(_ interval: Double, _ arrivals: Double) -> Double {
+      arrivals * interval / (1 + arrivals * interval) * interval / 2
+    }
     var arrivals = neighbours.batches(of: vm, own: rate)
     if vm.io.hasOwnInterrupts { arrivals /= Double(vm.io.networkOptions.queues) }
-    return arrivals * interval / (1 + arrivals * interval) * interval / 2
+    // A front end that spares an idle VM holds packets back while the vCPUs have other work: nobody waits for it.
+    return residual(Double(vm.io.moderation), arrivals)
+      + (vm.io.network?.moderatesIdle ?? true ? residual(frontModeration, rate) : 0)
+  }
+
+  /// Least time between interrupts of the front end in nanoseconds.
+  var frontModeration: Double { Double(vm.io.network?.moderation.nanoseconds ?? 0) }
+
+  /// Interrupts for a request's packets that a front end leaves of those that its moderation does not know of.
+  ///
+  /// One follows another after the interval, if anything has come meanwhile, else with the next request.
+  func moderatedShare(_ rate: Double) -> Double {
+    let load = rate * frontModeration
+    return 1 / (load + PortableMath.exp(-load))
   }
 
   /// The VM's own limit on what it sends, as a queue with constant service; infinite beyond it.

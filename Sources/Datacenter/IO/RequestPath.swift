@@ -130,7 +130,9 @@ struct RequestPath {
   }
 
   func disk(rate: Double) -> DiskStation? {
-    guard let device, blocks > 0 else { return nil }
+    guard var device, blocks > 0 else { return nil }
+    // An emulated disk takes so many requests at a time. That it is told of an end later than the disk is left out.
+    if hasDiskBackend, submitTime == 0, let ring = vm.io.blockOptions.ring { device = device.taking(ring) }
     let others = neighbours.disk(beside: vm)
     var all = others
     all.add(vm, rate, device)

@@ -46,10 +46,63 @@ extension Simulation {
   /// Linux's NAPI masks interrupts while there are packets to process.
   private mutating func takePackets(job: Int32, vm: Int) {
     let isPolling = vms[vm].halted == 0 && now < vms[vm].pollsUntil
+    if !isPolling, vms[vm].frontModeration > 0 {
+      guard now >= vms[vm].nextFrontInterrupt || (vms[vm].sparesIdle && vms[vm].halted == vms[vm].vcpus) else {
+        hold(job: job, vm: vm)
+        return
+      }
+      if vms[vm].heldHead >= 0 {
+        // The interval ends just now.
+        hold(job: job, vm: vm)
+        releaseHeld(vm: vm)
+        return
+      }
+      vms[vm].nextFrontInterrupt = now + vms[vm].frontModeration
+    }
+    enter(job: job, vm: vm, isTold: isPolling)
+  }
+
+  /// The packets of a request are the guest's; `isTold` where no interrupt needs to tell of them.
+  private mutating func enter(job: Int32, vm: Int, isTold: Bool) {
     vms[vm].pollsUntil = max(now, vms[vm].pollsUntil) + vms[vm].pollTime
-    if !isPolling { chargeInterrupt(job: Int(job), vm: vm) }
+    if !isTold { chargeInterrupt(job: Int(job), vm: vm) }
     pushJob(job, vm: vm)
-    notify(vm: vm, byInterrupt: !isPolling, preferred: vcpu(of: job, vm: vm))
+    notify(vm: vm, byInterrupt: !isTold, preferred: vcpu(of: job, vm: vm))
+  }
+
+  /// The front end holds packets back until it may interrupt again.
+  private mutating func hold(job: Int32, vm: Int) {
+    jobs[Int(job)].next = -1
+    if vms[vm].heldHead < 0 {
+      vms[vm].heldHead = job
+      events.insert(
+        Event(
+          time: vms[vm].nextFrontInterrupt, kind: EventKind.guestDelivery, handle: UInt32(vm), generation: 0))
+    } else {
+      jobs[Int(vms[vm].heldTail)].next = job
+    }
+    vms[vm].heldTail = job
+  }
+
+  /// An interval of the front end's moderation is over.
+  mutating func endModeration(vm: Int) {
+    // Where the VM went idle meanwhile, it has been interrupted before.
+    if now >= vms[vm].nextFrontInterrupt { releaseHeld(vm: vm) }
+  }
+
+  /// One interrupt tells the guest of all packets that were held back.
+  mutating func releaseHeld(vm: Int) {
+    guard vms[vm].heldHead >= 0 else { return }
+    var isTold = vms[vm].halted == 0 && now < vms[vm].pollsUntil
+    if !isTold { vms[vm].nextFrontInterrupt = now + vms[vm].frontModeration }
+    var job = vms[vm].heldHead
+    vms[vm].heldHead = -1
+    while job >= 0 {
+      let next = jobs[Int(job)].next
+      enter(job: job, vm: vm, isTold: isTold)
+      isTold = true
+      job = next
+    }
   }
 
   /// Adds the register accesses of an interrupt to the job whose packets caused it.
@@ -80,15 +133,24 @@ extension Simulation {
       startDisk(job: job, vm: vm, isRead: isRead)
       return false
     }
-    if isRead ? vms[vm].block.transmit.isEmpty : vms[vm].block.write.isEmpty {
-      // The vCPU's own thread has handed it on.
-      startDisk(job: job, vm: vm, isRead: isRead)
+    let queue = vms[vm].block.queue(of: jobs[Int(job)].flow)
+    let item = BackendItem(job: job, vm: Int32(vm), queue: Int32(queue), kind: isRead ? .read : .write)
+    if handsOnItself(item.kind, vm: vm) {
+      // As many as the device takes; the driver holds the others back.
+      if queues[queue].used < vms[vm].block.entries {
+        queues[queue].used += 1
+        startDisk(job: job, vm: vm, isRead: isRead)
+      } else {
+        wait(item)
+      }
       return false
     }
-    let queue = vms[vm].block.queue(of: jobs[Int(job)].flow)
-    return handOver(
-      BackendItem(job: job, vm: Int32(vm), queue: Int32(queue), kind: isRead ? .read : .write), need: 1, isBlock: true,
-      vm: vm)
+    return handOver(item, need: 1, isBlock: true, vm: vm)
+  }
+
+  /// Whether the vCPU's own thread hands a block request on to the disk, in the exit by which it is issued.
+  private func handsOnItself(_ kind: BackendItem.Kind, vm: Int) -> Bool {
+    kind == .read ? vms[vm].block.transmit.isEmpty : kind == .write && vms[vm].block.write.isEmpty
   }
 
   /// The first free channel takes the request, no earlier than the limits of disk and VM allow; its bytes go
@@ -160,13 +222,7 @@ extension Simulation {
   ) -> Bool {
     let queue = Int(item.queue)
     guard queues[queue].used + need <= vms[vm][isBlock].entries else {
-      let index = makeItem(item)
-      if queues[queue].waitTail >= 0 {
-        items[Int(queues[queue].waitTail)].next = index
-      } else {
-        queues[queue].waitHead = index
-      }
-      queues[queue].waitTail = index
+      wait(item)
       return false
     }
     queues[queue].used += need
@@ -188,6 +244,18 @@ extension Simulation {
     }
   }
 
+  /// Lets an item wait for entries of its ring.
+  private mutating func wait(_ item: BackendItem) {
+    let queue = Int(item.queue)
+    let index = makeItem(item)
+    if queues[queue].waitTail >= 0 {
+      items[Int(queues[queue].waitTail)].next = index
+    } else {
+      queues[queue].waitHead = index
+    }
+    queues[queue].waitTail = index
+  }
+
   /// Frees entries of a ring and lets the items that wait for them in. The backend is at work, or woken.
   private mutating func free(_ entries: Int32, queue: Int, isBlock: Bool, vm: Int) {
     queues[queue].used -= entries
@@ -201,6 +269,10 @@ extension Simulation {
       items[Int(index)].next = freeItem
       freeItem = index
       queues[queue].used += need
+      if isBlock, handsOnItself(item.kind, vm: vm) {
+        startDisk(job: item.job, vm: vm, isRead: item.kind == .read)
+        continue
+      }
       queues[queue].pending += 1
       let backend = queues[queue].backend
       push(item, backend: backend)

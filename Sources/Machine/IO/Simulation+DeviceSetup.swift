@@ -107,6 +107,10 @@ extension Simulation {
     state.walkDelay = Int64(vm.io.walkDelay.rounded())
     state.limitTime = model.limitTime(ofRequestBy: vm)
     state.moderation = vm.io.moderation
+    if let frontEnd = vm.io.network, frontEnd.moderation > .zero {
+      state.frontModeration = frontEnd.moderation.nanoseconds
+      state.sparesIdle = !frontEnd.moderatesIdle
+    }
     state.pollTime = Int64((Double(vm.load.packetsReceived) * (design.cost(of: .netRx)?.nativeMean ?? 0)).rounded())
     guard design.hasNetworkBackend else { return }
     let receive = design.cost(of: .netRx)?.asynchronous ?? []
@@ -152,5 +156,7 @@ extension Simulation {
     state.block.transmit = open(.blockRead, of: index, charges: read)
     state.block.write = open(.blockWrite, of: index, charges: write)
     state.block.receive = open(.blockCompletion, of: index, charges: completion)
+    // How many requests an emulated disk's registers hold is left out unless it is stated.
+    if (read + write).isEmpty, vm.io.blockOptions.ring == nil { state.block.entries = .max }
   }
 }

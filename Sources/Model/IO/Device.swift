@@ -88,6 +88,12 @@ public struct StorageDevice: Sendable, Hashable {
     self.bandwidth = bandwidth
   }
 
+  /// The device under a driver that has no more than `requests` under way.
+  public func taking(_ requests: Int) -> StorageDevice {
+    StorageDevice(
+      parallelism: min(requests, parallelism), read: read, write: write, bandwidth: bandwidth, functions: functions)
+  }
+
   /// Time of a transfer in nanoseconds.
   public func transfer(_ size: ByteCount) -> Double { bandwidth.map { Double(size.bytes) / $0 * 1e9 } ?? 0 }
 }
@@ -117,6 +123,14 @@ public struct FrontEnd: Sendable, Hashable {
   public let queues: Int
   /// Whether it takes packets larger than the network's.
   public var takesLargePackets = true
+  /// Least time between its interrupts for received packets; 0 for one at each.
+  public var moderation = TimeSpan.zero
+  /// Whether an idle VM waits for that too.
+  public var moderatesIdle = true
+  /// Most pages that one block request may gather, each a segment of its own; nil without a bound.
+  public var segments: Int?
+  /// Bytes beyond which a block request has the accesses of a large one; nil where all are alike.
+  public var largeRequest: ByteCount?
   /// The register accesses by their cause.
   public let accesses: [Cause: Accesses]
 
@@ -130,6 +144,8 @@ public struct FrontEnd: Sendable, Hashable {
     case interrupt
     /// A block request, from its issue to its completion.
     case request
+    /// A block request beyond the bytes of `largeRequest`.
+    case largeRequest = "large_request"
   }
 
   /// Numbers of register accesses.
@@ -261,6 +277,12 @@ public struct IOSetting: Sendable {
   /// Register accesses of one cause.
   func accesses(_ use: FrontEnd.Use, _ cause: FrontEnd.Cause) -> FrontEnd.Accesses {
     (use == .network ? network : block)?.accesses[cause] ?? FrontEnd.Accesses()
+  }
+
+  /// Register accesses of a block request of that size.
+  func accesses(ofBlock size: ByteCount) -> FrontEnd.Accesses {
+    let isLarge = block?.largeRequest.map { size > $0 } ?? false
+    return accesses(.block, isLarge ? .largeRequest : .request)
   }
 }
 

@@ -13,7 +13,8 @@ extension OperationLoad {
     if traffic.received > 0 {
       add(io.accesses(.network, .receive), Double((traffic.received + FrontEnd.refill - 1) / FrontEnd.refill))
     }
-    if traffic.block.count > 0 { add(io.accesses(.block, .request), traffic.block.count) }
+    if traffic.block.reads > 0 { add(io.accesses(ofBlock: traffic.block.readSize), traffic.block.reads) }
+    if traffic.block.writes > 0 { add(io.accesses(ofBlock: traffic.block.writeSize), traffic.block.writes) }
     return result
   }
 }

@@ -45,7 +45,8 @@ public struct RequestTraffic: Sendable, Hashable {
   init(_ requests: RequestWorkload, io: IOSetting, hasLayers: Bool) {
     block = BlockLoad(.requests(requests))
     packets(requests, io: io)
-    mergeBlocks(requests)
+    splitBlocks(io.block)
+    mergeBlocks(requests, io.block)
     if hasLayers { copyFiles(requests) }
   }
 
@@ -98,10 +99,29 @@ public struct RequestTraffic: Sendable, Hashable {
 
   // MARK: Block requests
 
+  /// Most bytes of a request: the kernel's own bound, and what the driver's segments hold of single pages.
+  private static func largestBlock(_ frontEnd: FrontEnd?) -> Double {
+    min(largestBlock, frontEnd?.segments.map { Double($0) * BasePage.size } ?? .infinity)
+  }
+
+  /// Cuts block requests that are larger than a driver takes into equal parts.
+  private mutating func splitBlocks(_ frontEnd: FrontEnd?) {
+    func split(_ count: Double, _ size: ByteCount) -> (count: Double, size: ByteCount) {
+      let parts = (Double(size.bytes) / Self.largestBlock(frontEnd)).rounded(.up)
+      guard parts > 1 else { return (count, size) }
+      return (count * parts, ByteCount(bytes: Int64((Double(size.bytes) / parts).rounded())))
+    }
+    (block.reads, block.readSize) = split(block.reads, block.readSize)
+    (block.writes, block.writeSize) = split(block.writes, block.writeSize)
+  }
+
   /// Merges block requests that follow their predecessor on the disk, within a plug.
-  private mutating func mergeBlocks(_ requests: RequestWorkload) {
-    let reads = Self.merging(block.reads, size: requests.readSize, sequential: requests.sequentialReads)
-    let writes = Self.merging(block.writes, size: requests.writeSize, sequential: requests.sequentialWrites)
+  private mutating func mergeBlocks(_ requests: RequestWorkload, _ frontEnd: FrontEnd?) {
+    let largest = Self.largestBlock(frontEnd)
+    let reads = Self.merging(
+      block.reads, size: block.readSize, sequential: requests.sequentialReads, largest: largest)
+    let writes = Self.merging(
+      block.writes, size: block.writeSize, sequential: requests.sequentialWrites, largest: largest)
     mergedBlocks = block.count - reads.count - writes.count
     block.reads = reads.count
     block.writes = writes.count
@@ -112,11 +132,11 @@ public struct RequestTraffic: Sendable, Hashable {
   /// Expected requests of the device for `count` of the workload, each of which follows its predecessor with a
   /// probability; a run ends at the largest size.
   private static func merging(
-    _ count: Double, size: ByteCount, sequential: Double
+    _ count: Double, size: ByteCount, sequential: Double, largest: Double
   ) -> (count: Double, size: ByteCount) {
     let whole = Int(count.rounded(.down))
     guard sequential > 0, whole > 1, size.bytes > 0 else { return (count, size) }
-    let longest = max(1, Int(largestBlock / Double(size.bytes)))
+    let longest = max(1, Int(largest / Double(size.bytes)))
     /// Requests for a plug of `length`, by the distribution of the present run's length.
     func runs(_ length: Int) -> Double {
       var runs = 1.0
