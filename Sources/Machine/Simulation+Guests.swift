@@ -41,6 +41,7 @@ extension Simulation {
     guard vms[vm].queueLength > vms[vm].waking else { return }
     if wakeHalted(vm: vm, preferred: preferred) { return }
     let range = vms[vm].threads
+    if vms[vm].turn < .max, vms[vm].queueLength == vms[vm].waking + 1 { beginTurns(vm: vm) }
     if byInterrupt, !vms[vm].kick.isEmpty { kick(vm: vm, range: range) }
     if vms[vm].turn < .max {
       for thread in range { shorten(thread: thread, vm: vm) }
@@ -121,9 +122,17 @@ extension Simulation {
     // A hold may have gone beyond the end of the stage, and beyond the next stop.
     let left = max(0, jobs[job].stageEnd - jobs[job].executed)
     let stop = jobs[job].nextStop
-    guard stop < .max else { return isShared ? min(left, vms[vm].turn) : left }
-    let before = min(left, max(0, stop - jobs[job].executed))
+    let before = stop < .max ? min(left, max(0, stop - jobs[job].executed)) : left
     return isShared ? min(before, max(0, turnLeft(of: job, vm: vm))) : before
+  }
+
+  /// A job waits where none did: the turns of those that run begin.
+  private mutating func beginTurns(vm: Int) {
+    for thread in vms[vm].threads where threads[thread].current >= 0 {
+      let job = Int(threads[thread].current)
+      let isRunning = threads[thread].isBursting && threads[thread].activity.isJob
+      jobs[job].turnStart = jobs[job].executed + (isRunning ? elapsed(of: thread) : 0)
+    }
   }
 
   private func turnLeft(of job: Int, vm: Int) -> Int64 {
