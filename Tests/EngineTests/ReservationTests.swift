@@ -41,13 +41,16 @@ struct ReservationTests {
           demands: [1, 1, 1], weights: [1, 1, 2], floors: [0, 0, 0], capacity: 2))
   }
 
-  @Test("Always-busy VMs get their reservation, and the rest by weight", arguments: [Fidelity.exit, .fluid])
-  func shares(fidelity: Fidelity) throws {
+  @Test(
+    "Always-busy VMs get their reservation, and the rest by weight", arguments: [Fidelity.exit, .fluid],
+    ["esxi-vmxnet3", "hyperv-enlightened"])
+  func shares(fidelity: Fidelity, design: String) throws {
     func check(_ vms: [(cpu: String, vcpus: Int)], cores: Int, _ expected: [Double]) throws {
       let text = vms.enumerated().map {
         "  - {name: v\($0.offset), vcpus: \($0.element.vcpus), memory: {size: 1 GiB}, workload: work, cpu: {\($0.element.cpu)}}"
       }.joined(separator: "\n")
-      let model = try Support.model(try scenario(text, cores: cores), fidelity: fidelity)
+      let model = try Support.model(
+        try scenario(text, cores: cores, design: "{name: \(design), services: false}"), fidelity: fidelity)
       let result = try Support.run(model, fidelity)
       for (vm, share) in zip(result.vms, expected) {
         let value = Double(vm.guest + vm.stall) / 30e9
@@ -63,14 +66,37 @@ struct ReservationTests {
     try check([("reservation: 3 GHz, cap: 1.6", 2), ("weight: 1", 2), ("weight: 1", 2)], cores: 2, [1.5, 0.25, 0.25])
   }
 
-  @Test("A VM that sleeps and reserves what it needs does not wait behind busy ones")
-  func latency() throws {
+  /// Where a core's siblings run one VM only, the reserve is of hardware threads: two of them, of one core, at a time.
+  @Test("Reserved siblings share a core")
+  func siblings() throws {
+    let text = """
+      scenario: test
+      duration: 10 s
+      hosts:
+        - {name: node, cpu: {cores: 1, threads_per_core: 2, frequency: 2 GHz}, memory: {size: 64 GiB}, design: {name: hyperv-enlightened, services: false}, profile: cascade-lake-pvm-paper}
+      vms:
+        - {name: reserved, vcpus: 2, memory: {size: 1 GiB}, workload: work, cpu: {reservation: 1.5 GHz}}
+        - {name: other, count: 3, vcpus: 2, memory: {size: 1 GiB}, workload: work}
+      workloads:
+        work: {batch: {work: 1000 s, threads: 2}}
+      """
+    let result = try Support.exit(try Support.model(try Support.scenario(text)))
+    let shares = result.vms.map { Double($0.guest + $0.stall) / 20e9 }
+    // 0.75 of two threads each half of the period's length: their run time is what counts.
+    #expect(abs(shares[0] - 0.375) < 0.01, "\(shares)")
+    for share in shares.dropFirst() { #expect(abs(share - 0.625 / 3) < 0.01, "\(shares)") }
+  }
+
+  @Test(
+    "A VM that sleeps and reserves what it needs does not wait behind busy ones",
+    arguments: ["esxi-vmxnet3", "hyperv-enlightened"])
+  func latency(design: String) throws {
     func run(_ cpu: String) throws -> Double {
       let text = try scenario(
         """
           - {name: burner, count: 3, vcpus: 1, memory: {size: 1 GiB}, workload: work}
           - {name: server, vcpus: 1, memory: {size: 1 GiB}, workload: requests, cpu: {weight: 0.05\(cpu)}}
-        """, burners: false)
+        """, design: "{name: \(design), services: false}", burners: false)
       let result = try Support.exit(try Support.model(text))
       return try #require(result.workloads.first { $0.name == "requests" }?.meanLatency)
     }
@@ -89,9 +115,16 @@ struct ReservationTests {
     #expect(messages(one) == [])
     #expect(
       messages(one, "kvm-virtio") == [
-        "6:5: vm 'v' has a reservation, but scheduler 'fair' of design 'kvm-virtio' has none; expected "
-          + "relaxed_coscheduling, or a fleet"
+        "6:5: vm 'v' has a reservation, but scheduler 'fair' of design 'kvm-virtio' has none: control groups of Linux have "
+          + "weights and caps alone; expected relaxed_coscheduling, core, or a fleet"
       ])
+    for (design, reason) in [
+      ("xen-pvhvm", "Xen's has weights and caps alone"),
+      ("{name: esxi-vmxnet3, scheduler: strict_coscheduling}", "the minimum of ESX 2 is not simulated"),
+      ("{name: kvm-virtio, scheduler: round_robin}", "all threads are alike"),
+    ] {
+      #expect(messages(one, design).count == 1 && messages(one, design)[0].contains("has none: \(reason); expected"))
+    }
     #expect(
       messages(one.replacing("1 GHz", with: "2.5 GHz")) == [
         "6:5: vm 'v' reserves 2.5 GHz, but its vCPUs do no more than 2 GHz"

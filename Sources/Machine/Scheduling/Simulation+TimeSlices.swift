@@ -50,8 +50,8 @@ extension Simulation {
   mutating func preempt(for index: Int) {
     let host = Int(threads[index].host)
     let scheduler = hosts[host].scheduler
-    if scheduler == .roundRobin || scheduler == .core || scheduler == .strictCoscheduling { return }
     let isReserved = isReserved(thread: index)
+    if scheduler == .roundRobin || (scheduler == .core && !isReserved) || scheduler == .strictCoscheduling { return }
     if hosts[host].isFair, !isReserved, shares[index].virtualTime > clock(of: host) { return }
     let queue = Int(shares[index].queue)
     var victim = -1
