@@ -26,7 +26,11 @@ extension VMExpectation {
     let job = JobExpectation(
       guest: service.mean * share, native: service.mean, load: vm.load, design: design, utilization: utilization,
       window: model.measured)
-    let path = RequestPath(vm: vm, design: design, job: job.time, model: model, neighbours: neighbours)
+    var path = RequestPath(vm: vm, design: design, job: job.time, model: model, neighbours: neighbours)
+    path.fixed =
+      JobExpectation(
+        guest: 0, native: 0, load: vm.load, design: design, utilization: utilization, window: model.measured
+      ).time
 
     var flow: RequestPath.Flow
     switch arrivals {

@@ -24,7 +24,7 @@ enum DesignReader {
         of: root, in: "the design",
         known: [
           "design", "base", "title", "description", "backends", "axes", "memory", "translation_cache", "capabilities",
-          "nested_exits", "services", "host_tick", "default_place", "paths",
+          "nested_exits", "services", "host_tick", "halt_poll", "default_place", "paths",
         ],
         ignoring: "x-")
     else { return nil }
@@ -41,6 +41,7 @@ enum DesignReader {
     let cache = reader.optional("translation_cache", in: fields, .translationCache) ?? base?.translationCache
     let nested = reader.optional("nested_exits", in: fields, .nestedExits)
     let tick = reader.optional("host_tick", in: fields, .hostTick) ?? base?.hostTick
+    let polling = reader.optional("halt_poll", in: fields, .haltPolling) ?? base?.haltPolling
     let isBareHost = name == Library.bareHostDesign
     // After a fault any place will do, so that the fault is told only once.
     let place = fields["default_place"].map { reader.read($0, .place) ?? .guest } ?? (isBareHost ? .guest : nil)
@@ -53,6 +54,11 @@ enum DesignReader {
     }
     let capabilities = reader.capabilities(fields["capabilities"], base: base?.capabilities)
     let services = reader.services(fields, base: base, axes: axes?.defaults)
+    if polling == nil, let values = axes?.allowed[.haltPolling], values.contains("on") {
+      reader.error(
+        at: root.location,
+        "axis 'halt_polling' may be 'on', but nothing says how the host polls; expected the key 'halt_poll'")
+    }
     guard let name, let title, let backends, let axes else { return nil }
     var design = HypervisorDesign(
       name: name, title: title, description: description, backends: backends, defaults: axes.defaults,
@@ -61,6 +67,7 @@ enum DesignReader {
     design.capabilities = capabilities
     design.services = services
     if let tick { design.hostTick = tick }
+    design.haltPolling = polling
     design.nestedExits = nested ?? base?.nestedExits
     return design
   }

@@ -53,6 +53,28 @@ extension Expectation where Value == HostTick {
   }
 }
 
+extension Expectation where Value == HaltPolling {
+  /// How a host polls for the wake-ups of halted vCPUs.
+  static var haltPolling: Expectation {
+    Expectation("a mapping of limit, start, growth, shrink and source") { reader, node in
+      guard
+        let fields = reader.fields(
+          of: node, in: "halt polling", known: ["limit", "start", "growth", "shrink", "source"])
+      else { return nil }
+      let limit = reader.required("limit", in: fields, .positiveTime)
+      let start = reader.required("start", in: fields, .positiveTime)
+      let growth = reader.required("growth", in: fields, .real("a number from 1 to 1000") { (1...1000).contains($0) })
+      let shrink = reader.required(
+        "shrink", in: fields, .real("0, or a number above 1 and at most 1000") { $0 == 0 || ($0 > 1 && $0 <= 1000) })
+      let source = reader.required("source", in: fields, .prose)
+      guard let limit, let start, let growth, let shrink, let source else { return nil }
+      return HaltPolling(
+        limit: Double(limit.nanoseconds), start: Double(start.nanoseconds), growth: growth, shrink: shrink,
+        source: source)
+    }
+  }
+}
+
 extension Expectation where Value == HostGroup.Background {
   /// A load beside the guests.
   static var background: Expectation {

@@ -92,12 +92,14 @@ extension Simulation {
       mean: charges.reduce(0) { $0 + $1.draw.mean })
   }
 
+  /// Two groups of leaves that were opened one after the other as one.
+  func pair(_ first: LeafGroup, _ second: LeafGroup) -> LeafGroup {
+    LeafGroup(first: first.first, count: first.count + second.count, mean: first.mean + second.mean)
+  }
+
   private mutating func addStalls(of index: Int, design: CompiledDesign, to state: inout VMState) {
     func synchronous(_ operation: GuestOperation, _ target: TargetState = .running) -> [StepCharge] {
       design.cost(of: operation, target: target)?.synchronous ?? []
-    }
-    func pair(_ first: LeafGroup, _ second: LeafGroup) -> LeafGroup {
-      LeafGroup(first: first.first, count: first.count + second.count, mean: first.mean + second.mean)
     }
     let wake = open(.interrupt, of: index, charges: synchronous(.interrupt, .halted))
     state.wake = pair(wake, open(.eoi, of: index, charges: synchronous(.eoi, .halted)))

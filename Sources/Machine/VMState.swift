@@ -53,6 +53,8 @@ struct VMState {
   var flushesPreempted = false
   var halt = LeafGroup()
   var haltPoll = LeafGroup()
+  /// Interrupt of a vCPU for whose wake-up the host polls.
+  var polledWake = LeafGroup()
   /// Index range of the VM's bulk components, and the first leaf of them all.
   var firstComponent = 0
   var componentCount = 0

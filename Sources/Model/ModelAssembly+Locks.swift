@@ -20,16 +20,6 @@ extension ModelAssembly {
     for (index, host) in hosts.enumerated() {
       let guests = vms.filter { $0.host == index }
       let vcpus = guests.reduce(0) { $0 + $1.vcpus }
-      let isApproximate = guests.contains { guest in
-        guard case .requests(let requests) = scenario.workloads[guest.workload].shape else { return false }
-        if case .closed = requests.arrivals { return true }
-        return guest.vcpus > 1
-      }
-      if host.processors.haltPolling != nil, isApproximate || vcpus > host.cores {
-        warn(
-          "host '\(host.name)' polls for wake-ups of halted vCPUs: the fluid engine reckons with it for open arrivals alone, "
-            + "exactly for one vCPU with a processor of its own; expected fidelity exit")
-      }
       guard vcpus > host.cores, guests.contains(where: { $0.load.guestLocks != nil && $0.vcpus > 1 }) else { continue }
       warn(
         "host '\(host.name)' has \(vcpus) vCPUs on \(host.cores) processors, and locks are taken on it: the fluid engine "

@@ -175,7 +175,7 @@ struct ModelAssembly {
     processors.scheduler = SchedulerKind(rawValue: design.choice.axes[.scheduler]) ?? .fair
     processors.slice = group.slice?.nanoseconds
     if let skew = group.skew { processors.skew = skew.nanoseconds }
-    if design.choice.axes[.haltPolling] == "on" { processors.haltPolling = HaltPolling() }
+    if design.choice.axes[.haltPolling] == "on" { processors.haltPolling = design.choice.design.haltPolling }
     processors.setPauseLoops(of: design, at: group.cpu.frequency, window: group.pauseWindow)
     return processors
   }

@@ -25,6 +25,8 @@ public struct HypervisorDesign: Sendable {
   public var services: [HostService] = []
   /// The host's own clock.
   public var hostTick = HostTick.usual
+  /// How the host polls for wake-ups of halted vCPUs where the axis says that it does.
+  public var haltPolling: HaltPolling?
   /// What an exit costs when the hypervisor itself runs in a VM; nil for a hypervisor that does not.
   public var nestedExits: NestedExits?
 
@@ -83,6 +85,8 @@ public struct SourceLocation: Sendable, Hashable {
 /// The state of the vCPU that a derived operation meets.
 public enum TargetState: UInt8, CaseIterable, Sendable, Hashable {
   case running, halted
+  /// Halted, while the host polls for its wake-up: only what happens in any state.
+  case polled
 }
 
 /// The steps of one guest operation under a design.

@@ -36,6 +36,19 @@ import Virtualization
     #expect(items.map(\.location.line) == [18, 19, 20, 21])
   }
 
+  @Test func aHostThatPollsSaysHow() throws {
+    let axis = "axes:\n  halt_polling: {default: \"on\", allowed: [\"on\", \"off\"]}\n"
+    #expect(
+      try faults("axes:\n", axis) == [
+        "1:1: error: axis 'halt_polling' may be 'on', but nothing says how the host polls; expected the key 'halt_poll'"
+      ])
+    let polling = "halt_poll: {limit: 200 us, start: 10 us, growth: 2, shrink: 0, source: s}\n"
+    #expect(try faults("axes:\n", polling + axis) == [])
+    let found = try faults("axes:\n", polling.replacing("growth: 2, shrink: 0", with: "growth: 0.5, shrink: 1") + axis)
+    #expect(found.count == 2 && found[0].contains("a number from 1 to 1000"), "\(found)")
+    #expect(found.last?.contains("0, or a number above 1 and at most 1000") == true, "\(found)")
+  }
+
   @Test func theBareHostsStepsAreTheGuests() throws {
     let items = try #require(try Fixture.library().designs["bare-metal"]?.paths[.cpuid]?.items)
     #expect(items.map(\.element) == [.step(name: "work", place: .guest, count: 1)])

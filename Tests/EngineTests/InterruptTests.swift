@@ -15,7 +15,8 @@ struct InterruptTests {
           per_request: {net_rx: 1}
       """, duration: "21 s", design: "kvm-virtio")
     func counts(_ kind: String) throws -> (kicks: Double, ends: Double, wakes: Double) {
-      let model = try Support.model(scenario, design: "kvm-virtio", axes: [.interrupts: kind], fidelity: fidelity)
+      let model = try Support.model(
+        scenario, design: "kvm-virtio", axes: [.interrupts: kind, .haltPolling: "off"], fidelity: fidelity)
       let result = try Support.run(model, fidelity)
       func count(_ step: String) -> Double {
         Double(result.exits.filter { $0.step == step }.reduce(0) { $0 + $1.count })

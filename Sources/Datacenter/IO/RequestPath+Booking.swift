@@ -11,8 +11,11 @@ extension RequestPath {
     let wakes = flow.wakes * (1 - flow.polled)
     expectation.add(.interrupt, synchronous(.interrupt, .halted), rate: flow.rate * wakes)
     expectation.add(.eoi, synchronous(.eoi, .halted), rate: flow.rate * wakes)
-    if flow.haltPolling > 0 {
-      expectation.add(.haltPoll, [HaltPolling.charge(mean: flow.haltPolling)], rate: flow.rate * flow.halts)
+    let polled = flow.wakes * flow.polled
+    expectation.add(.interrupt, synchronous(.interrupt, .polled), rate: flow.rate * polled)
+    expectation.add(.eoi, synchronous(.eoi, .polled), rate: flow.rate * polled)
+    if let polling, flow.haltPolling > 0 {
+      expectation.add(.haltPoll, [polling.charge(mean: flow.haltPolling)], rate: flow.rate * flow.polls)
     }
     expectation.add(.interrupt, synchronous(.interrupt), rate: flow.rate * flow.kicks)
     expectation.add(.eoi, synchronous(.eoi), rate: flow.rate * flow.kicks)

@@ -132,7 +132,7 @@ extension RequestPath {
 
   private func network(clients: Int, think: Double, variation: Double?) -> Flow {
     // A guest whose own thread goes on at once is told of block requests alone, and has one visit less a round.
-    let isLocal = think == 0 && blocks > 0 && vm.load.packetsSent + vm.load.packetsReceived == 0
+    let isLocal = isLocal(think: think)
     let entries = isLocal ? blocks : stages
     let workers = workers
     var flow = Flow(rate: 0, latency: nil, isSaturated: false)
@@ -142,7 +142,8 @@ extension RequestPath {
     flow.diskBells = submitTime > 0 ? blocks : 0
     var network = ClosedNetwork(clients: clients, away: think)
     let devices = devices(clients: clients)
-    for _ in 0..<200 {
+    var sampled: Int?
+    for iteration in 0..<200 {
       let before = flow
       var stations = [
         guest(flow, entries: entries, clients: clients, variation: variation.map { isLocal ? localVariation($0) : $0 })
@@ -156,10 +157,23 @@ extension RequestPath {
         (flow.rate - before.rate) / max(flow.rate, 1e-12), flow.wakes - before.wakes, flow.bells - before.bells,
         flow.diskBells - before.diskBells, flow.kicks - before.kicks,
       ]
-      if change.allSatisfy({ abs($0) < 1e-7 }) { break }
+      guard change.allSatisfy({ abs($0) < 1e-7 }) else { continue }
+      // Then with what polling for wake-ups saves of them.
+      // What has changed reaches the throughput with the next but one iteration.
+      if let sampled, iteration < sampled + 3 { continue }
+      guard polling != nil, sampled == nil else { break }
+      take(polls(flow, blockTime: blockTime), into: &flow)
+      sampled = iteration
     }
     flow.latency = flow.rate > 0 ? max(job, Double(clients) / flow.rate * 1e9 - think) : nil
     return flow
+  }
+
+  /// Time of a block request outside the guest while nobody else's is under way, in nanoseconds.
+  var blockTime: Double {
+    guard blocks > 0, let disk = disk(rate: 1e-12) else { return 0 }
+    let thread = max(submitTime, completionTime) > 0 ? elsewhere(.deviceInterrupt) + submitTime + completionTime : 0
+    return disk.service + transferTime + thread + (submitTime > 0 ? elsewhere(.doorbell) : 0)
   }
 
   /// Between two block requests of a loop lies the last part of one round and the first of the next.
@@ -174,12 +188,12 @@ extension RequestPath {
     var held = job + flow.interrupts * interruptTime
     guard vm.vcpus == 1 else {
       // Who finds a halted vCPU waits for it to wake up. While none is halted, vCPUs also ring and take interrupts.
-      let idle = held / entries + wakeTime
+      let idle = held / entries + wakeTime(polled: flow.polled)
       let busy = (held + bells * stall(.doorbell)) / entries
       let interrupted = busy + (kickTime > 0 ? flow.kicks * kickTime / max(1e-9, entries - flow.wakes) : 0)
       if vm.vcpus <= MultiServer.most {
         let servers = MultiServer(
-          servers: vm.vcpus, service: (interrupted, held / entries), wake: wakeTime)
+          servers: vm.vcpus, service: (interrupted, held / entries), wake: wakeTime(polled: flow.polled))
         return ClosedNetwork.Station(kind: .several(servers), visits: entries)
       }
       let rates = (1...clients).map { number in
@@ -201,7 +215,7 @@ extension RequestPath {
     server.after = PhaseTime(mean: stall(.doorbell))
     server.afterShare = min(1, bells / entries)
     server.closeDown = PhaseTime(mean: stall(.halt))
-    server.setUp = PhaseTime(mean: wakeTime)
+    server.setUp = PhaseTime(mean: wakeTime(polled: flow.polled))
     return ClosedNetwork.Station(kind: .single(server), visits: entries)
   }
 

@@ -6,7 +6,7 @@ import Virtualization
 extension RequestPath {
   /// Rates for `rate` requests per second that all get through, and the stations at that rate.
   private func flow(
-    rate perSecond: Double, variability: Double
+    rate perSecond: Double, variability: Double, polls: SampledHalts.Result = SampledHalts.Result()
   ) -> (flow: Flow, guest: GuestStation, network: BackendStation, diskBackend: BackendStation, disk: DiskStation?) {
     let rate = perSecond * 1e-9
     let network = networkBackend(rate: rate)
@@ -15,16 +15,9 @@ extension RequestPath {
     let bells = sends ? network.bellsPerBatch : 0
     let diskBells = submitTime > 0 && blocks > 0 ? diskBackend.bellsPerBatch * blocks : 0
     var station = GuestStation(
-      servers: vm.vcpus, arrivals: rate * stages, job: job / stages, afterwork: 0, wake: wakeTime, halt: stall(.halt),
-      variability: variability, paces: vm.load.lock?.paces ?? [])
-    // Polling of the host meets a share of the wake-ups. Halted vCPUs are woken as if at random: exact for one vCPU.
-    var polled = (success: 0.0, time: 0.0)
-    if let polling = model.hosts[vm.host].processors.haltPolling {
-      let idle = Double(vm.vcpus) - min(Double(vm.vcpus), rate * job)
-      let halts = rate * stages * (vm.vcpus == 1 ? 1 : station.haltsPerJob)
-      polled = polling.expectation(idle: vm.vcpus == 1 ? 1 / max(halts, 1e-18) : idle / max(halts, 1e-18))
-      station.wake *= 1 - polled.success
-    }
+      servers: vm.vcpus, arrivals: rate * stages, job: job / stages, afterwork: 0,
+      wake: wakeTime(polled: polls.success), halt: stall(.halt), variability: variability,
+      paces: vm.load.lock?.paces ?? [])
     // The driver polls while the packets of requests before are processed, unless a vCPU is halted meanwhile.
     let processing = pollingShare(rate)
     var window = processing
@@ -40,8 +33,7 @@ extension RequestPath {
     if !network.isStable || !diskBackend.isStable || !(disk?.isStable ?? true) { flow.isSaturated = true }
     flow.wakes = station.wakesPerJob * stages
     flow.halts = station.haltsPerJob * stages
-    flow.polled = polled.success
-    flow.haltPolling = polled.time
+    take(polls, into: &flow)
     flow.kicks = kickTime > 0 ? max(0, stages - flow.wakes - window) : 0
     flow.interrupts = interrupts
     flow.bells = bells
@@ -100,12 +92,18 @@ extension RequestPath {
     time += moderationDelay(rate)
     if receives { time += network.delay + receiveTime }
     if sends { time += flow.bells * stall(.doorbell) + network.delay + sendTime }
-    if let disk {
-      time += blocks * disk.sojourn
-      if submitTime > 0 { time += flow.diskBells * stall(.doorbell) + blocks * (diskBackend.delay + submitTime) }
-      if completionTime > 0 { time += blocks * (diskBackend.delay + completionTime) }
+    if disk != nil {
+      time += blocks * blockTime(diskBackend, disk)
+      if submitTime > 0 { time += flow.diskBells * stall(.doorbell) }
     }
     return time
+  }
+
+  /// Time of a block request outside the guest in nanoseconds.
+  private func blockTime(_ backend: BackendStation, _ disk: DiskStation?) -> Double {
+    guard let disk else { return 0 }
+    return disk.sojourn + (submitTime > 0 ? backend.delay + submitTime : 0)
+      + (completionTime > 0 ? backend.delay + completionTime : 0)
   }
 
   /// Time that requests take of each resource at least.
@@ -133,6 +131,10 @@ extension RequestPath {
       var saturated = Flow(rate: min(rate, limit), latency: nil, isSaturated: true)
       saturated.kicks = kickTime > 0 ? stages : 0
       return saturated
+    }
+    if polling != nil {
+      let polls = polls(flow, blockTime: blockTime(diskBackend, disk))
+      (flow, station, network, diskBackend, disk) = self.flow(rate: rate, variability: variability, polls: polls)
     }
     flow.latency = station.sojourn.map { $0 * stages + outside(flow, network, diskBackend, disk) }
     if flow.latency == .infinity { flow.latency = nil }
@@ -162,6 +164,7 @@ extension RequestPath {
     }
     flow.rate = rate
     flow.isSaturated = false
+    take(polls(flow, blockTime: blockTime), into: &flow)
     flow.latency = rate > 0 ? max(job, Double(clients) / rate * 1e9 - think) : nil
     return flow
   }

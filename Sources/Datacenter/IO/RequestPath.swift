@@ -11,6 +11,8 @@ struct RequestPath {
   let model: SimulationModel
   /// What its devices do for other VMs.
   let neighbours: SharedBackends
+  /// The part of `job` that does not grow with the request's service time.
+  var fixed = 0.0
 
   /// Rates and shares along the way.
   struct Flow {
@@ -22,8 +24,9 @@ struct RequestPath {
     var wakes = 0.0
     var halts = 0.0
     var kicks = 0.0
-    /// Share of halts that polling ends, and time of polling a halt.
+    /// Share of wake-ups that come while the host polls, polls of a request, and time of each.
     var polled = 0.0
+    var polls = 0.0
     var haltPolling = 0.0
     /// Of those interrupts of a running vCPU, the ones in the middle of a job.
     var kicksOfJobs = 0.0

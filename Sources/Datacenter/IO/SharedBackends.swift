@@ -50,6 +50,8 @@ struct SharedBackends {
   }
 
   let model: SimulationModel
+  /// What polling for the wake-ups of halted vCPUs finds.
+  let halts = SampledHaltsCache()
   /// Requests per nanosecond of each VM.
   private(set) var rates: [Double]
   private let index: [UInt32: Int]

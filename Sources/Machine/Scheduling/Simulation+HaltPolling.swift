@@ -4,8 +4,14 @@ import Virtualization
 /// Polling for the wake-up of halted vCPUs on their processors.
 extension Simulation {
   mutating func addHaltPolling(of index: Int, to state: inout VMState) {
-    guard model.hosts[model.vms[index].host].processors.haltPolling != nil else { return }
-    state.haltPoll = open(.haltPoll, of: index, charges: [HaltPolling.charge(mean: HaltPolling.usualLimit)])
+    let vm = model.vms[index]
+    guard let polling = model.hosts[vm.host].processors.haltPolling else { return }
+    state.haltPoll = open(.haltPoll, of: index, charges: [polling.charge(mean: polling.limit)])
+    func charges(_ operation: GuestOperation) -> [StepCharge] {
+      vm.design.cost(of: operation, target: .polled)?.synchronous ?? []
+    }
+    state.polledWake = pair(
+      open(.interrupt, of: index, charges: charges(.interrupt)), open(.eoi, of: index, charges: charges(.eoi)))
   }
 
   /// A vCPU has halted: its thread polls as long as its window says, unless somebody waits for a processor, or gives up its
@@ -37,10 +43,16 @@ extension Simulation {
     block(thread: index)
   }
 
-  /// Wakes a vCPU that polls: it goes on at once, or as soon as it has a processor.
+  /// Wakes a vCPU that polls: it takes its interrupt at once, or as soon as it has a processor.
   mutating func wakePolling(thread index: Int) {
     cutPolling(thread: index)
-    if threads[index].state == .running { decideVCPU(thread: index) }
+    let vm = Int(threads[index].vm)
+    vms[vm].waking += 1
+    guard threads[index].state == .running else {
+      threads[index].activity = .woken
+      return
+    }
+    begin(.wake, group: vms[vm].polledWake, operations: 1, thread: index)
   }
 
   /// A halted vCPU without a processor is woken: its window follows from how long it has halted.
