@@ -49,6 +49,11 @@ extension VMExpectation {
     expectation.isSaturated = flow.isSaturated
     job.book(rate: flow.rate, into: &expectation)
     path.book(flow, into: &expectation)
+    if let locks = vm.load.guestLocks {
+      expectation.exitSpinning(
+        locks, rate: flow.rate, placed: flow.wakes * (1 - flow.polled), design: design,
+        on: model.hosts[vm.host].processors)
+    }
     return expectation
   }
 }

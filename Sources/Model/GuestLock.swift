@@ -63,6 +63,8 @@ public struct GuestLockUse: Sendable, Hashable {
   public let threshold: Double
   /// Expected spinning of a request in nanoseconds, while no vCPU has to wait for a processor.
   public internal(set) var spinPerRequest = 0.0
+  /// How often a request then finds a lock held.
+  public internal(set) var waitsPerRequest = 0.0
   /// The same per nanosecond of CPU time on the bare host.
   public internal(set) var spinPerWork = 0.0
 

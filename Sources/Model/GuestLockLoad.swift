@@ -40,24 +40,31 @@ public struct LockNetwork: Sendable {
     self.outside = max(0, outside)
   }
 
-  /// Mean time that a vCPU waits in a cycle when so many work.
+  /// Mean time that a vCPU waits in a cycle when so many work, and how often it has to.
   ///
   /// - Complexity: O(takers × stations).
-  public func wait(takers: Int) -> Double {
-    guard takers > 1, !stations.isEmpty else { return 0 }
-    if stations.count == 1, stations[0].instances == 1, stations[0].variation == 0 {
-      let station = stations[0]
-      return station.visits
-        * ShadowLock.solve(takers: takers, think: outside / station.visits, hold: station.hold).wait
-    }
+  public func wait(takers: Int) -> (time: Double, count: Double) {
+    guard takers > 1, !stations.isEmpty else { return (0, 0) }
+    let (time, count) = meanValues(takers: takers)
+    guard stations.count == 1, stations[0].instances == 1, stations[0].variation == 0 else { return (time, count) }
+    let station = stations[0]
+    let wait = ShadowLock.solve(takers: takers, think: outside / station.visits, hold: station.hold).wait
+    return (station.visits * wait, count)
+  }
+
+  private func meanValues(takers: Int) -> (time: Double, count: Double) {
     var queue = [Double](repeating: 0, count: stations.count)
     var busy = queue
     var wait = 0.0
+    var count = 0.0
     for number in 1...takers {
       var residence = queue
       var all = outside
       wait = 0
+      count = 0
       for (index, station) in stations.enumerated() {
+        // A taker finds what there is without it.
+        count += station.visits * busy[index]
         residence[index] =
           station.hold * (1 + queue[index]) + busy[index] * station.hold * (station.variation - 1) / 2
         all += station.visits * residence[index]
@@ -70,7 +77,7 @@ public struct LockNetwork: Sendable {
         busy[index] = min(1, each * station.hold)
       }
     }
-    return max(0, wait)
+    return (max(0, wait), count)
   }
 }
 
@@ -93,8 +100,13 @@ extension GuestLockUse {
     let network = LockNetwork(
       stations: stations, outside: busy - stations.reduce(0) { $0 + $1.visits * $1.hold })
     let waits = (1...population.most).map { network.wait(takers: $0) }
-    let weights = population.weights { Double($0) / (busy + waits[$0 - 1]) }
-    let wait = zip(waits, weights).reduce(0) { $0 + $1.0 * $1.1 }
-    if case .requests = workload.shape { spinPerRequest = wait } else { spinPerWork = wait * 1e-9 }
+    let weights = population.weights { Double($0) / (busy + waits[$0 - 1].time) }
+    let wait = zip(waits, weights).reduce(0) { $0 + $1.0.time * $1.1 }
+    if case .requests = workload.shape {
+      spinPerRequest = wait
+      waitsPerRequest = zip(waits, weights).reduce(0) { $0 + $1.0.count * $1.1 }
+    } else {
+      spinPerWork = wait * 1e-9
+    }
   }
 }
