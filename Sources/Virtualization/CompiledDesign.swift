@@ -48,7 +48,9 @@ public struct CompiledDesign: Sendable {
   }
 
   /// Whether packets pass a backend that runs apart from the vCPU.
-  public var hasNetworkBackend: Bool { !(cost(of: .netTx)?.asynchronous.isEmpty ?? true) }
+  public var hasNetworkBackend: Bool {
+    [GuestOperation.netTx, .netRx].contains { !(cost(of: $0)?.asynchronous.isEmpty ?? true) }
+  }
 
   /// Prices every path of a design.
   ///

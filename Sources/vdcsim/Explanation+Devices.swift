@@ -53,8 +53,10 @@ extension Explanation {
           indent: "  ")
       }
       let bell = design.cost(of: .doorbell)
-      // Where the vCPU's own exit does the work, nobody is rung.
-      let hasRing = design.cost(of: operation).map { !$0.asynchronous.isEmpty } ?? false
+      // Where the vCPU's own exits hand over a request, nobody is rung; packets need the bell all the same.
+      let hasRing =
+        operation == .netTx
+        ? design.hasNetworkBackend : design.cost(of: operation).map { !$0.asynchronous.isEmpty } ?? false
       if operation != .netRx, operation != .blockCompletion, hasRing, let bell, !bell.steps.isEmpty {
         lines += Self.wrapped(
           "device \(device.name) is notified \(Self.words(frontEnd.notification)): doorbell, "

@@ -188,6 +188,28 @@ import Testing
     #expect(huge.point < small.point / 2, "\(huge.point) \(small.point)")
   }
 
+  @Test("Xen PV costs less than emulated devices until many processes are created; packets put the crossing off")
+  func paravirtualAndEmulated() throws {
+    let rows = try shipped("paravirtual-and-emulated").filter { $0["metric"] == "virtualization_overhead" }
+    func costs(_ design: String, packets: String) -> [(processes: Double, overhead: Double)] {
+      rows.filter { $0["design"] == design && $0["packets"] == packets }
+        .map { (Double($0["processes"]) ?? .nan, $0.value) }.sorted { $0.0 < $1.0 }
+    }
+    /// Processes of a request from which on the paravirtual guest costs more.
+    let crossings = ["1", "2", "4", "8"].map { packets in
+      let differences = zip(costs("xen-pv", packets: packets), costs("kvm-emulated", packets: packets))
+        .map { (processes: $0.processes, more: $0.overhead - $1.overhead) }
+      #expect(differences.first.map { $0.more < 0 } == true, "\(packets): \(differences)")
+      let grows = zip(differences, differences.dropFirst()).allSatisfy { $0.more < $1.more }
+      #expect(grows, "\(packets): \(differences)")
+      return differences.first { $0.more > 0 }?.processes ?? .infinity
+    }
+    // A process in ten requests is 400 in a second of CPU time.
+    #expect(crossings.allSatisfy { $0 >= 0.1 }, "\(crossings)")
+    #expect(crossings[0] < .infinity, "\(crossings)")
+    #expect(zip(crossings, crossings.dropFirst()).allSatisfy { $0 <= $1 }, "\(crossings)")
+  }
+
   @Test("The wait of a vCPU for the shadow tables' lock grows with the vCPUs; there is none under nested paging")
   func lockWait() throws {
     let rows = try shipped("lock-wait").filter { $0["metric"] == "lock_wait_cpu" }

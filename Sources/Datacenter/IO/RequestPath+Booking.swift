@@ -33,8 +33,8 @@ extension RequestPath {
       expectation.add(.busyPoll, [charge], rate: share * 1e9 / charge.mean)
     }
     if hasBackend {
-      let kinds = (sends ? 1.0 : 0) + (receives ? 1.0 : 0)
-      if sends {
+      let kinds = (handsOver ? 1.0 : 0) + (receives ? 1.0 : 0)
+      if handsOver {
         expectation.add(.doorbell, asynchronous(.doorbell), rate: flow.rate * flow.backendWakes / kinds)
         expectation.add(.netTx, asynchronous(.netTx), rate: flow.rate * Double(vm.load.packetsSent))
       }
@@ -42,7 +42,7 @@ extension RequestPath {
         expectation.add(.deviceInterrupt, asynchronous(.deviceInterrupt), rate: flow.rate * flow.backendWakes / kinds)
         expectation.add(.netRx, asynchronous(.netRx), rate: flow.rate * Double(vm.load.packetsReceived))
       }
-      poll(flow.polling, vm.io.networkOptions, sends ? .netTx : .netRx)
+      poll(flow.polling, vm.io.networkOptions, handsOver ? .netTx : .netRx)
     }
     guard hasDiskBackend else { return }
     let halves = submitTime > 0 ? 2.0 : 1.0

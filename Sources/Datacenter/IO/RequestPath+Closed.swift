@@ -184,8 +184,9 @@ extension RequestPath {
   private func guest(
     _ flow: Flow, entries: Double, clients: Int, variation: Double?
   ) -> ClosedNetwork.Station {
-    let bells = flow.bells + flow.diskBells
-    var held = job + flow.interrupts * interruptTime
+    // What the vCPU sends itself leaves when the bell is through; a backend works beside it.
+    let bells = (handsOver ? flow.bells : 0) + flow.diskBells
+    var held = job + flow.interrupts * interruptTime + (handsOver ? 0 : flow.bells * stall(.doorbell))
     guard vm.vcpus == 1 else {
       // Who finds a halted vCPU waits for it to wake up. While none is halted, vCPUs also ring and take interrupts.
       let idle = held / entries + wakeTime(polled: flow.polled)
@@ -274,6 +275,7 @@ extension RequestPath {
         flow.diskPolling = seen.pollTime * Double(worker.threads)
       }
     }
+    if sends, !handsOver { bells = 1 }
     flow.bells = (flow.bells + bells) / 2
     flow.diskBells = (flow.diskBells + diskBells) / 2
   }

@@ -38,7 +38,7 @@ extension RequestPath {
     flow.interrupts = interrupts
     flow.bells = bells
     flow.diskBells = diskBells
-    if hasBackend { flow.backendWakes = network.asleep * ((receives ? 1 : 0) + (sends ? 1 : 0)) }
+    if hasBackend { flow.backendWakes = network.asleep * ((receives ? 1 : 0) + (handsOver ? 1 : 0)) }
     if hasDiskBackend { flow.diskBackendWakes = diskBackend.asleep * blocks * (submitTime > 0 ? 2 : 1) }
     flow.polling = hasBackend ? network.polling * Double(networkWorkers) : 0
     flow.diskPolling = hasDiskBackend && !isShared ? diskBackend.polling * Double(diskWorkers) : 0
@@ -91,7 +91,7 @@ extension RequestPath {
     var time = (vm.load.packetsSent > 0 ? wireDelay(rate) + limitDelay(rate) : 0) + vm.io.walkDelay
     time += moderationDelay(rate)
     if receives { time += network.delay + receiveTime }
-    if sends { time += flow.bells * stall(.doorbell) + network.delay + sendTime }
+    if sends { time += flow.bells * stall(.doorbell) + (handsOver ? network.delay + sendTime : 0) }
     if disk != nil {
       time += blocks * blockTime(diskBackend, disk)
       if submitTime > 0 { time += flow.diskBells * stall(.doorbell) }

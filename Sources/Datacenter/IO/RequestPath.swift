@@ -52,6 +52,8 @@ struct RequestPath {
   var hasBackend: Bool { design.hasNetworkBackend && vm.load.packetsSent + vm.load.packetsReceived > 0 }
   var sends: Bool { hasBackend && vm.load.packetsSent > 0 }
   var receives: Bool { hasBackend && vm.load.packetsReceived > 0 }
+  /// Whether the backend sends; else the vCPU does so itself, within the exit of its bell.
+  var handsOver: Bool { sends && sendTime > 0 }
   var receiveTime: Double { Double(vm.load.packetsReceived) * elsewhere(.netRx) }
   var sendTime: Double { Double(vm.load.packetsSent) * elsewhere(.netTx) }
 
@@ -98,7 +100,7 @@ struct RequestPath {
 
   func networkBackend(rate: Double) -> BackendStation {
     var station = BackendStation(
-      received: (receives ? rate : 0, receiveTime), sent: (sends ? rate : 0, sendTime),
+      received: (receives ? rate : 0, receiveTime), sent: (handsOver ? rate : 0, sendTime),
       wake: elsewhere(.doorbell), bell: bellTime)
     station.divide(among: networkWorkers, queues: vm.io.networkOptions.queues)
     station.other.add(neighbours.privileged(beside: vm))
@@ -121,7 +123,7 @@ struct RequestPath {
     station.divide(among: diskWorkers, queues: vm.io.blockOptions.queues)
     station.other.add(neighbours.privileged(beside: vm))
     if isShared {
-      let count = (receives ? 1.0 : 0) + (sends ? 1.0 : 0)
+      let count = (receives ? 1.0 : 0) + (handsOver ? 1.0 : 0)
       station.other.rate += rate * count
       station.other.load += rate * ((receives ? receiveTime : 0) + (sends ? sendTime : 0))
       station.other.secondMoment +=
