@@ -24,7 +24,7 @@ enum DesignReader {
         of: root, in: "the design",
         known: [
           "design", "base", "title", "description", "backends", "axes", "memory", "translation_cache", "capabilities",
-          "nested_exits", "services", "host_tick", "halt_poll", "default_place", "paths",
+          "nested_exits", "balloon", "services", "host_tick", "halt_poll", "default_place", "paths",
         ],
         ignoring: "x-")
     else { return nil }
@@ -40,6 +40,7 @@ enum DesignReader {
     let memory = reader.optional("memory", in: fields, .memoryOverhead) ?? base?.memory
     let cache = reader.optional("translation_cache", in: fields, .translationCache) ?? base?.translationCache
     let nested = reader.optional("nested_exits", in: fields, .nestedExits)
+    let balloon = reader.optional("balloon", in: fields, .balloonDriver) ?? base?.balloon
     let tick = reader.optional("host_tick", in: fields, .hostTick) ?? base?.hostTick
     let polling = reader.optional("halt_poll", in: fields, .haltPolling) ?? base?.haltPolling
     let isBareHost = name == Library.bareHostDesign
@@ -68,6 +69,7 @@ enum DesignReader {
     design.services = services
     if let tick { design.hostTick = tick }
     design.haltPolling = polling
+    if let balloon { design.balloon = balloon }
     design.nestedExits = nested ?? base?.nestedExits
     return design
   }
@@ -148,6 +150,18 @@ extension Expectation where Value == HypervisorDesign.MemoryOverhead {
       let reason = reader.required("reason", in: fields, .prose)
       return HypervisorDesign.MemoryOverhead(
         perHost: perHost?.bytes ?? 0, perVM: perVM?.bytes ?? 0, reason: reason ?? "")
+    }
+  }
+}
+
+extension Expectation where Value == BalloonDriver {
+  static var balloonDriver: Expectation {
+    Expectation("a mapping of batch and source") { reader, node in
+      guard let fields = reader.fields(of: node, in: "the balloon", known: ["batch", "source"]) else { return nil }
+      let batch = reader.required("batch", in: fields, .integer(in: 1...1_000_000))
+      let source = reader.required("source", in: fields, .prose)
+      guard let batch, let source else { return nil }
+      return BalloonDriver(batch: batch, source: source)
     }
   }
 }

@@ -76,6 +76,8 @@ extension Expectation where Value == Double {
 
   /// A share.
   static var share: Expectation { real("a number from 0 to 1") { (0...1).contains($0) } }
+  /// A part of a whole that is not nothing.
+  static var positiveShare: Expectation { real("a number above 0, at most 1") { $0 > 0 && $0 <= 1 } }
 
   /// A real number of 0 or more that counts something.
   static var count: Expectation { real("a number from 0 to 1000000000") { (0...1e9).contains($0) } }

@@ -216,7 +216,8 @@ extension ModelAssembly {
     }
     let faults = ReclaimFaults(
       memory: memory, references: vms[vm].load.translation?.references ?? memory.referencesPerSecond,
-      size: Double(group.memory.bytes), resident: resident, hostResident: hostResident)
+      size: Double(group.memory.bytes), resident: resident, hostResident: hostResident,
+      inactiveShare: inactiveShare(of: group))
     vms[vm].memory.guestSwapped = faults.guestSwapped
     let entries = faults.entries
     let toDisk =
@@ -229,6 +230,10 @@ extension ModelAssembly {
       return check(reading, of: workload, group: group) ? reading : load
     }
     vms[vm] = loads
+  }
+
+  func inactiveShare(of group: VMGroup) -> Double {
+    library.guests[group.guest]?.inactiveShare ?? GuestSystem.usualInactiveShare
   }
 
   private func priced(_ design: CompiledDesign, _ group: VMGroup, _ host: HostGroup) -> CompiledDesign {
@@ -257,7 +262,9 @@ extension ModelAssembly {
       fileCurve = workload.memory?.files.map { FaultCurve($0.references) } ?? FaultCurve()
       curves[index] = (curve, fileCurve)
     }
-    let initial = MemoryResidence(size: size, workingSet: curve.pages, fileSet: fileCurve.pages, balloon: first)
+    let initial = MemoryResidence(
+      size: size, workingSet: curve.pages, fileSet: fileCurve.pages, balloon: first,
+      inactiveShare: inactiveShare(of: group))
     let orders =
       isScheduled
       ? sizes.dropFirst().map { MemoryPlan.Order(time: $0.time, balloon: balloon($0.bytes)) } : []
@@ -266,7 +273,8 @@ extension ModelAssembly {
       initial: initial, orders: orders, timePerPage: group.balloon?.rate.map { 1e9 / $0.perSecond } ?? 0,
       references: load.translation?.references ?? workload.memory?.referencesPerSecond ?? 0, curve: curve,
       fileReferences: workload.memory?.files?.referencesPerSecond ?? 0, fileCurve: fileCurve,
-      guestLatency: Double(group.balloon?.latency?.nanoseconds ?? 0))
+      guestLatency: Double(group.balloon?.latency?.nanoseconds ?? 0),
+      batch: hosts[slot].design.choice.design.balloon.batch)
     let fewest = size - ([first] + orders.map(\.balloon)).reduce(0, max)
     if isScheduled, group.balloon?.latency == nil, fewest < curve.pages + fileCurve.pages {
       fault(

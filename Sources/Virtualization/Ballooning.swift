@@ -12,6 +12,8 @@ public struct MemoryResidence: Sendable, Hashable {
   public let workingSet: Double
   /// Pages of files that its workload reads through the guest's cache.
   public let fileSet: Double
+  /// Share of its pages, the least recently used ones, among which its kernel finds those that it evicts.
+  public let inactiveShare: Double
   /// Pages in the balloon.
   public private(set) var balloon: Double
   /// Pages of the working set in memory.
@@ -22,7 +24,8 @@ public struct MemoryResidence: Sendable, Hashable {
   public private(set) var unbacked = 0.0
 
   /// A warm guest with a balloon of a given size; all in pages, the balloon no larger than the VM.
-  public init(size: Double, workingSet: Double, fileSet: Double, balloon: Double) {
+  public init(size: Double, workingSet: Double, fileSet: Double, balloon: Double, inactiveShare: Double) {
+    self.inactiveShare = inactiveShare
     self.size = size
     self.workingSet = workingSet
     self.fileSet = fileSet
@@ -170,7 +173,8 @@ public struct MemoryEvents: Sendable, Hashable {
     let pages = residence.resident + residence.cached
     let (touched, evicted) = residence.readIn(pages: guestSwapIn, files: cacheRead)
     firstTouch = touched
-    doublePaging = evicted * DoublePaging.probability(swapped: swapped, of: pages)
+    doublePaging =
+      evicted * DoublePaging.probability(swapped: swapped, of: pages, inactive: residence.inactiveShare)
   }
 }
 
@@ -206,11 +210,13 @@ public struct MemoryPlan: Sendable, Hashable {
   public let fileCurve: FaultCurve
   /// Latency of the guest's swap device in nanoseconds; 0 without one.
   public let guestLatency: Double
+  /// Pages that the driver hands over at a time.
+  public let batch: Double
 
-  /// Creates a plan. Rates and times >= 0; orders by time.
+  /// Creates a plan. Rates and times >= 0; orders by time; a batch of at least one page.
   public init(
     initial: MemoryResidence, orders: [Order], timePerPage: Double, references: Double, curve: FaultCurve,
-    fileReferences: Double, fileCurve: FaultCurve, guestLatency: Double
+    fileReferences: Double, fileCurve: FaultCurve, guestLatency: Double, batch: Int
   ) {
     self.initial = initial
     self.orders = orders
@@ -220,12 +226,9 @@ public struct MemoryPlan: Sendable, Hashable {
     self.fileReferences = fileReferences
     self.fileCurve = fileCurve
     self.guestLatency = guestLatency
+    self.batch = Double(batch)
   }
 
-  /// Pages that a driver hands over at a time.
-  ///
-  /// Linux, drivers/virtio/virtio_balloon.c: VIRTIO_BALLOON_ARRAY_PFNS_MAX.
-  public static let batch = 256.0
   /// Pages that the guest writes to its swap at a time when it must free some.
   ///
   /// Linux, include/linux/swap.h: SWAP_CLUSTER_MAX.
@@ -237,23 +240,35 @@ public struct MemoryPlan: Sendable, Hashable {
   }
 }
 
+/// How a balloon's driver hands pages over.
+public struct BalloonDriver: Sendable, Hashable {
+  /// Pages that it hands over at a time.
+  public let batch: Int
+  /// Where the figure comes from.
+  public let source: String
+
+  /// Creates a driver. `batch` > 0.
+  public init(batch: Int, source: String) {
+    self.batch = batch
+    self.source = source
+  }
+
+  /// That of virtio, for designs that say nothing.
+  public static let usual = BalloonDriver(
+    batch: 256, source: "Linux, drivers/virtio/virtio_balloon.c: VIRTIO_BALLOON_ARRAY_PFNS_MAX")
+}
+
 /// Paging by host and guest at a time.
 public enum DoublePaging {
-  /// Share of a guest's pages, the least recently used ones, among which it finds those that it evicts.
-  ///
-  /// Assumed, 0.1 to 0.5: Linux keeps about a quarter of a guest's pages on its inactive list
-  /// (mm/vmscan.c: a ratio of √(10 GiB⁻¹ · size) of active to inactive pages).
-  public static let victims = 0.25
-
   /// Probability that a page which the guest evicts, or reuses, has been swapped out by the host, which must read it first.
   ///
   /// Both sides choose from the least recently used pages: with `swapped` of the guest's `pages` out, a victim among the
-  /// coldest quarter is out with probability `swapped / (pages / 4)`.
+  /// share of pages that the guest's kernel counts as inactive is out with probability `swapped / (inactive · pages)`.
   /// [R. P. Goldberg, R. Hassinger, The double paging anomaly, AFIPS 1974; N. Amit, D. Tsafrir, A. Schuster, VSwapper: a
   /// memory swapper for virtualized environments, ASPLOS 2014]
-  public static func probability(swapped: Double, of pages: Double) -> Double {
-    guard swapped > 0, pages > 0 else { return 0 }
-    return min(1, swapped / (victims * pages))
+  public static func probability(swapped: Double, of pages: Double, inactive: Double) -> Double {
+    guard swapped > 0, pages > 0, inactive > 0 else { return 0 }
+    return min(1, swapped / (inactive * pages))
   }
 }
 

@@ -16,6 +16,10 @@ public struct GuestSystem: Sendable {
   public let paging: GuestPaging?
   /// Share of its running time in which it takes no interrupts.
   public var interruptsOff = 0.0
+  /// Share of its pages, the least recently used ones, among which it finds those that it evicts.
+  public var inactiveShare = usualInactiveShare
+  /// That of Linux, for systems that say nothing.
+  public static let usualInactiveShare = 0.25
   /// Paravirtual interfaces that the system has; nil for one that runs on anything.
   public var interfaces: Set<String>?
   /// The kernel's spin locks.

@@ -29,6 +29,8 @@ public struct HypervisorDesign: Sendable {
   public var haltPolling: HaltPolling?
   /// What an exit costs when the hypervisor itself runs in a VM; nil for a hypervisor that does not.
   public var nestedExits: NestedExits?
+  /// How the balloon's driver hands pages over.
+  public var balloon = BalloonDriver.usual
 
   /// Memory kept from guests.
   public struct MemoryOverhead: Sendable, Hashable {

@@ -38,7 +38,7 @@ struct BalloonTests {
 
   @Test("Page residence is conserved whatever happens to it")
   func conservation() {
-    var residence = MemoryResidence(size: 1000, workingSet: 500, fileSet: 300, balloon: 0)
+    var residence = MemoryResidence(size: 1000, workingSet: 500, fileSet: 300, balloon: 0, inactiveShare: 0.25)
     #expect(residence.free == 200 && residence.backed == 1000)
     #expect(residence.inflate(150) == (0, 0))
     #expect(residence.inflate(150) == (100, 0), "the cache comes after free pages")
@@ -132,7 +132,7 @@ struct BalloonTests {
 
   @Test(
     "Engines agree on throughput, counts and sizes while memory goes and comes back",
-    arguments: ["kvm-virtio", "xen-hvm", "esxi-vmxnet3", "kvm-shadow"],
+    arguments: ["kvm-virtio", "xen-hvm", "esxi-vmxnet3", "kvm-shadow", "hyperv-enlightened", "virtualbox"],
     [
       "batch: {work: 1000 s}", "batch: {work: 1000 s, threads: 2}",
       "arrivals: {process: poisson, rate: 2000/s}\n    service: {distribution: exponential, mean: 150 us}",
@@ -163,6 +163,23 @@ struct BalloonTests {
     #expect(abs(left.guestSwapped / right.guestSwapped - 1) < 0.05, "\(left.guestSwapped), \(right.guestSwapped)")
     let again = try Support.exit(model)
     #expect(again.exits == exit.exits && again.vms == exit.vms)
+  }
+
+  @Test(
+    "Each design hands pages over in its own batches: one batch's steps for so many pages",
+    arguments: [
+      ("kvm-virtio", 256.0, "bell_exit"), ("xen-hvm", 512, "hypercall_exit"), ("xen-pv", 512, "mmu_hypercall"),
+      ("esxi-vmxnet3", 512, "hypercall_exit"), ("hyperv-enlightened", 512, "vmbus_signal"),
+      ("vmware-workstation", 512, "privileged_exit"), ("virtualbox", 256, "device_emulation"),
+    ])
+  func batches(design: String, pages: Double, step: String) throws {
+    let scenario = try Self.scenario("{schedule: [{at: 2 s, target: 4 GiB}]}", duration: "12 s", design: design)
+    let model = try Support.model(scenario)
+    for result in [try Support.exit(model), try Support.fluid(model)] {
+      let moved = Self.count(.balloonPage, result)
+      #expect(moved == 1_048_576, "4 GiB in pages of 4 KiB")
+      #expect(abs(Self.count(.balloonBatch, result, step: step) / (moved / pages) - 1) < 1e-3)
+    }
   }
 
   @Test("The guest gives up free pages, then its cache, then its working set, and reads back what it refers to")

@@ -343,8 +343,10 @@ struct MemoryTests {
 
   @Test("Under its balloon the guest evicts pages that the host has swapped out: each is read for it")
   func doublePaging() throws {
-    #expect(DoublePaging.probability(swapped: 0, of: 100) == 0)
-    #expect(DoublePaging.probability(swapped: 5, of: 100) == 0.2 && DoublePaging.probability(swapped: 50, of: 100) == 1)
+    #expect(DoublePaging.probability(swapped: 0, of: 100, inactive: 0.25) == 0)
+    #expect(
+      DoublePaging.probability(swapped: 5, of: 100, inactive: 0.25) == 0.2
+        && DoublePaging.probability(swapped: 50, of: 100, inactive: 0.25) == 1)
     func reads(_ host: String) throws -> (double: Double, guest: Double) {
       let scenario = try Self.scenario(
         "working_set: 3800 MiB, page_references: 20000/s, reuse_skew: 0.9",

@@ -104,11 +104,11 @@ struct MemoryCourse {
         let rate = balloon.rate
         var pages = distance
         if member.target > member.residence.balloon {
-          pages = min(pages, max(MemoryPlan.batch, member.residence.alike))
+          pages = min(pages, max(member.plan.batch, member.residence.alike))
           // Faults change with every page that the guest gives up.
-          if member.residence.free == 0 { pages = min(pages, max(MemoryPlan.batch, member.residence.size / 256)) }
+          if member.residence.free == 0 { pages = min(pages, max(member.plan.batch, member.residence.size / 256)) }
         }
-        pages = min(pages, max(MemoryPlan.batch, member.residence.size / 64))
+        pages = min(pages, max(member.plan.batch, member.residence.size / 64))
         length = min(length, pages / rate)
       }
       let residence = member.residence
@@ -226,7 +226,7 @@ struct MemoryCourse {
 
   /// A balloon's driver and what it costs, batch after batch.
   private struct Balloon {
-    let pages = MemoryPlan.batch
+    let pages: Double
     let isInflating: Bool
     /// Operations of a batch.
     let operations: [(GuestOperation, Double)]
@@ -243,6 +243,7 @@ struct MemoryCourse {
 
     init(_ member: Member, _ vm: VirtualMachine, swappedShare: Double, hasIdle: Bool) {
       self.hasIdle = hasIdle
+      pages = member.plan.batch
       let design = vm.design
       isInflating = member.target > member.residence.balloon
       var operations: [(GuestOperation, Double)] = [
@@ -255,7 +256,9 @@ struct MemoryCourse {
         let (dropped, evicted) = residence.inflate(pages)
         let double =
           evicted
-          * DoublePaging.probability(swapped: swappedShare * before.backed, of: before.resident + before.cached)
+          * DoublePaging.probability(
+            swapped: swappedShare * before.backed, of: before.resident + before.cached,
+            inactive: before.inactiveShare)
         operations += [(.pageReclaim, dropped), (.guestSwapOut, evicted), (.doublePaging, double)].filter { $0.1 > 0 }
         writing = MemoryPlan.writing(evicted, latency: member.plan.guestLatency)
       }

@@ -45,7 +45,7 @@ extension MemoryEvents {
 
 /// The memory of a VM and its balloon.
 struct MemoryState {
-  var residence = MemoryResidence(size: 0, workingSet: 0, fileSet: 0, balloon: 0)
+  var residence = MemoryResidence(size: 0, workingSet: 0, fileSet: 0, balloon: 0, inactiveShare: 0)
   var references = 0.0
   var fileReferences = 0.0
   /// Where the tables of misses begin; -1 without.
@@ -59,6 +59,7 @@ struct MemoryState {
   var orders = 0
   var target = 0.0
   var isBusy = false
+  var largestBatch = 0.0
   var batch = 0.0
   var isInflating = false
   /// Least time for a page, and when the present batch began.

@@ -26,6 +26,7 @@ extension Simulation {
     memory.fileReferences = plan.fileReferences
     memory.timePerPage = plan.timePerPage
     memory.guestLatency = plan.guestLatency
+    memory.largestBatch = plan.batch
     memory.curve = add(plan.curve)
     memory.fileCurve = add(plan.fileCurve)
     hostMemories[vm.host].backed += plan.initial.backed
@@ -107,7 +108,7 @@ extension Simulation {
     memories[vm].isBusy = distance != 0
     guard distance != 0 else { return }
     memories[vm].isInflating = distance > 0
-    let pages = min(MemoryPlan.batch, abs(distance))
+    let pages = min(memories[vm].largestBatch, abs(distance))
     memories[vm].batch = pages
     memories[vm].begun = now
     var dropped = 0.0
@@ -117,7 +118,10 @@ extension Simulation {
       let before = memories[vm].residence
       let swapped = hostMemories[Int(vms[vm].host)].swappedShare * before.backed
       (dropped, evicted) = memories[vm].residence.inflate(pages)
-      double = evicted * DoublePaging.probability(swapped: swapped, of: before.resident + before.cached)
+      double =
+        evicted
+        * DoublePaging.probability(
+          swapped: swapped, of: before.resident + before.cached, inactive: before.inactiveShare)
       hostMemories[Int(vms[vm].host)].backed += memories[vm].residence.backed - before.backed
       memories[vm].inflated += pages
     }

@@ -13,11 +13,14 @@ struct ReclaimFaults {
   /// Finds them for a VM of `size` bytes, of which a balloon leaves `resident` and the host keeps `hostResident`.
   ///
   /// - Parameter references: page references per second of CPU time.
-  init(memory: MemoryReferences, references: Double, size: Double, resident: Double, hostResident: Double) {
+  init(
+    memory: MemoryReferences, references: Double, size: Double, resident: Double, hostResident: Double,
+    inactiveShare: Double
+  ) {
     let inGuest = MemoryResidence(
       size: size / BasePage.size, workingSet: (Double(memory.workingSet) / BasePage.size).rounded(.up),
       fileSet: (Double(memory.files?.bytes ?? 0) / BasePage.size).rounded(.up),
-      balloon: (size - resident) / BasePage.size)
+      balloon: (size - resident) / BasePage.size, inactiveShare: inactiveShare)
     guestSwapped = (inGuest.workingSet - inGuest.resident) * BasePage.size
     let guestFaults = SwapModel.faultRatio(memory, resident: resident)
     let hostFaults = max(0, SwapModel.faultRatio(memory, resident: hostResident) - guestFaults)
@@ -25,7 +28,8 @@ struct ReclaimFaults {
       ($0.referencesPerSecond, SwapModel.faultRatio($0.references, resident: inGuest.cached * BasePage.size))
     }
     let double = DoublePaging.probability(
-      swapped: (resident - hostResident) / BasePage.size, of: inGuest.resident + inGuest.cached)
+      swapped: (resident - hostResident) / BasePage.size, of: inGuest.resident + inGuest.cached,
+      inactive: inactiveShare)
     rates = [
       references * hostFaults, references * guestFaults, references * guestFaults * double,
       fileFaults.map { $0.0 * $0.1 } ?? 0, 0, 0, 0, 0,
@@ -48,6 +52,8 @@ public struct SwappingLoad: Sendable {
   public let references: Double
   /// CPUs that the VM keeps busy, by which breaks of merged pages are counted.
   public let busy: Double
+  /// Share of its pages among which the guest finds those that it evicts.
+  public let inactiveShare: Double
   /// Costs of the operations in the order of `rates`.
   public let costs: [OperationCost?]
 
@@ -60,7 +66,8 @@ public struct SwappingLoad: Sendable {
   public func rates(size: Double, resident: Double, hostResident: Double) -> SIMD8<Double> {
     guard let memory, hostResident < size else { return .zero }
     return ReclaimFaults(
-      memory: memory, references: references, size: size, resident: resident, hostResident: hostResident
+      memory: memory, references: references, size: size, resident: resident, hostResident: hostResident,
+      inactiveShare: inactiveShare
     ).rates
   }
 
@@ -108,6 +115,7 @@ extension ModelAssembly {
       guestLatency: group.balloon?.latency.map { Double($0.nanoseconds) }, scenario: scenario.name)
     return SwappingLoad(
       memory: memory, references: load.translation?.references ?? memory?.referencesPerSecond ?? 0,
-      busy: workload.nominalBusy(vcpus: size.vcpus), costs: SwappingLoad.operations.map { design.cost(of: $0) })
+      busy: workload.nominalBusy(vcpus: size.vcpus), inactiveShare: inactiveShare(of: group),
+      costs: SwappingLoad.operations.map { design.cost(of: $0) })
   }
 }
