@@ -94,6 +94,50 @@ public struct SummaryRow: Sendable, Hashable {
   public let workload: String
 }
 
+/// Collects the figures of a whole run or of some of its workloads.
+struct SummaryFigures {
+  /// The workload, or `all`.
+  let label: String
+  private(set) var rows: [SummaryRow] = []
+
+  init(label: String) { self.label = label }
+
+  mutating func add(_ metric: SummaryMetric, _ value: Double?, unit: String? = nil, nanoseconds: Int64? = nil) {
+    guard let value else { return }
+    rows.append(
+      SummaryRow(metric: metric, nanoseconds: nanoseconds, value: value, unit: unit ?? metric.unit, workload: label))
+  }
+
+  /// Adds a CPU time in nanoseconds. A large fleet's in a year exceeds 64 bits.
+  mutating func add(_ metric: SummaryMetric, time: Int128) {
+    add(metric, Double(time) * 1e-9, nanoseconds: Int64(exactly: time))
+  }
+
+  /// Adds what VMs did and what virtualization cost them; `requests` is what exits are counted by, 0 for nothing.
+  mutating func addProcessorTimes(vms: [RunResult.VMRow], steps: [RunResult.ExitRow], requests: Int64) {
+    addProcessorTimes(
+      guest: vms.reduce(0) { $0 + Int128($1.guest) }, virtualization: steps.reduce(0) { $0 + Int128($1.nanoseconds) },
+      vms: vms, steps: steps, requests: requests)
+  }
+
+  /// As above, with the CPU times of those who know them by other rows.
+  mutating func addProcessorTimes(
+    guest: Int128, virtualization: Int128, vms: [RunResult.VMRow], steps: [RunResult.ExitRow], requests: Int64
+  ) {
+    let spin = vms.reduce(Int128(0)) { $0 + Int128($1.spin) }
+    add(.guestCPU, time: guest)
+    add(.virtualizationCPU, time: virtualization)
+    // Spinning is the guest's time, but no work.
+    if guest > spin { add(.virtualizationOverhead, Double(virtualization) / Double(guest - spin)) }
+    let all = steps.reduce(Int128(0)) { $0 + Int128($1.nanoseconds) }
+    let assumed = steps.reduce(Int128(0)) { $0 + ($1.kind == .assumed ? Int128($1.nanoseconds) : 0) }
+    if all > 0 { add(.overheadAssumed, Double(assumed) / Double(all)) }
+    if requests > 0 { add(.exitsPerRequest, Double(steps.reduce(0) { $0 + $1.exits }) / Double(requests)) }
+    add(.steal, time: vms.reduce(0) { $0 + Int128($1.steal) })
+    if spin > 0 { add(.lockSpin, time: spin) }
+  }
+}
+
 extension RunResult {
   /// The summary of the whole run and, where there are several, of each workload.
   public var summary: [SummaryRow] {
@@ -116,58 +160,37 @@ extension RunResult {
   /// The figures over some workloads. Throughput and latency are taken over the first shape present of requests,
   /// programs and batches; idle VMs have neither.
   private func summary(of indices: [Int], label: String) -> [SummaryRow] {
-    var rows: [SummaryRow] = []
-    func add(_ metric: SummaryMetric, _ value: Double?, unit: String? = nil, nanoseconds: Int64? = nil) {
-      guard let value else { return }
-      rows.append(
-        SummaryRow(
-          metric: metric, nanoseconds: nanoseconds, value: value, unit: unit ?? metric.unit, workload: label))
-    }
+    var figures = SummaryFigures(label: label)
     let leading = ["requests", "program", "batch"].first { shape in
       indices.contains { workloads[$0].shape == shape }
     }
     let counted = indices.filter { workloads[$0].shape == leading }.map { workloads[$0] }
     let completed = counted.reduce(0) { $0 + $1.completed }
     if leading != nil {
-      add(
+      figures.add(
         .throughput, counted.reduce(0) { $0 + $1.throughput }, unit: leading == "batch" ? "cpu_seconds/s" : nil)
       if completed > 0 && counted.allSatisfy({ $0.meanLatency != nil || $0.completed == 0 }) {
         let sum = counted.reduce(0.0) { $0 + Double($1.completed) * ($1.meanLatency ?? 0) }
-        add(.latencyMean, sum / Double(completed))
+        figures.add(.latencyMean, sum / Double(completed))
       }
       for metric in SummaryMetric.allCases {
         guard let probability = metric.quantile, counted.count == 1 else { continue }
-        add(metric, counted[0].quantiles.first { $0.probability == probability }?.seconds)
+        figures.add(metric, counted[0].quantiles.first { $0.probability == probability }?.seconds)
       }
     }
     let chosen = Set(indices)
-    let vmRows = vms.indices.filter { chosen.contains(vms[$0].workload) }
-    let exitRows = exits.filter { chosen.contains(vms[$0.vm].workload) }
-    // A large fleet's CPU time in a year exceeds 64 bits of nanoseconds.
-    let guest = vmRows.reduce(Int128(0)) { $0 + Int128(vms[$1].guest) }
-    let virtualization = exitRows.reduce(Int128(0)) { $0 + Int128($1.nanoseconds) }
-    let assumed = exitRows.reduce(Int128(0)) { $0 + ($1.kind == .assumed ? Int128($1.nanoseconds) : 0) }
-    let exitCount = exitRows.reduce(0) { $0 + $1.exits }
-    let spin = vmRows.reduce(Int128(0)) { $0 + Int128(vms[$1].spin) }
-    let steal = vmRows.reduce(Int128(0)) { $0 + Int128(vms[$1].steal) }
-    add(.guestCPU, Double(guest) * 1e-9, nanoseconds: Int64(exactly: guest))
-    add(.virtualizationCPU, Double(virtualization) * 1e-9, nanoseconds: Int64(exactly: virtualization))
-    // Spinning is the guest's time, but no work.
-    if guest > spin { add(.virtualizationOverhead, Double(virtualization) / Double(guest - spin)) }
-    if virtualization > 0 { add(.overheadAssumed, Double(assumed) / Double(virtualization)) }
-    if completed > 0 && leading != "batch" { add(.exitsPerRequest, Double(exitCount) / Double(completed)) }
-    add(.steal, Double(steal) * 1e-9, nanoseconds: Int64(exactly: steal))
-    if spin > 0 { add(.lockSpin, Double(spin) * 1e-9, nanoseconds: Int64(exactly: spin)) }
+    figures.addProcessorTimes(
+      vms: vms.filter { chosen.contains($0.workload) }, steps: exits.filter { chosen.contains(vms[$0.vm].workload) },
+      requests: leading == "batch" ? 0 : completed)
     if label == "all" {
       let capacity = hosts.reduce(0.0) { $0 + Double($1.cores) } * Double(window.nanoseconds)
       let idle = hosts.reduce(0.0) { $0 + Double($1.idle) }
-      if capacity > 0 { add(.utilization, 1 - idle / capacity) }
+      if capacity > 0 { figures.add(.utilization, 1 - idle / capacity) }
       if !services.isEmpty {
-        let time = services.reduce(Int128(0)) { $0 + Int128($1.nanoseconds) }
-        add(.servicesCPU, Double(time) * 1e-9, nanoseconds: Int64(exactly: time))
+        figures.add(.servicesCPU, time: services.reduce(0) { $0 + Int128($1.nanoseconds) })
       }
     }
-    if counted.count == 1 { add(.slaViolation, counted[0].violation) }
-    return rows
+    if counted.count == 1 { figures.add(.slaViolation, counted[0].violation) }
+    return figures.rows
   }
 }

@@ -107,88 +107,56 @@ extension RunResult {
   /// The figures of `summary.csv` for a fleet.
   func summary(of fleet: Fleet) -> [SummaryRow] {
     let report = fleet.report
-    var rows: [SummaryRow] = []
-    func add(_ metric: SummaryMetric, _ value: Double, nanoseconds: Int128? = nil) {
-      rows.append(
-        SummaryRow(
-          metric: metric, nanoseconds: nanoseconds.flatMap { Int64(exactly: $0) }, value: value, unit: metric.unit,
-          workload: "all"))
+    var figures = SummaryFigures(label: "all")
+    let completed = workloads.reduce(0) { $0 + ($1.shape == "requests" ? $1.completed : 0) }
+    if completed > 0 {
+      figures.add(.throughput, workloads.reduce(0) { $0 + ($1.shape == "requests" ? $1.throughput : 0) })
     }
     let guest = hosts.reduce(Int128(0)) { $0 + Int128($1.guest) }
     let virtualization = hosts.reduce(Int128(0)) { $0 + $1.virtualization.reduce(Int128(0)) { $0 + Int128($1) } }
+    figures.addProcessorTimes(
+      guest: guest, virtualization: virtualization, vms: vms, steps: exits,
+      requests: workloads.allSatisfy { $0.shape == "requests" } ? completed : 0)
     let idle = hosts.reduce(Int128(0)) { $0 + Int128($1.idle) }
-    let steal = vms.reduce(Int128(0)) { $0 + Int128($1.steal) }
-    let completed = workloads.reduce(0) { $0 + ($1.shape == "requests" ? $1.completed : 0) }
-    if completed > 0 {
-      add(.throughput, workloads.reduce(0) { $0 + ($1.shape == "requests" ? $1.throughput : 0) })
-    }
-    add(.guestCPU, Double(guest) * 1e-9, nanoseconds: guest)
-    add(.virtualizationCPU, Double(virtualization) * 1e-9, nanoseconds: virtualization)
-    if guest > 0 { add(.virtualizationOverhead, Double(virtualization) / Double(guest)) }
-    if let assumed = assumedShare(exits) { add(.overheadAssumed, assumed) }
-    if completed > 0, workloads.allSatisfy({ $0.shape == "requests" }) {
-      add(.exitsPerRequest, Double(exits.reduce(0) { $0 + $1.exits }) / Double(completed))
-    }
-    add(.steal, Double(steal) * 1e-9, nanoseconds: steal)
     let capacity = Double(guest + virtualization + idle)
-    if capacity > 0 { add(.utilization, 1 - Double(idle) / capacity) }
-    if fleet.model.hostClasses.allSatisfy({ $0.power != nil }) { add(.energy, report.kilowattHours) }
-    add(.migrations, Double(report.migrations.count))
-    add(.slaViolation, report.violation)
-    add(.migrationDegradation, report.degradation)
-    add(.overloadTime, report.shortTime)
-    add(.unserved, report.overallViolation)
-    add(.hostShutdowns, Double(report.shutdowns))
-    if report.endedVMs > 0 { add(.endedVMs, Double(report.endedVMs)) }
+    if capacity > 0 { figures.add(.utilization, 1 - Double(idle) / capacity) }
+    if fleet.model.hostClasses.allSatisfy({ $0.power != nil }) { figures.add(.energy, report.kilowattHours) }
+    figures.add(.migrations, Double(report.migrations.count))
+    figures.add(.slaViolation, report.violation)
+    figures.add(.migrationDegradation, report.degradation)
+    figures.add(.overloadTime, report.shortTime)
+    figures.add(.unserved, report.overallViolation)
+    figures.add(.hostShutdowns, Double(report.shutdowns))
+    if report.endedVMs > 0 { figures.add(.endedVMs, Double(report.endedVMs)) }
     if fleet.model.policies.semantics == .standard, fleet.model.policies.consolidation != nil {
-      add(.migrationDowntime, report.downtime)
-      add(.hostWakeups, Double(report.wakeups))
-      add(.asleepTime, report.hostAsleep.reduce(0, +))
-      add(.transitionTime, report.transitionTime)
+      figures.add(.migrationDowntime, report.downtime)
+      figures.add(.hostWakeups, Double(report.wakeups))
+      figures.add(.asleepTime, report.hostAsleep.reduce(0, +))
+      figures.add(.transitionTime, report.transitionTime)
     }
     if !fleet.model.swapping.isEmpty {
-      add(.mergedMemory, report.mergedMemory / window.seconds)
-      add(.balloonedMemory, report.balloonedMemory / window.seconds)
-      add(.swappedMemory, report.swappedMemory / window.seconds)
+      figures.add(.mergedMemory, report.mergedMemory / window.seconds)
+      figures.add(.balloonedMemory, report.balloonedMemory / window.seconds)
+      figures.add(.swappedMemory, report.swappedMemory / window.seconds)
     }
     if report.waitedVMs > 0 || report.unplacedVMs > 0 {
-      add(.waitedVMs, Double(report.waitedVMs))
-      add(.waitingTime, report.waitingTime)
-      add(.unplacedVMs, Double(report.unplacedVMs))
+      figures.add(.waitedVMs, Double(report.waitedVMs))
+      figures.add(.waitingTime, report.waitingTime)
+      figures.add(.unplacedVMs, Double(report.unplacedVMs))
     }
-    return workloads.count > 1 ? rows + workloads.indices.flatMap { summary(of: fleet, workload: $0) } : rows
+    guard workloads.count > 1 else { return figures.rows }
+    return figures.rows + workloads.indices.flatMap { summary(of: fleet, workload: $0) }
   }
 
   /// The figures of one workload of a fleet.
   private func summary(of fleet: Fleet, workload index: Int) -> [SummaryRow] {
-    var rows: [SummaryRow] = []
-    func add(_ metric: SummaryMetric, _ value: Double, nanoseconds: Int128? = nil) {
-      rows.append(
-        SummaryRow(
-          metric: metric, nanoseconds: nanoseconds.flatMap { Int64(exactly: $0) }, value: value, unit: metric.unit,
-          workload: workloads[index].name))
-    }
-    let own = vms.filter { $0.workload == index }
-    let guest = own.reduce(Int128(0)) { $0 + Int128($1.guest) }
-    let steps = exits.filter { fleet.model.vmClasses[$0.vm].workload == index }
-    let virtualization = steps.reduce(Int128(0)) { $0 + Int128($1.nanoseconds) }
-    let steal = own.reduce(Int128(0)) { $0 + Int128($1.steal) }
-    if workloads[index].shape == "requests" { add(.throughput, workloads[index].throughput) }
-    add(.guestCPU, Double(guest) * 1e-9, nanoseconds: guest)
-    add(.virtualizationCPU, Double(virtualization) * 1e-9, nanoseconds: virtualization)
-    if guest > 0 { add(.virtualizationOverhead, Double(virtualization) / Double(guest)) }
-    if let assumed = assumedShare(steps) { add(.overheadAssumed, assumed) }
-    if workloads[index].shape == "requests", workloads[index].completed > 0 {
-      add(.exitsPerRequest, Double(steps.reduce(0) { $0 + $1.exits }) / Double(workloads[index].completed))
-    }
-    add(.steal, Double(steal) * 1e-9, nanoseconds: steal)
-    return rows
-  }
-
-  /// The share of the steps' CPU time whose price is assumed; nil without any.
-  private func assumedShare(_ steps: [ExitRow]) -> Double? {
-    let all = steps.reduce(Int128(0)) { $0 + Int128($1.nanoseconds) }
-    let assumed = steps.reduce(Int128(0)) { $0 + ($1.kind == .assumed ? Int128($1.nanoseconds) : 0) }
-    return all > 0 ? Double(assumed) / Double(all) : nil
+    var figures = SummaryFigures(label: workloads[index].name)
+    let isRequests = workloads[index].shape == "requests"
+    if isRequests { figures.add(.throughput, workloads[index].throughput) }
+    figures.addProcessorTimes(
+      vms: vms.filter { $0.workload == index },
+      steps: exits.filter { fleet.model.vmClasses[$0.vm].workload == index },
+      requests: isRequests ? workloads[index].completed : 0)
+    return figures.rows
   }
 }

@@ -1,0 +1,46 @@
+import Quantities
+import Virtualization
+
+extension RunResult {
+  /// The prices of all steps that the compiled designs of the model hold, by profile and step.
+  static func provenance(of model: SimulationModel) -> [ProvenanceRow] {
+    var rows: [String: ProvenanceRow] = [:]
+    let designs =
+      model.fleet.map { $0.distinctLoads.map(\.design) } ?? model.hosts.map(\.design) + model.vms.map(\.design)
+      + model.vms.compactMap { $0.logged?.load.design }
+    for design in designs {
+      for operation in GuestOperation.allCases {
+        for target in TargetState.allCases {
+          guard let cost = design.cost(of: operation, target: target) else { continue }
+          for charge in cost.native + cost.synchronous + cost.asynchronous + cost.waiting {
+            if let origin = charge.origin {
+              let row = ProvenanceRow(
+                step: charge.step, mean: charge.mean / Double(max(1, charge.count)), unit: "ns", kind: charge.kind,
+                source: origin.source, profile: origin.document, range: nil)
+              rows["\(origin.document)/\(charge.step)/\(row.mean.bitPattern)"] = row
+              continue
+            }
+            guard let price = design.profile.price(of: charge.step, backends: design.choice.design.backends) else {
+              continue
+            }
+            let (mean, unit) = price.cost.mean.valueAndUnit
+            rows["\(price.profile)/\(charge.step)"] = ProvenanceRow(
+              step: charge.step, mean: mean, unit: unit, kind: price.cost.kind, source: price.cost.source,
+              profile: price.profile, range: price.cost.range)
+          }
+        }
+      }
+    }
+    return rows.sorted { $0.key < $1.key }.map(\.value)
+  }
+}
+
+extension Cost {
+  /// The value as it was stated and its unit, `ns` or `cycles`.
+  var valueAndUnit: (Double, String) {
+    switch self {
+    case .nanoseconds(let value): (value, "ns")
+    case .cycles(let value): (value, "cycles")
+    }
+  }
+}
