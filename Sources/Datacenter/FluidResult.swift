@@ -64,7 +64,8 @@ struct FluidResult {
     // A saturated VM's vCPUs always have work: what they do not run of it while it lasts is steal.
     let parallel = expectation.isSaturated ? Double(saturatedVCPUs(of: index)) : 0
     let wanted = Int64(((parallel * 1e9 - expectation.waiting) * seconds).rounded())
-    let steal = max(0, min(rest, wanted - guest - stall))
+    let delayed = Int64((expectation.steal * seconds).rounded(.down))
+    let steal = max(0, min(rest, expectation.isSaturated ? wanted - guest - stall : delayed))
     var row = RunResult.VMRow(
       name: vm.name, host: vm.host, workload: vm.workload, vcpus: vm.vcpus, guest: guest, stall: stall, steal: steal,
       halted: rest - steal, backend: backend, completed: completed(by: index),

@@ -19,6 +19,8 @@ struct GuestStation {
   var afterwork: Double
   /// Time to wake a halted vCPU.
   var wake: Double
+  /// Time that it waits for a processor before.
+  var wait = ProcessorWait()
   /// Time to halt one.
   var halt: Double
   /// `(c_a² + c_s²)/2`; 1 under processor sharing with Poisson arrivals.
@@ -26,6 +28,8 @@ struct GuestStation {
   /// Time of a job while 1, 2, ... vCPUs are busy, in units of `job`; empty where siblings do not slow it down.
   var paces: [Double] = []
 
+  /// Time until a halted vCPU has woken up.
+  private var setUp: Double { wait.mean(with: wake) }
   /// Busy vCPUs on average without waking and halting.
   var load: Double { arrivals * (job + afterwork) }
   /// Whether the vCPUs can keep up.
@@ -39,11 +43,11 @@ struct GuestStation {
     guard isStable else { return 0 }
     if servers == 1 {
       let undisturbed = PortableMath.exp(-arrivals * halt)
-      return undisturbed * (1 - load) / (undisturbed * (1 + arrivals * wake) + arrivals * halt)
+      return undisturbed * (1 - load) / (undisturbed * (1 + arrivals * setUp) + arrivals * halt)
     }
     var wakes = 1 - delayProbability(load)
     for _ in 0..<100 {
-      let next = 1 - delayProbability(load + arrivals * wakes * (wake + halt))
+      let next = 1 - delayProbability(load + arrivals * wakes * (setUp + halt))
       if abs(next - wakes) < 1e-12 { break }
       wakes = (wakes + next) / 2
     }
@@ -87,11 +91,11 @@ struct GuestStation {
   private var wakeDelay: Double {
     if servers == 1 {
       let undisturbed = PortableMath.exp(-arrivals * halt)
-      let numerator = undisturbed * (2 * wake + arrivals * wake * wake) + arrivals * halt * halt
-      return numerator / (2 * (undisturbed * (1 + arrivals * wake) + arrivals * halt))
+      let numerator = undisturbed * (2 * setUp + arrivals * wait.secondMoment(with: wake)) + arrivals * halt * halt
+      return numerator / (2 * (undisturbed * (1 + arrivals * setUp) + arrivals * halt))
     }
     let utilization = load / Double(servers)
-    return wake * wakesPerJob / (1 - PortableMath.pow(utilization, Double(servers)))
+    return setUp * wakesPerJob / (1 - PortableMath.pow(utilization, Double(servers)))
   }
 
   /// Probability that all vCPUs are busy just after an arrival, which found all of them busy but one.

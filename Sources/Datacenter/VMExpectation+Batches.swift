@@ -40,6 +40,7 @@ extension VMExpectation {
     expectation.isSaturated = isSaturated
     expectation.workLimit = limit
     job.book(rate: rate, into: &expectation)
+    expectation.use.vcpus.load = Double(parallel)
     return expectation
   }
 }

@@ -12,6 +12,8 @@ extension VMExpectation {
     result.spin = mean(spin, other.spin)
     result.utilization = mean(utilization, other.utilization)
     result.waiting = mean(waiting, other.waiting)
+    result.steal = mean(steal, other.steal)
+    result.use = use * (1 - weight) + other.use * weight
     result.throughput = mean(throughput, other.throughput)
     result.isSaturated = isSaturated || other.isSaturated
     if let own = latency, let others = other.latency, result.throughput > 0 {

@@ -54,6 +54,10 @@ extension VMExpectation {
         locks, rate: flow.rate, placed: flow.wakes * (1 - flow.polled), design: design,
         on: model.hosts[vm.host].processors)
     }
+    expectation.use = path.use(of: flow, vcpus: expectation.vcpuDemand * 1e-9)
+    expectation.steal =
+      expectation.use.vcpus.wakes * 1e9 * path.delays.vcpus.wait.mean
+      + expectation.vcpuDemand * (path.delays.vcpus.slowdown - 1)
     return expectation
   }
 }

@@ -26,6 +26,10 @@ struct VMExpectation {
   var throughput = 0.0
   /// Mean latency in nanoseconds; nil when it does not exist.
   var latency: Double?
+  /// How its threads use processors; loads of vCPUs that always have work are their number.
+  var use = ThreadUse()
+  /// Time that vCPUs with work that will be done in time wait for processors, in nanoseconds per second.
+  var steal = 0.0
   /// Whether the vCPUs always have work: what they are refused is steal.
   var isSaturated = false
   /// Time that a unit of work takes; more than 1 where siblings of a core slow each other down.
@@ -39,6 +43,12 @@ struct VMExpectation {
   var vcpuDemand: Double { guest + stall }
   /// Stalls of the vCPUs in nanoseconds per second.
   var stall: Double { flows.reduce(0) { $0 + ($1.charge.place.isAsynchronous ? 0 : $1.rate * $1.charge.mean) } }
+  /// Processors that steps at some places ask for.
+  func demand(at isThere: (Place) -> Bool) -> Double {
+    flows.reduce(0) { $0 + (isThere($1.charge.place) ? $1.rate * $1.charge.mean : 0) } * 1e-9
+  }
+  /// Processors that its own threads ask for.
+  var ownDemand: Double { guest * 1e-9 + demand { $0 != .privilegedDomain } }
   /// CPU time of the backend in nanoseconds per second.
   var backendDemand: Double {
     flows.reduce(0) { $0 + ($1.charge.place.isAsynchronous ? $1.rate * $1.charge.mean : 0) }

@@ -44,6 +44,11 @@ struct Fields {
     let written = misspelled[key] ?? key
     return entries.first { $0.key == written }?.value
   }
+
+  /// Where the values of the keys stand.
+  var locations: [String: SourceLocation] {
+    Dictionary(entries.map { ($0.key, $0.value.location) }) { first, _ in first }
+  }
 }
 
 extension DocumentReader {

@@ -43,6 +43,8 @@ extension Expectation where Value == HostGroup {
       group.overcommit = memory.overcommit
       group.processorRatio = reader.optional("cpu_allocation_ratio", in: fields, .processorRatio)
       group.memoryRatio = reader.optional("memory_allocation_ratio", in: fields, .memoryRatio)
+      group.keyLocations = fields.locations
+      if let scheduling { group.keyLocations.merge(scheduling.locations) { $1 } }
       group.slice = scheduling?.slice
       group.skew = scheduling?.skew
       group.iommu = iommu.map { ($0.value, $0.location) }

@@ -1,11 +1,13 @@
 import Model
 import Quantities
+import Virtualization
 
 /// How a host schedules.
 struct SchedulingFields {
   let slice: TimeSpan?
   let skew: TimeSpan?
   let pauseWindow: Cost?
+  let locations: [String: SourceLocation]
 }
 
 extension Expectation where Value == SchedulingFields {
@@ -18,7 +20,7 @@ extension Expectation where Value == SchedulingFields {
       return SchedulingFields(
         slice: reader.optional("slice", in: fields, .positiveTime),
         skew: reader.optional("skew", in: fields, .positiveTime),
-        pauseWindow: reader.optional("pause_window", in: fields, .cost))
+        pauseWindow: reader.optional("pause_window", in: fields, .cost), locations: fields.locations)
     }
   }
 }

@@ -54,10 +54,13 @@ public struct Experiment: Sendable {
   /// How many runs there are.
   public var count: Int { models.count * replications }
 
+  /// What they say.
+  public var warnings: [String] { remarks.map(\.message) }
+
   /// Remarks of all models, each once.
-  public var warnings: [String] {
-    var seen: [String] = []
-    for warning in models.flatMap(\.warnings) where !seen.contains(warning) { seen.append(warning) }
+  public var remarks: [ModelWarning] {
+    var seen: [ModelWarning] = []
+    for remark in models.flatMap(\.remarks) where !seen.contains(remark) { seen.append(remark) }
     return seen
   }
 }

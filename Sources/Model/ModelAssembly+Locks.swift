@@ -13,17 +13,4 @@ extension ModelAssembly {
         "workload '\(workload.name)' holds locks for \(held) of its CPU time; expected at most all of it")
     }
   }
-
-  /// What the fluid engine does not know of locks: it reckons with waiters and holders that run.
-  mutating func remarkOnLocks(fidelity: Fidelity) {
-    guard fidelity == .fluid else { return }
-    for (index, host) in hosts.enumerated() {
-      let guests = vms.filter { $0.host == index }
-      let vcpus = guests.reduce(0) { $0 + $1.vcpus }
-      guard vcpus > host.cores, guests.contains(where: { $0.load.guestLocks != nil && $0.vcpus > 1 }) else { continue }
-      warn(
-        "host '\(host.name)' has \(vcpus) vCPUs on \(host.cores) processors, and locks are taken on it: the fluid engine "
-          + "does not model holders and waiters that are preempted; expected fidelity exit")
-    }
-  }
 }

@@ -153,6 +153,8 @@ public struct HostGroup: Sendable {
   public let capabilities: [String]
   /// Where the group stands.
   public let location: SourceLocation
+  /// Where its keys stand, and `slice` and `skew` of its scheduling.
+  public var keyLocations: [String: SourceLocation] = [:]
 
   /// Means of a host to promise more memory than it has.
   public struct Overcommit: Sendable, Hashable {

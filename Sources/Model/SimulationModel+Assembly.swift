@@ -53,7 +53,7 @@ extension SimulationModel {
     fidelity = overrides.fidelity ?? scenario.fidelity ?? (isSmall && !isFleet ? .exit : .fluid)
     if isFleet { assembly.checkFleet(fidelity: fidelity) }
     if fidelity == .exit { assembly.checkExitLimits(longest: Self.longestAtExitFidelity) }
-    assembly.remarkOnLocks(fidelity: fidelity)
+    if fidelity == .fluid, !isFleet { assembly.remarkOnFluidLimits() }
     assembly.remarkOnUnusedKeys()
     guard assembly.faults.isEmpty else { throw ModelFaults(faults: assembly.faults) }
     self.scenario = scenario.name
@@ -65,7 +65,7 @@ extension SimulationModel {
     workloads = assembly.scenario.workloads
     nicCount = assembly.nicCount
     disks = assembly.disks
-    warnings = assembly.warnings
+    remarks = assembly.warnings
   }
 }
 
@@ -76,7 +76,7 @@ struct ModelAssembly {
   let overrides: ModelOverrides
   var hosts: [Host] = []
   var vms: [VirtualMachine] = []
-  var warnings: [String] = []
+  var warnings: [ModelWarning] = []
   var faults: [ModelFault] = []
   var nicCount = 0
   var disks: [StorageDevice?] = []
@@ -126,8 +126,9 @@ struct ModelAssembly {
     if !faults.contains(fault) { faults.append(fault) }
   }
 
-  mutating func warn(_ message: String) {
-    if !warnings.contains(message) { warnings.append(message) }
+  mutating func warn(_ message: String, at location: SourceLocation? = nil) {
+    let warning = ModelWarning(location: location, message: message)
+    if !warnings.contains(warning) { warnings.append(warning) }
   }
 
   // MARK: Hosts

@@ -105,7 +105,9 @@ public struct SimulationModel: Sendable {
   /// The fleet, where the scenario is one; its VMs are not among `vms`.
   public let fleet: FleetModel?
   /// Remarks for the user.
-  public let warnings: [String]
+  public let remarks: [ModelWarning]
+  /// What they say.
+  public var warnings: [String] { remarks.map(\.message) }
 
   /// How tables name the design of the run: the hosts' common design, or `mixed`.
   public var designLabel: String { Self.common(hosts.map(\.design.choice.label)) }

@@ -1,3 +1,4 @@
+import Documents
 import Experiments
 import Machine
 import Model
@@ -20,7 +21,7 @@ struct ScenarioRun {
     try directory.check()
     for warning in inputs.warnings where !options.quiet { printError(warning) }
     for remark in inputs.remarks where options.verbose { printError(remark) }
-    for warning in experiment.warnings where !options.quiet { printError("warning: \(warning)") }
+    for remark in experiment.remarks where !options.quiet { printError(Self.line(remark)) }
 
     Interruption.install()
     if options.verbose { printError("\(experiment.count) runs, \(options.jobCount) at a time") }
@@ -107,6 +108,12 @@ struct ScenarioRun {
       designs: experiment.models.map(\.designLabel), profiles: Manifest.profiles(of: experiment.models),
       traces: inputs.traceDigests, commandLine: Self.commandLine(),
       tables: [], warnings: warnings)
+  }
+
+  /// A remark with its place, as diagnostics of documents have it.
+  static func line(_ remark: ModelWarning) -> String {
+    guard let location = remark.location else { return "warning: \(remark.message)" }
+    return Diagnostic(severity: .warning, location: location, message: remark.message).description
   }
 
   /// The command line without what does not change results: the program's path, output directory, jobs and verbosity.

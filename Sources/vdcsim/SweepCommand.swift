@@ -51,7 +51,7 @@ struct SweepCommand: AsyncParsableCommand {
     let warnings = traces.warnings.map(\.description)
     for warning in warnings where !options.quiet { printError(warning) }
     for remark in traces.remarks where options.verbose { printError("\(remark)") }
-    for warning in sweep.experiment.warnings where !options.quiet { printError("warning: \(warning)") }
+    for remark in sweep.experiment.remarks where !options.quiet { printError(ScenarioRun.line(remark)) }
 
     Interruption.install()
     if options.verbose { printError("\(sweep.experiment.count) runs, \(options.jobCount) at a time") }

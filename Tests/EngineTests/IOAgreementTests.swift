@@ -31,11 +31,23 @@ struct IOAgreementTests {
       accesses: (1.9, 3.7)),
   ]
 
+  /// Where the VM runs: with how many others like it, on how many processors, by which scheduler.
+  struct Place {
+    var vms = 1
+    var cores = 8
+    var scheduler: String?
+    var queues = 1
+  }
+
   static func model(
     _ backend: Backend, vcpus: Int, arrivals: String, perRequest: String, service: Double = 40,
-    seconds: Double
+    seconds: Double, place: Place = Place()
   ) throws -> SimulationModel {
-    try Support.model(
+    var design = backend.design.hasPrefix("{") ? backend.design : "{name: \(backend.design)}"
+    if let scheduler = place.scheduler { design = design.dropLast() + ", scheduler: \(scheduler)}" }
+    let queues = place.queues > 1 ? ", queues: \(place.queues)" : ""
+    let disk = backend.disk.hasPrefix("{") ? backend.disk : "{name: \(backend.disk)\(queues)}"
+    return try Support.model(
       Support.scenario(
         """
         scenario: agreement
@@ -43,14 +55,14 @@ struct IOAgreementTests {
         warmup: 100 ms
         hosts:
           - name: node
-            cpu: {cores: 8, frequency: 2.5 GHz}
+            cpu: {cores: \(place.cores), frequency: 2.5 GHz}
             memory: {size: 64 GiB}
             nics: [{name: eth0, bandwidth: 100 Gbit/s}]
             disks: [{name: disk, model: generic-nvme}]
-            design: \(backend.design)
+            design: \(design)
             profile: cascade-lake-pvm-paper
         vms:
-          - {name: vm, vcpus: \(vcpus), memory: {size: 1 GiB}, nic: eth0, disk: \(backend.disk), workload: work}
+          - {name: vm, count: \(place.vms), vcpus: \(vcpus), memory: {size: 1 GiB}, nic: {name: eth0\(queues)}, disk: \(disk), workload: work}
         workloads:
           work:
             arrivals: \(arrivals)
@@ -99,23 +111,33 @@ struct IOAgreementTests {
     return found
   }
 
+  /// A run at exit fidelity of VMs whose vCPUs are to be busy for a share of their time, and the expectation for the requests
+  /// that came and the service times that the seed drew.
+  static func open(
+    _ backend: Backend, isBlock: Bool, vcpus: Int = 1, utilization: Double, requests: Double, place: Place = Place()
+  ) throws -> (exit: RunResult, fluid: RunResult) {
+    let native = 40 + (isBlock ? 3 + backend.accesses.block : 3.5 + backend.accesses.packets)
+    let rate = utilization * Double(vcpus) / native * 1e6
+    let vms = Double(place.vms)
+    func model(_ rate: Double, _ service: Double) throws -> SimulationModel {
+      try Self.model(
+        backend, vcpus: vcpus, arrivals: "{process: poisson, rate: \(Int((rate / vms).rounded()))/s}",
+        perRequest: isBlock ? Self.block : Self.packets, service: service, seconds: requests / rate, place: place)
+    }
+    let exit = try Support.exit(try model(rate * vms, 40))
+    let drawn = exit.workloads[0].throughput
+    let nominal = try Support.fluid(try model(drawn, 40))
+    let more = try #require(exit.value(of: .guestCPU)) - #require(nominal.value(of: .guestCPU))
+    let service = 40 + more / exit.window.seconds / drawn * 1e6
+    return (exit, try Support.fluid(try model(drawn, service)))
+  }
+
   @Test("Open arrivals at utilizations of 0.3, 0.6 and 0.8", arguments: backends, [0.3, 0.6, 0.8])
   func utilization(_ backend: Backend, utilization: Double) throws {
     for isBlock in [false, true] where isBlock || backend.disk == "disk" {
-      let native = 40 + (isBlock ? 3 + backend.accesses.block : 3.5 + backend.accesses.packets)
-      func model(_ rate: Double, _ service: Double) throws -> SimulationModel {
-        try Self.model(
-          backend, vcpus: 1, arrivals: "{process: poisson, rate: \(Int(rate.rounded()))/s}",
-          perRequest: isBlock ? Self.block : Self.packets, service: service,
-          seconds: (utilization > 0.7 ? 100_000 : 30_000) / rate)
-      }
-      let rate = utilization / native * 1e6
-      let exit = try Support.exit(try model(rate, 40))
-      let drawn = exit.workloads[0].throughput
-      let nominal = try Support.fluid(try model(drawn, 40))
-      let more = try #require(exit.value(of: .guestCPU)) - #require(nominal.value(of: .guestCPU))
-      let service = 40 + more / exit.window.seconds / drawn * 1e6
-      let found = try Self.differences(exit, Support.fluid(try model(drawn, service)))
+      let runs = try Self.open(
+        backend, isBlock: isBlock, utilization: utilization, requests: utilization > 0.7 ? 100_000 : 30_000)
+      let found = try Self.differences(runs.exit, runs.fluid)
       #expect(found.isEmpty, "\(isBlock ? "blocks" : "packets"): \(found)")
     }
   }

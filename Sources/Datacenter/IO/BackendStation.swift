@@ -12,8 +12,9 @@ struct BackendStation {
   var received: (rate: Double, time: Double)
   /// Sent batches per nanosecond and the time of each in nanoseconds.
   var sent: (rate: Double, time: Double)
-  /// Time to wake the worker.
+  /// Time to wake the worker, until it has a processor, and the second moment of that.
   var wake: Double
+  var wakeSecondMoment: Double
   /// Time of the guest's doorbell, before which the worker does not hear of a batch and others may be handed over.
   var bell: Double
   /// What else the worker does: items per nanosecond, their load, and rate times second moment.
@@ -22,6 +23,17 @@ struct BackendStation {
   var poll = 0.0
   /// When the guest rings.
   var notification = FrontEnd.Notification.eventIndex
+
+  init(
+    received: (rate: Double, time: Double), sent: (rate: Double, time: Double), wake: Double,
+    wait: ProcessorWait = ProcessorWait(), bell: Double
+  ) {
+    self.received = received
+    self.sent = sent
+    self.wake = wait.mean(with: wake)
+    wakeSecondMoment = wait.secondMoment(with: wake)
+    self.bell = bell
+  }
 
   /// Makes the station one of several workers, each of which serves as many of the queues, by which flows are divided at
   /// random. Sent batches of other queues of the same worker do not share a bell.
@@ -52,7 +64,7 @@ struct BackendStation {
     let secondMoment =
       received.rate * received.time * received.time + sent.rate * sent.time * sent.time + other.secondMoment
     return secondMoment / (2 * (1 - load))
-      + undisturbed * wake * (2 + rate * wake) / (2 * (1 + rate * wake * undisturbed))
+      + undisturbed * (2 * wake + rate * wakeSecondMoment) / (2 * (1 + rate * wake * undisturbed))
   }
 
   /// Bells per sent batch.
@@ -62,8 +74,15 @@ struct BackendStation {
     switch notification {
     case .always: return 1
     case .eventIndex: return asked
-    case .flags: return min(1, asked * (1 + sent.rate * (bell + wake)))
+    case .flags: return min(1, asked + ringsWhileWaking)
     }
+  }
+
+  /// Bells per sent batch of those that others wait before: the flag is up until the worker runs. Somebody's bell and the
+  /// waking are under way, or a device has woken the worker and a batch has come since.
+  private var ringsWhileWaking: Double {
+    let awaited = wake - (sent.rate > 0 ? (1 - PortableMath.exp(-sent.rate * wake)) / sent.rate : wake)
+    return asleep * (sent.rate * (bell + wake) + (rate - sent.rate) * awaited)
   }
 
   /// Share of time that the worker polls.

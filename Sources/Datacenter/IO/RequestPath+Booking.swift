@@ -55,4 +55,21 @@ extension RequestPath {
     expectation.add(.blockCompletion, asynchronous(.blockCompletion), rate: flow.rate * blocks)
     poll(flow.diskPolling, vm.io.blockOptions, .blockCompletion)
   }
+  /// How the VM's threads use processors; `vcpus` is the load of its vCPUs. Disk and network that share a thread count as
+  /// network.
+  func use(of flow: Flow, vcpus: Double) -> ThreadUse {
+    let rate = flow.rate * 1e-9
+    var use = ThreadUse()
+    use.vcpus = ThreadUse.Kind(load: vcpus, wakes: rate * flow.wakes * (1 - flow.polled))
+    func kind(_ time: Double, _ wakes: Double) -> ThreadUse.Kind {
+      ThreadUse.Kind(load: rate * (time + wakes * elsewhere(.doorbell)), wakes: rate * wakes)
+    }
+    if hasBackend { use.network = kind((receives ? receiveTime : 0) + (sends ? sendTime : 0), flow.backendWakes) }
+    if hasDiskBackend { use.disk = kind(blocks * (submitTime + completionTime), flow.diskBackendWakes) }
+    if isShared {
+      use.network = use.network + use.disk
+      use.disk = ThreadUse.Kind()
+    }
+    return use
+  }
 }

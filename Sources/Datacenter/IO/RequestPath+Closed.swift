@@ -32,6 +32,7 @@ extension RequestPath {
     /// Share of the thread that other VMs take.
     var others = 0.0
     var poll = 0.0
+    var delay = ProcessorDelay()
     var visits: Double { items.reduce(0) { $0 + $1.visits } }
     var time: Double { items.reduce(0) { $0 + $1.visits * $1.time } }
 
@@ -75,24 +76,26 @@ extension RequestPath {
 
   /// The threads that move the VM's packets and blocks: one for both where they share it.
   private var workers: [Worker] {
-    let others = neighbours.privileged(beside: vm).load
+    let others = neighbours.privileged(beside: vm).load * delays.network.slowdown
     var network = Worker()
     network.others = others
     network.threads = networkWorkers
     network.queues = vm.io.networkOptions.queues
     network.poll = design.hasPrivilegedDomain ? 0 : Double(vm.io.networkOptions.busyPoll.nanoseconds)
-    if receives { network.add(.receive, 1, receiveTime) }
-    if sends { network.add(.transmit, 1, sendTime) }
+    network.delay = delays.network
+    if receives { network.add(.receive, 1, receiveTime * delays.network.slowdown) }
+    if sends { network.add(.transmit, 1, sendTime * delays.network.slowdown) }
     var disk = isShared ? network : Worker()
     disk.others = others
+    disk.delay = delays.disk
     if !isShared {
       disk.threads = diskWorkers
       disk.queues = vm.io.blockOptions.queues
     }
     if !isShared { disk.poll = design.hasPrivilegedDomain ? 0 : Double(vm.io.blockOptions.busyPoll.nanoseconds) }
     if hasDiskBackend {
-      disk.add(.submit, blocks, submitTime)
-      disk.add(.complete, blocks, completionTime)
+      disk.add(.submit, blocks, submitTime * delays.disk.slowdown)
+      disk.add(.complete, blocks, completionTime * delays.disk.slowdown)
     }
     return (isShared ? [disk] : [network, disk]).filter { !$0.items.isEmpty }
   }
@@ -186,15 +189,19 @@ extension RequestPath {
   ) -> ClosedNetwork.Station {
     // What the vCPU sends itself leaves when the bell is through; a backend works beside it.
     let bells = (handsOver ? flow.bells : 0) + flow.diskBells
-    var held = job + flow.interrupts * interruptTime + (handsOver ? 0 : flow.bells * stall(.doorbell))
+    let (wait, slowdown) = (delays.vcpus.wait * (1 - flow.polled), delays.vcpus.slowdown)
+    let (ring, kick) = (stall(.doorbell) * slowdown, kickTime * slowdown)
+    let wake = wakeTime(polled: flow.polled) * slowdown
+    var held = (job + flow.interrupts * interruptTime) * slowdown + (handsOver ? 0 : flow.bells * ring)
     guard vm.vcpus == 1 else {
       // Who finds a halted vCPU waits for it to wake up. While none is halted, vCPUs also ring and take interrupts.
-      let idle = held / entries + wakeTime(polled: flow.polled)
-      let busy = (held + bells * stall(.doorbell)) / entries
-      let interrupted = busy + (kickTime > 0 ? flow.kicks * kickTime / max(1e-9, entries - flow.wakes) : 0)
+      let idle = held / entries + wait.mean(with: wake)
+      let busy = (held + bells * ring) / entries
+      let interrupted = busy + (kickTime > 0 ? flow.kicks * kick / max(1e-9, entries - flow.wakes) : 0)
       if vm.vcpus <= MultiServer.most {
         let servers = MultiServer(
-          servers: vm.vcpus, service: (interrupted, held / entries), wake: wakeTime(polled: flow.polled))
+          servers: vm.vcpus, service: (interrupted, held / entries), wake: wait.mean(with: wake),
+          closeDown: stall(.halt) * slowdown + bells * ring / entries)
         return ClosedNetwork.Station(kind: .several(servers), visits: entries)
       }
       let rates = (1...clients).map { number in
@@ -204,28 +211,31 @@ extension RequestPath {
     }
     var server = SingleServer()
     if variation == nil {
-      server.interruption = PhaseTime(mean: kickTime)
+      server.interruption = PhaseTime(mean: kick)
       server.interruptionShare = min(1, flow.kicks / max(1e-9, entries - flow.wakes))
       // Interrupts that come when no job runs are taken before the next one.
-      held += max(0, flow.kicks - flow.kicksOfJobs) * kickTime
+      held += max(0, flow.kicks - flow.kicksOfJobs) * kick
     } else {
-      held += flow.kicks * kickTime
+      held += flow.kicks * kick
     }
     server.returnsEarly = !hasBackend && blocks == 0
     server.service = PhaseTime(mean: held / entries, variation: variation ?? 1)
-    server.after = PhaseTime(mean: stall(.doorbell))
+    server.after = PhaseTime(mean: ring)
     server.afterShare = min(1, bells / entries)
-    server.closeDown = PhaseTime(mean: stall(.halt))
-    server.setUp = PhaseTime(mean: wakeTime(polled: flow.polled))
+    server.closeDown = PhaseTime(mean: stall(.halt) * slowdown)
+    server.setUp = PhaseTime(mean: wait.mean(with: wake), variation: wait.variation(with: wake))
     return ClosedNetwork.Station(kind: .single(server), visits: entries)
   }
 
   private func station(_ worker: Worker) -> ClosedNetwork.Station {
     var server = SingleServer(service: worker.service)
     let rung = worker.visits([.transmit, .submit]) / worker.visits
-    server.setUp = PhaseTime(mean: rung * elsewhere(.doorbell) + (1 - rung) * elsewhere(.deviceInterrupt))
-    server.notice = PhaseTime(mean: stall(.doorbell))
+    let wake = (rung * elsewhere(.doorbell) + (1 - rung) * elsewhere(.deviceInterrupt)) * worker.delay.slowdown
+    server.setUp = PhaseTime(
+      mean: worker.delay.wait.mean(with: wake), variation: worker.delay.wait.variation(with: wake))
+    server.notice = PhaseTime(mean: stall(.doorbell) * delays.vcpus.slowdown)
     server.noticeShare = rung
+    server.noticeArrivals = vm.vcpus == 1 ? 1 - rung : 1
     server.poll = PhaseTime(mean: worker.poll)
     return ClosedNetwork.Station(kind: .single(server), visits: worker.visits / Double(worker.threads))
   }
@@ -249,7 +259,7 @@ extension RequestPath {
     flow.interrupts =
       vm.load.packetsReceived > 0
       ? (1 - window) * moderatedShare(network.throughput * (1 - 1 / Double(clients))) : 0
-    let interrupting = vm.vcpus == 1 || vm.vcpus > MultiServer.most ? entries - wakes : entries * busy
+    let interrupting = vm.vcpus == 1 || vm.vcpus > MultiServer.most ? entries - wakes : entries * seen.interrupting
     let kicks = kickTime > 0 ? max(0, interrupting - window) : 0
     // Half-way, so that the point is not passed over again and again.
     flow.wakes = (flow.wakes + wakes) / 2

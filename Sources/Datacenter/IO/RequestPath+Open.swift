@@ -14,27 +14,42 @@ extension RequestPath {
     let disk = disk(rate: rate)
     let bells = sends ? network.bellsPerBatch : 0
     let diskBells = submitTime > 0 && blocks > 0 ? diskBackend.bellsPerBatch * blocks : 0
+    let delay = delays.vcpus
     var station = GuestStation(
       servers: vm.vcpus, arrivals: rate * stages, job: job / stages, afterwork: 0,
-      wake: wakeTime(polled: polls.success), halt: stall(.halt), variability: variability,
-      paces: vm.load.lock?.paces ?? [])
+      wake: wakeTime(polled: polls.success) * delay.slowdown, wait: delay.wait * (1 - polls.success),
+      halt: stall(.halt) * delay.slowdown, variability: variability, paces: vm.load.lock?.paces ?? [])
     // The driver polls while the packets of requests before are processed, unless a vCPU is halted meanwhile.
     let processing = pollingShare(rate)
     var window = processing
     for _ in 0..<4 {
-      station.job = (job + (1 - window) * interruptTime) / stages
-      station.afterwork = (bells + diskBells) * stall(.doorbell) / stages
+      station.job = (job + (1 - window) * interruptTime) / stages * delay.slowdown
+      station.afterwork = (bells + diskBells) * stall(.doorbell) / stages * delay.slowdown
       // Interrupts that meet no halted vCPU are taken by a running one, whose jobs they delay.
-      station.job += max(0, 1 - station.wakesPerJob - window / stages) * kickTime
+      station.job += max(0, 1 - station.wakesPerJob - window / stages) * kickTime * delay.slowdown
       window = processing * station.allBusyAfterArrival
+    }
+    var (wakes, halts, busy) = (station.wakesPerJob, station.haltsPerJob, 1 - station.wakesPerJob)
+    if vm.vcpus > 1, vm.vcpus <= MultiServer.most {
+      // Who waits is behind bells and interrupts, and a part of the interrupts of its packets is left to polling.
+      let interrupt = interruptTime * delay.slowdown / stages
+      let kick = kickTime * delay.slowdown
+      let free = station.job - max(0, busy - window / stages) * kick + window * interrupt
+      let servers = MultiServer(
+        servers: vm.vcpus,
+        service: (free - processing * interrupt + (1 - processing / stages) * kick + station.afterwork, free),
+        wake: station.wait.mean(with: station.wake), closeDown: station.halt + station.afterwork)
+      if let seen = servers.solve(open: station.arrivals) {
+        (wakes, halts, busy) = (seen.wakes, seen.halts, seen.interrupting)
+      }
     }
     let interrupts = vm.load.packetsReceived > 0 ? (1 - window) * moderatedShare(rate) : 0
     var flow = Flow(rate: perSecond, latency: nil, isSaturated: !station.isStable)
     if !network.isStable || !diskBackend.isStable || !(disk?.isStable ?? true) { flow.isSaturated = true }
-    flow.wakes = station.wakesPerJob * stages
-    flow.halts = station.haltsPerJob * stages
+    flow.wakes = wakes * stages
+    flow.halts = halts * stages
     take(polls, into: &flow)
-    flow.kicks = kickTime > 0 ? max(0, stages - flow.wakes - window) : 0
+    flow.kicks = kickTime > 0 ? max(0, stages * busy - window) : 0
     flow.interrupts = interrupts
     flow.bells = bells
     flow.diskBells = diskBells
@@ -90,11 +105,14 @@ extension RequestPath {
     let rate = flow.rate * 1e-9
     var time = (vm.load.packetsSent > 0 ? wireDelay(rate) + limitDelay(rate) : 0) + vm.io.walkDelay
     time += moderationDelay(rate)
-    if receives { time += network.delay + receiveTime }
-    if sends { time += flow.bells * stall(.doorbell) + (handsOver ? network.delay + sendTime : 0) }
+    let (guest, packets) = (delays.vcpus.slowdown, delays.network.slowdown)
+    if receives { time += network.delay + receiveTime * packets }
+    if sends {
+      time += flow.bells * stall(.doorbell) * guest + (handsOver ? network.delay + sendTime * packets : 0)
+    }
     if disk != nil {
       time += blocks * blockTime(diskBackend, disk)
-      if submitTime > 0 { time += flow.diskBells * stall(.doorbell) }
+      if submitTime > 0 { time += flow.diskBells * stall(.doorbell) * guest }
     }
     return time
   }
@@ -102,15 +120,16 @@ extension RequestPath {
   /// Time of a block request outside the guest in nanoseconds.
   private func blockTime(_ backend: BackendStation, _ disk: DiskStation?) -> Double {
     guard let disk else { return 0 }
-    return disk.sojourn + (submitTime > 0 ? backend.delay + submitTime : 0)
-      + (completionTime > 0 ? backend.delay + completionTime : 0)
+    let slowdown = delays.disk.slowdown
+    return disk.sojourn + (submitTime > 0 ? backend.delay + submitTime * slowdown : 0)
+      + (completionTime > 0 ? backend.delay + completionTime * slowdown : 0)
   }
 
   /// Time that requests take of each resource at least.
   private var bottleneck: Double {
-    var times = [(job + kickTime) / Double(vm.vcpus)]
-    let network = (receives ? receiveTime : 0) + (sends ? sendTime : 0)
-    let block = blocks * (submitTime + completionTime)
+    var times = [(job + kickTime) / Double(vm.vcpus) * delays.vcpus.slowdown]
+    let network = ((receives ? receiveTime : 0) + (sends ? sendTime : 0)) * delays.network.slowdown
+    let block = blocks * (submitTime + completionTime) * delays.disk.slowdown
     times += isShared ? [network + block] : [network / Double(networkWorkers), block / Double(diskWorkers)]
     if let disk = disk(rate: 1e-9) {
       times += [
@@ -151,8 +170,9 @@ extension RequestPath {
       let outside = network.isStable ? self.outside(flow, network, diskBackend, disk) : 0
       let solved = ClosedStation(
         clients: clients, servers: vm.vcpus,
-        job: job + flow.interrupts * interruptTime + (flow.bells + flow.diskBells) * stall(.doorbell)
-          + flow.kicks * kickTime + flow.wakes * wakeTime,
+        job: delays.vcpus.slowdown
+          * (job + flow.interrupts * interruptTime + (flow.bells + flow.diskBells) * stall(.doorbell)
+            + flow.kicks * kickTime + flow.wakes * wakeTime) + flow.wakes * delays.vcpus.wait.mean,
         away: think + (outside.isFinite ? outside : 0)
       ).solve()
       let found = min(limit, solved.throughput * 1e9)

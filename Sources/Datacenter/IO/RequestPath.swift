@@ -49,6 +49,8 @@ struct RequestPath {
   /// Where an interrupt kicks a running vCPU, a share of them meets a guest with interrupts off.
   var windowShare: Double { stall(.interrupt) + stall(.eoi) > 0 ? vm.guest.interruptsOff : 0 }
   var kickTime: Double { stall(.interrupt) + stall(.eoi) + windowShare * stall(.interruptWindow) }
+  /// What its threads meet at the host's processors.
+  var delays: ProcessorDelays { neighbours.delays(of: vm) }
   var hasBackend: Bool { design.hasNetworkBackend && vm.load.packetsSent + vm.load.packetsReceived > 0 }
   var sends: Bool { hasBackend && vm.load.packetsSent > 0 }
   var receives: Bool { hasBackend && vm.load.packetsReceived > 0 }
@@ -77,13 +79,17 @@ struct RequestPath {
   var pollTime: Double { Double(vm.load.packetsReceived) * (design.cost(of: .netRx)?.nativeMean ?? 0) }
   /// Share of a request's packets that the driver finds by polling, at requests per nanosecond.
   ///
-  /// A backend hands packets over one after another: those that take it as long as the guest takes to process them all
-  /// cause interrupts.
+  /// A thread of a backend hands packets over one after another: those that take it as long as the guest takes to process
+  /// them all cause interrupts. Other threads do not wait for it.
   func pollingShare(_ rate: Double) -> Double {
     let apart = receives ? receiveTime : 0
-    guard pollTime > apart else { return 0 }
-    let quick = 1 - rate * apart
-    return quick > 0 ? min(1, rate * (pollTime - apart) / quick) : 1
+    let own = receives ? 1 / Double(networkWorkers) : 1
+    var share = min(1, (1 - own) * rate * pollTime)
+    if pollTime > apart {
+      let quick = 1 - rate * apart
+      share += own * (quick > 0 ? min(1, rate * (pollTime - apart) / quick) : 1)
+    }
+    return min(1, share)
   }
   /// Time of a bell, weighed by the share of the vCPUs that may hand over more meanwhile.
   var bellTime: Double { stall(.doorbell) * (1 - 1 / Double(vm.vcpus)) }
@@ -99,16 +105,18 @@ struct RequestPath {
   var diskWorkers: Int { design.workers(of: vm.io.blockOptions) }
 
   func networkBackend(rate: Double) -> BackendStation {
+    let slowdown = delays.network.slowdown
     var station = BackendStation(
-      received: (receives ? rate : 0, receiveTime), sent: (handsOver ? rate : 0, sendTime),
-      wake: elsewhere(.doorbell), bell: bellTime)
+      received: (receives ? rate : 0, receiveTime * slowdown), sent: (handsOver ? rate : 0, sendTime * slowdown),
+      wake: elsewhere(.doorbell) * slowdown, wait: delays.network.wait, bell: bellTime)
     station.divide(among: networkWorkers, queues: vm.io.networkOptions.queues)
-    station.other.add(neighbours.privileged(beside: vm))
+    station.other.add(neighbours.privileged(beside: vm).slowed(by: slowdown))
     if isShared {
       let own = rate * blocks
       station.other.rate += 2 * own
-      station.other.load += own * (submitTime + completionTime)
-      station.other.secondMoment += own * (submitTime * submitTime + completionTime * completionTime)
+      station.other.load += own * (submitTime + completionTime) * slowdown
+      station.other.secondMoment +=
+        own * (submitTime * submitTime + completionTime * completionTime) * slowdown * slowdown
     }
     if !design.hasPrivilegedDomain { station.poll = Double(vm.io.networkOptions.busyPoll.nanoseconds) }
     station.notification = vm.io.network?.notification ?? .eventIndex
@@ -117,17 +125,19 @@ struct RequestPath {
 
   func diskBackend(rate: Double) -> BackendStation {
     let own = rate * blocks
+    let slowdown = delays.disk.slowdown
     var station = BackendStation(
-      received: (hasDiskBackend ? own : 0, completionTime), sent: (submitTime > 0 ? own : 0, submitTime),
-      wake: elsewhere(.doorbell), bell: bellTime)
+      received: (hasDiskBackend ? own : 0, completionTime * slowdown),
+      sent: (submitTime > 0 ? own : 0, submitTime * slowdown),
+      wake: elsewhere(.doorbell) * slowdown, wait: delays.disk.wait, bell: bellTime)
     station.divide(among: diskWorkers, queues: vm.io.blockOptions.queues)
-    station.other.add(neighbours.privileged(beside: vm))
+    station.other.add(neighbours.privileged(beside: vm).slowed(by: slowdown))
     if isShared {
       let count = (receives ? 1.0 : 0) + (handsOver ? 1.0 : 0)
       station.other.rate += rate * count
-      station.other.load += rate * ((receives ? receiveTime : 0) + (sends ? sendTime : 0))
+      station.other.load += rate * ((receives ? receiveTime : 0) + (sends ? sendTime : 0)) * slowdown
       station.other.secondMoment +=
-        rate * ((receives ? receiveTime * receiveTime : 0) + (sends ? sendTime * sendTime : 0))
+        rate * ((receives ? receiveTime * receiveTime : 0) + (sends ? sendTime * sendTime : 0)) * slowdown * slowdown
     }
     if !design.hasPrivilegedDomain { station.poll = Double(vm.io.blockOptions.busyPoll.nanoseconds) }
     station.notification = vm.io.block?.notification ?? .eventIndex

@@ -27,6 +27,11 @@ struct SharedBackends {
         secondMoment: max(0, all.secondMoment - own.secondMoment))
     }
 
+    /// What passes a device that takes longer for all.
+    func slowed(by factor: Double) -> Passing {
+      Passing(rate: rate, load: load * factor, secondMoment: secondMoment * factor * factor)
+    }
+
     mutating func add(_ other: Passing) {
       rate += other.rate
       load += other.load
@@ -54,9 +59,11 @@ struct SharedBackends {
   let halts = SampledHaltsCache()
   /// Requests per nanosecond of each VM.
   private(set) var rates: [Double]
+  /// What its threads meet at the processors.
+  var delays: [ProcessorDelays]
   private let index: [UInt32: Int]
   /// The vCPU of its host's privileged domain that serves each VM, among those of all hosts.
-  private let threads: [Int]
+  let threads: [Int]
   private var wires: [Passing]
   private var batches: [Double]
   private var disks: [DiskPassing]
@@ -81,6 +88,7 @@ struct SharedBackends {
       defer { here[vm.host] += 1 }
       return first[vm.host] + here[vm.host] % max(1, model.hosts[vm.host].privilegedVCPUs)
     }
+    delays = [ProcessorDelays](repeating: ProcessorDelays(), count: model.vms.count)
     wires = [Passing](repeating: Passing(), count: model.nicCount)
     batches = [Double](repeating: 0, count: model.nicCount)
     disks = [DiskPassing](repeating: DiskPassing(), count: model.disks.count)
@@ -152,6 +160,9 @@ struct SharedBackends {
     guard vm.design.hasPrivilegedDomain, let own = index[vm.stream] else { return Passing() }
     return privileged[threads[own]] - items(of: vm, rate: rates[own])
   }
+
+  /// What the threads of a VM meet at the processors.
+  func delays(of vm: VirtualMachine) -> ProcessorDelays { index[vm.stream].map { delays[$0] } ?? ProcessorDelays() }
 
   /// Block requests of other VMs on the same disk.
   func disk(beside vm: VirtualMachine) -> DiskPassing {

@@ -22,6 +22,8 @@ struct SingleServer {
   var setUp = PhaseTime()
   var notice = PhaseTime()
   var noticeShare = 0.0
+  /// Share of arrivals that may come while a client takes notice: who rings hands nothing else over meanwhile.
+  var noticeArrivals = 1.0
 
   /// What is seen of the station.
   struct Result {
@@ -37,6 +39,8 @@ struct SingleServer {
     var wakes = 0.0
     var halts = 0.0
     var allBusy = 1.0
+    /// Of all arrivals: share that interrupts a server at work, where there are several.
+    var interrupting = 1.0
     /// Share of all arrivals that come during a service.
     var serving = 0.0
     /// Share of time that the server polls.
@@ -67,6 +71,7 @@ struct SingleServer {
     // Weight of each level, its largest 1.
     var weights = [1.0]
     var served = [0.0]
+    var open = [1.0]
     result.idleShare.append(1)
     for number in 1...clients {
       let arrival = number < clients ? arrivals[number] : 0
@@ -78,11 +83,12 @@ struct SingleServer {
         start.after = after.isEmpty ? 0 : afterShare
         start.service = 1 - start.after
         let begun = pass(Level(self), start, arrival: arrival)
-        let scale = arrival * own.total / begun.departures
+        let scale = arrival * own.open(noticeArrivals) / begun.departures
         sum.add(begun, scale)
       }
       let total = sum.total
-      result.rates.append(arrivals[number - 1] / total)
+      result.rates.append(arrivals[number - 1] * open[number - 1] / total)
+      open.append(sum.open(noticeArrivals) / total)
       weights.append(weights[number - 1] * total)
       if weights[number] > 1e100 { for index in weights.indices { weights[index] *= 1e-100 } }
       result.idleShare.append(sum.idle / total)
@@ -90,6 +96,7 @@ struct SingleServer {
       // The next level, from this one with a weight of 1.
       level = sum.level
       level.scale(arrival / total)
+      for index in level.notice.indices { level.notice[index] *= noticeArrivals }
       inflow = Inflow()
       if !interruption.isEmpty {
         inflow.interruption = level.service.reduce(0, +) * interruptionShare
@@ -98,7 +105,7 @@ struct SingleServer {
     }
     let all = weights.reduce(0, +)
     result.pollTime = empty.polling * weights[0] / all
-    let seen = zip(weights, arrivals).map { $0 * $1 }
+    let seen = arrivals.indices.map { weights[$0] * arrivals[$0] * open[$0] }
     let sum = seen.reduce(0, +)
     result.found = seen.map { $0 / sum }
     result.wakes = result.found[0] * result.asleep
@@ -156,6 +163,9 @@ struct SingleServer {
     }
     var total: Double { idle + level.interruption.reduce(0, +) + level.service.reduce(0, +) }
 
+    /// Probability with arrivals, of which so many come while a client takes notice.
+    func open(_ share: Double) -> Double { total - (1 - share) * level.notice.reduce(0, +) }
+
     mutating func add(_ other: Passed, _ scale: Double) {
       func add(_ values: inout [Double], _ others: [Double]) {
         for index in values.indices { values[index] += others[index] * scale }
@@ -177,7 +187,7 @@ struct SingleServer {
     service += after.pass(&passed.level.after, inflow.after, leaving: arrival)
     service += closeDown.pass(&passed.level.closing, 0, leaving: arrival)
     var begun = inflow.setUp
-    begun += notice.pass(&passed.level.notice, inflow.notice, leaving: arrival)
+    begun += notice.pass(&passed.level.notice, inflow.notice, leaving: arrival * noticeArrivals)
     service += setUp.pass(&passed.level.setUp, begun, leaving: arrival)
     service += interruption.pass(&passed.level.interruption, inflow.interruption, leaving: arrival)
     passed.departures = self.service.pass(&passed.level.service, service, leaving: arrival)
