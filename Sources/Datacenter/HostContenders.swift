@@ -52,7 +52,9 @@ struct HostContenders {
       let expectation = expectations[index]
       let vcpus = expectation.vcpuDemand * 1e-9
       add(
-        .vcpus, vcpus * slowdown.vcpus.slowdown, of: flow, weight: threads * weight, floor: vm.share.reservation ?? 0)
+        .vcpus, slowdowns == nil ? vcpus : min(vm.share.cap ?? .infinity, vcpus * slowdown.vcpus.slowdown), of: flow,
+        weight: threads * weight,
+        floor: vm.share.reservation ?? 0)
       let backends = expectation.demand { $0.isAsynchronous && $0 != .privilegedDomain }
       let workers = Double(vm.backendThreads)
       add(.backends, backends * slowdown.network.slowdown, of: flow, weight: workers * weight)

@@ -47,8 +47,10 @@ struct HostContention {
     var variation: Double
     /// Mean time from the end of a burst to the next wish for a processor.
     var sleep: Double
+    /// Probability that they are to be reckoned with.
+    var presence = 1.0
 
-    var ratio: Double { burst / sleep }
+    var ratio: Double { presence * burst / sleep }
     var isEndless: Bool { sleep <= 0 }
   }
 
@@ -60,15 +62,24 @@ struct HostContention {
       let threads = threads(of: host, vms: vms, expectations)
       let processors = model.hosts[host].processors.threads
       let count = threads.reduce(0) { $0 + $1.count }
-      guard count > Double(processors), threads.count > 1 else { continue }
+      // Those that are pinned wait for others that are pinned to the same processors, which is left out.
+      let isPinned = vms.contains { model.vms[$0].share.pinned != nil }
+      guard count > Double(processors), threads.count > 1, !isPinned else { continue }
       let level = level(of: host, vms: vms, expectations)
       for vm in vms {
         let before = delays[vm]
-        let own: [Owner] = [.vcpus(vm), .network(vm), .disk(vm), .domain(domainThreads[vm])]
-        let hasDomain = model.vms[vm].design.hasPrivilegedDomain
-        delays[vm].vcpus.wait.approach(wait(beside: own, among: threads, on: host))
-        delays[vm].network.wait.approach(
-          wait(beside: hasDomain ? [own[0], own[3]] : own, among: threads, on: host))
+        let use = expectations[vm].use
+        let own: [Owner: Double] = [.vcpus(vm): 1, .network(vm): 1, .disk(vm): 1]
+        var beside = own
+        var domain = own
+        if model.vms[vm].design.hasPrivilegedDomain {
+          // The vCPU that moves its packets makes way only where nothing else is to be done there.
+          beside[.domain(domainThreads[vm])] = shareOfDomain(vm, threads, use)
+          domain[.domain(domainThreads[vm])] = 1
+        }
+        let round = Round(use, rate: expectations[vm].throughput * 1e-9)
+        delays[vm].vcpus.wait.approach(wait(beside: beside, among: threads, on: host, round))
+        delays[vm].network.wait.approach(wait(beside: domain, among: threads, on: host, round))
         delays[vm].disk.wait = delays[vm].network.wait
         slowDown(vm, expectations[vm], level)
         for (old, new) in [(before.vcpus, delays[vm].vcpus), (before.network, delays[vm].network)] {
@@ -177,16 +188,51 @@ struct HostContention {
     return requests.service.variance / (requests.service.mean * requests.service.mean)
   }
 
-  /// The wait of a thread that wakes up, without one thread of each of some owners.
-  private func wait(beside owners: [Owner], among all: [Threads], on host: Int) -> ProcessorWait {
+  /// A request's way through the threads of its VM.
+  private struct Round {
+    /// Wake-ups, at least one, and time on processors.
+    var wakes: Double
+    var time: Double
+
+    init(_ use: ThreadUse, rate: Double) {
+      wakes = rate > 0 ? max(1, (use.vcpus.wakes + use.network.wakes + use.disk.wakes) / rate) : 1
+      time = rate > 0 ? (use.vcpus.load + use.network.load + use.disk.load) / rate : 0
+    }
+
+    /// Share of the wake-ups that find the processors anew: while others' bursts last, a thread that a sibling with a
+    /// processor wakes up finds them as that one did.
+    func share(burst: Double) -> Double {
+      1 / wakes + (1 - 1 / wakes) * (burst > 0 ? min(1, time / burst) : 1)
+    }
+  }
+
+  /// The part of the load of the privileged domain's vCPU that a VM causes.
+  private func shareOfDomain(_ vm: Int, _ threads: [Threads], _ use: ThreadUse) -> Double {
+    guard let thread = threads.first(where: { $0.owner == .domain(domainThreads[vm]) }) else { return 1 }
+    let load = thread.isEndless ? 1 : thread.burst / (thread.burst + thread.sleep)
+    return load > 0 ? min(1, (use.network.load + use.disk.load) / load) : 1
+  }
+
+  /// The wait of a thread that wakes up, where one thread of each of some owners is absent with a probability.
+  private func wait(
+    beside absent: [Owner: Double], among all: [Threads], on host: Int, _ round: Round
+  ) -> ProcessorWait {
     let processors = model.hosts[host].processors.threads
     let count = all.reduce(0) { $0 + $1.count }
-    let threads = all.map { threads in
-      var threads = threads
-      if count <= Double(Self.mostThreads), owners.contains(threads.owner) { threads.count -= 1 }
-      return threads
-    }.filter { $0.count > 0 && !$0.isEndless }
-    let wakes = threads.reduce(0) { $0 + $1.count / $1.sleep }
+    var threads: [Threads] = []
+    for var kind in all where !kind.isEndless {
+      if count <= Double(Self.mostThreads), let share = absent[kind.owner] {
+        kind.count -= 1
+        if share < 1 {
+          var one = kind
+          one.count = 1
+          one.presence = 1 - share
+          threads.append(one)
+        }
+      }
+      if kind.count > 0 { threads.append(kind) }
+    }
+    let wakes = threads.reduce(0) { $0 + $1.count * $1.presence / $1.sleep }
     guard wakes > 0 else { return ProcessorWait() }
     let found = distribution(threads, processors: processors)
     let mean = threads.reduce(0) { $0 + $1.count * $1.ratio } / wakes
@@ -194,13 +240,15 @@ struct HostContention {
     let variation = max(0, second / (mean * mean) - 1)
     let residual = Self.residual(mean: mean, variation: variation, processors: processors)
     let each = mean / Double(processors)
+    // The burst that an instant falls into.
+    let share = round.share(burst: mean * (1 + variation))
     var result = ProcessorWait()
     for (number, probability) in found.enumerated() where number >= processors {
       let before = Double(number - processors)
-      let time = residual + before * each
-      result.mean += probability * time
+      let queue = before * each
+      result.mean += share * probability * (residual.mean + queue)
       result.secondMoment +=
-        probability * (time * time + residual * residual * max(1, variation) + before * each * each)
+        share * probability * (residual.secondMoment + 2 * residual.mean * queue + queue * queue + queue * each)
     }
     return result
   }
@@ -234,17 +282,22 @@ struct HostContention {
   ///
   /// Bursts that vary more than exponential ones are mixtures of two exponential ones with balanced means; of those that run
   /// each is then as likely to be of the one kind as of the other. Below, linear between constant and exponential ones.
-  static func residual(mean: Double, variation: Double, processors: Int) -> Double {
+  static func residual(mean: Double, variation: Double, processors: Int) -> ProcessorWait {
     let count = Double(processors)
-    guard variation > 1 else { return mean * (1 / (count + 1) + variation * (1 / count - 1 / (count + 1))) }
+    guard variation > 1 else {
+      let residual = mean * (1 / (count + 1) + variation * (1 / count - 1 / (count + 1)))
+      return ProcessorWait(mean: residual, secondMoment: residual * residual * (4 + 2 * variation) / 3)
+    }
     let share = (1 + ((variation - 1) / (variation + 1)).squareRoot()) / 2
     let (short, long) = (2 * share / mean, 2 * (1 - share) / mean)
-    var sum = 0.0
+    var result = ProcessorWait()
     var probability = PortableMath.pow(0.5, count)
     for number in 0...processors {
-      sum += probability / (Double(number) * short + Double(processors - number) * long)
+      let rate = Double(number) * short + Double(processors - number) * long
+      result.mean += probability / rate
+      result.secondMoment += 2 * probability / (rate * rate)
       probability *= Double(processors - number) / Double(number + 1)
     }
-    return sum
+    return result
   }
 }

@@ -81,7 +81,9 @@ struct BackendStation {
   /// Bells per sent batch of those that others wait before: the flag is up until the worker runs. Somebody's bell and the
   /// waking are under way, or a device has woken the worker and a batch has come since.
   private var ringsWhileWaking: Double {
-    let awaited = wake - (sent.rate > 0 ? (1 - PortableMath.exp(-sent.rate * wake)) / sent.rate : wake)
+    guard isStable, sent.rate > 0 else { return 0 }
+    let awaited = wake - (1 - PortableMath.exp(-sent.rate * wake)) / sent.rate
+    let asleep = (1 - load) * undisturbed / (1 + (rate * wake + sent.rate * bell) * undisturbed)
     return asleep * (sent.rate * (bell + wake) + (rate - sent.rate) * awaited)
   }
 
