@@ -31,6 +31,9 @@ struct TraceImportOptions: ParsableArguments {
   var quiet = false
 
   func validate() throws {
+    if let name, !(1...128).contains(name.count) || name.unicodeScalars.contains(where: { $0.value < 32 }) {
+      throw ValidationError("--name: expected 1 to 128 characters without control characters")
+    }
     do {
       guard try Frequency.parse(speed).hertz > 0 else { throw ValidationError("--speed: expected a frequency above 0") }
       guard try ByteCount.parse(memory) > .zero else { throw ValidationError("--memory: expected a size above 0") }

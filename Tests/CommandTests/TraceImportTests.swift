@@ -47,7 +47,7 @@ import Testing
       for arguments in [
         ["import", "planetlab", "day", "--samples", "0"], ["import", "swf", "log", "--speed", "2"],
         ["import", "azure", "day", "--machine", "0", "--cores", "0", "--machine-memory", "1 GiB"],
-        ["import", "opendc", "day", "--memory-unit", "GB"],
+        ["import", "opendc", "day", "--memory-unit", "GB"], ["import", "swf", "log", "--name", ""],
       ] {
         #expect(try Command.run(arguments, in: folder).status == 64, "\(arguments)")
       }

@@ -15,7 +15,8 @@ final class ArchiveReader {
 
   private let path: String
   private let bounds: TraceLimits
-  private var folderFiles: [String]?
+  /// Names of the files of a folder; nil for archives and single files.
+  private(set) var folderFiles: [String]?
   private var nextFile = 0
   private var archive: OpaquePointer?
   private var descriptor: Int32 = -1

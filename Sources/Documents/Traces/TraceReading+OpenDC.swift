@@ -38,8 +38,8 @@ extension TraceReading {
   }
 
   /// Reads the tables `tasks` and `fragments` of a folder or archive. A task is a VM with its time of submission and
-  /// duration in ms, cores, capacity in MHz and memory, in MB unless stated otherwise; its fragments follow each other from the submission on,
-  /// each with a duration in ms and a usage in MHz. After its fragments a VM asks for nothing.
+  /// duration in ms, cores, capacity in MHz and memory, in MB unless stated otherwise; its fragments follow each other from
+  /// the submission on, each with a duration in ms and a usage in MHz. After its fragments a VM asks for nothing.
   func openDC() throws(DiagnosticError) -> TraceSet {
     var builder = TraceSetBuilder(unit: .milliseconds(1))
     var names = NameTable()
@@ -58,6 +58,12 @@ extension TraceReading {
   ) throws(DiagnosticError) {
     guard !faults.isExhausted else { return }
     let archive = try ArchiveReader(path: path, bounds: bounds)
+    let same = (archive.folderFiles ?? []).filter { Self.isTable($0, table) }
+    guard same.count < 2 else {
+      let names = same.map(Wording.quoted).joined(separator: " and ")
+      faults.add(path, 1, 1, "expected one file \(table).csv, plain or compressed, found \(names)")
+      return
+    }
     while try archive.next() {
       if Self.isTable(archive.name, table) { return try body(archive) }
     }

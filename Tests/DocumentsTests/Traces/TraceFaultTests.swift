@@ -94,6 +94,12 @@ import Testing
     try folder.write("e/tasks.csv", header + "1,0,5,1,100,1\n")
     #expect(
       folder.traceFaults("e") == ["e:1:1: error: expected a file fragments.csv, plain or compressed, found none"])
+    try folder.write("e/fragments.csv", "id,duration,cpu_usage\n1,5,1\n")
+    try folder.compressed("e/fragments.csv.gz", Data("id,duration,cpu_usage\n1,5,2\n".utf8), filter: "gzip")
+    #expect(
+      folder.traceFaults("e") == [
+        "e:1:1: error: expected one file fragments.csv, plain or compressed, found 'fragments.csv' and 'fragments.csv.gz'"
+      ])
     try folder.write("f/tasks.csv", "x\n")
     try folder.write("f/fragments.csv", "")
     #expect(
