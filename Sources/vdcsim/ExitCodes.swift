@@ -31,7 +31,8 @@ func reportingFailures<Result>(_ body: () async throws -> Result) async throws -
     }
     throw ExitCodes.faultyDocument
   } catch let error as FleetError {
-    printError("error: \(error)")
+    let located = error.location.map { "\(Diagnostic(location: $0, message: "\(error)"))" }
+    printError(located ?? "error: \(error)")
     throw ExitCodes.faultyDocument
   } catch let error as ResultDirectoryError {
     printError("\(error)")

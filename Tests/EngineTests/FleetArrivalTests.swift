@@ -96,7 +96,11 @@ struct FleetArrivalTests {
       policies: {placement: first-fit}
       """)
     let model = try Support.model(scenario, fidelity: .fluid)
-    #expect(throws: FleetError.self) { try FleetEngine.run(model: model, replication: 1) }
+    #expect {
+      try FleetEngine.run(model: model, replication: 1)
+    } throws: {
+      ($0 as? FleetError)?.location?.line == 6 && "\($0)".hasPrefix("vm 'vm' finds no host; expected one with 2 cores")
+    }
   }
 
   @Test(

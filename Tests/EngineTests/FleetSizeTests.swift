@@ -154,6 +154,23 @@ struct FleetSizeTests {
     }
   }
 
+  @Test("More samples than there is memory for are a located fault", arguments: ["interval: 1 ns", "series: 1000000"])
+  func samples(key: String) throws {
+    let scenario = try Support.scenario(
+      """
+      scenario: many
+      duration: 7 d
+      hosts:
+        - {name: node, cpu: {cores: 4, frequency: 2 GHz}, memory: {size: 8 GiB}, design: bare-metal, profile: cascade-lake-pvm-paper}
+      vms:
+        - {name: vm, vcpus: 1, memory: {size: 1 GiB}, workload: demand}
+      workloads:
+        demand: {utilization: {mean: 0.5, \(key)}}
+      """)
+    let found = Support.faults(.line) { _ = try Support.model(scenario, fidelity: .fluid) }
+    #expect(found.count == 1 && found[0].hasPrefix("8: workload 'demand' has "), "\(found)")
+  }
+
   @Test("What neither trace nor group tells is an error that says of how many VMs")
   func unknown() throws {
     let rest = " -1 -1 1 1 1 -1 -1 -1 -1 -1\n"

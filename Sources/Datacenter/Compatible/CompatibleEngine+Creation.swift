@@ -31,7 +31,8 @@ extension CompatibleEngine {
       }
       guard let chosen else {
         throw FleetError(
-          "vm '\(model.vmName(vm))' finds no host with \(fleet.vmKinds[vm].mips) MHz, memory and bandwidth for it")
+          "vm '\(model.vmName(vm))' finds no host with \(fleet.vmKinds[vm].mips) MHz, memory and bandwidth for it",
+          location: group.location)
       }
       memory[chosen] -= group.memory
       bandwidth[chosen] -= group.bandwidth

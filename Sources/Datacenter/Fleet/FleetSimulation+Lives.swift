@@ -60,7 +60,8 @@ extension FleetSimulation {
   private func noHost(_ group: FleetModel.VMClass, _ name: String) -> FleetError {
     FleetError(
       "vm '\(name)' finds no host; expected one with \(group.vcpus) cores, "
-        + "\(ByteCount(bytes: group.memory)) of memory and CPU left, and all that the VM requires")
+        + "\(ByteCount(bytes: group.memory)) of memory and CPU left, and all that the VM requires",
+      location: group.location)
   }
 
   private func planArrival() {

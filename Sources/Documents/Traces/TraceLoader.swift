@@ -37,7 +37,14 @@ public enum TraceLoader {
         // Samples of other lengths are their means over the usual one, unless the scenario states another.
         let interval = trace.format == .planetlab ? nil : reference.interval
         guard let even = trace.set.evened(every: interval) else {
-          throw .unreadable(path: reference.path ?? "", reason: "its samples do not fit into memory")
+          let step = interval ?? trace.set.usualLength
+          throw .invalid([
+            Diagnostic(
+              location: reference.location,
+              message:
+                "trace \(Wording.quoted(reference.name)) has more than \(TraceLimits().samples) samples of \(step), or more "
+                + "than there is memory for; expected a longer interval")
+          ])
         }
         loaded.sets[reference.name] = even
         loaded.digests[reference.name] = digest(trace.set.block)

@@ -129,6 +129,15 @@ extension ModelAssembly {
       }
     case .constant(let share): return GroupDemand(constant: share)
     case .generated(let demand):
+      // 4 bytes a sample; a series of the daily profile takes 8 more.
+      let samples = scenario.duration.nanoseconds / demand.interval.nanoseconds + 2
+      if samples > 1 << 26 || samples * Int64(demand.series) > 1 << 30 {
+        fault(
+          workload.location,
+          "workload '\(workload.name)' has \(demand.series) series of \(samples) samples of \(demand.interval); expected "
+            + "at most \(1 << 26) of a series and \(1 << 30) in all")
+        return nil
+      }
       let source = builder.source(of: .generated(demand), key: "workload \(workload.name)")
       return GroupDemand(source: source, series: 0..<demand.series)
     case .trace:

@@ -99,6 +99,8 @@ public struct FleetModel: Sendable {
     public var imageWrites = 0.0
     /// Bytes down to which a balloon may shrink it; nil without one.
     public var balloonTarget: Int64?
+    /// Where its group is stated.
+    public var location: SourceLocation?
 
     /// Creates a class.
     public init(

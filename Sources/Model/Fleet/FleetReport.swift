@@ -242,7 +242,12 @@ public struct FleetReport: Sendable {
 public struct FleetError: Error, CustomStringConvertible {
   /// What is wrong and what was expected.
   public let description: String
+  /// The group of VMs that it is about.
+  public let location: SourceLocation?
 
   /// Creates an error.
-  public init(_ description: String) { self.description = description }
+  public init(_ description: String, location: SourceLocation?) {
+    self.description = description
+    self.location = location
+  }
 }

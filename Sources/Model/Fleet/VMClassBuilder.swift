@@ -77,6 +77,7 @@ struct VMClassBuilder {
       vmClass.sharedShare = group.image?.share ?? 0
       vmClass.balloonTarget = group.balloon?.target.map { min(size.memory, $0.bytes) }
       vmClass.imageWrites = group.image?.writes ?? 0
+      vmClass.location = group.location
       classes.append(vmClass)
       guests.append(guest)
     }

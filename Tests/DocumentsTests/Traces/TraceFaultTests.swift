@@ -247,6 +247,31 @@ import Testing
     #expect(folder.traceFaults("cut.gz").last?.hasSuffix("cannot be expanded: it is cut off or damaged") ?? false)
   }
 
+  @Test("An interval that would make too many samples is a fault of the trace's key")
+  func shortInterval() throws {
+    let folder = try TemporaryFolder()
+    let log = "1 0 -1 50000 2 -1 -1 2 -1 -1 1 1 1 -1 -1 -1 -1 -1\n"
+    try folder.write("log", log)
+    try folder.write(
+      "s.yaml",
+      """
+      scenario: short
+      duration: 1 h
+      hosts:
+        - {name: node, cpu: {cores: 2, frequency: 2 GHz}, memory: {size: 4 GiB}, design: ideal, profile: p}
+      vms:
+        - {name: vm, trace: t, workload: demand}
+      traces:
+        t: {file: log, format: swf, interval: 1 us}
+      workloads:
+        demand: {utilization: trace}
+      """)
+    let scenario = try ScenarioReader.read(path: folder.path + "/s.yaml").scenario
+    let found = folder.faults { _ = try TraceLoader.load(scenario, folder: folder.path) }
+    let expected = "s.yaml:8:13: error: trace 't' has more than 1073741824 samples of 1 us"
+    #expect(found.count == 1 && found[0].contains(expected), "\(found)")
+  }
+
   @Test func pathsOfScenariosStayInside() throws {
     let folder = try TemporaryFolder()
     try folder.write("s/day/a", day())
