@@ -13,8 +13,8 @@ public struct ResultDirectoryError: Error, Equatable, CustomStringConvertible {
     self.reason = reason
   }
 
-  /// `PATH: error: cannot write: REASON`.
-  public var description: String { "\(path): error: cannot write: \(reason)" }
+  /// `PATH: error: cannot write: REASON`; an empty path shows as two quotation marks.
+  public var description: String { "\(path.isEmpty ? "''" : path): error: cannot write: \(reason)" }
 }
 
 extension ResultDirectoryError {

@@ -190,7 +190,7 @@ final class Scratch {
   @Test(arguments: ["", ".", "..", "/", "a/.."]) func nameless(path: String) {
     #expect(
       failure(ResultDirectory(path: path).check)
-        == "\(path): error: cannot write: a result directory needs a name of its own")
+        == "\(path.isEmpty ? "''" : path): error: cannot write: a result directory needs a name of its own")
   }
 
   @Test func pathsWithNULAreRefused() {
