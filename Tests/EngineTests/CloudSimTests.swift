@@ -48,7 +48,7 @@ struct CloudSimTests {
       count += read
     }
     let text = String(decoding: bytes[..<count], as: UTF8.self)
-    return text.split(separator: "\n").dropFirst().map { $0.split(separator: ",") }
+    return text.split(whereSeparator: \.isNewline).dropFirst().map { $0.split(separator: ",") }
   }
 
   @Test(

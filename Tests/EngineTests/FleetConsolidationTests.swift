@@ -209,7 +209,7 @@ struct FleetConsolidationTests {
     arguments: [
       ("interval=1 ns", "expected an interval of at least 1 s, found 1 ns"),
       ("safety=2", "has a 'threshold', no 'safety'"),
-      ("threshold=NaN", "above 0 and up to 1"), ("threshold=1e300", "above 0 and up to 1"),
+      ("threshold=NaN", "expected a number, found 'NaN'"), ("threshold=1e300", "above 0 and up to 1"),
       ("selection=", "expected mmt, rs, mc or mu"),
     ])
   func faults(edit: String, message: String) {
