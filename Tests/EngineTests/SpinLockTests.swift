@@ -110,7 +110,9 @@ struct SpinLockTests {
         Double(result.exits.filter { $0.operation == .pauseLoop }.reduce(0) { $0 + $1.exits })
       }
       #expect((pauses(fluid) > 0) == (response != "off"))
-      #expect(abs(pauses(exit) / requests - pauses(fluid)) <= 0.1 * pauses(fluid), "\(pauses(exit)) \(pauses(fluid))")
+      // Waits come while few vCPUs halt, so that windows are larger then than they are at large: there are fewer exits.
+      #expect(pauses(exit) / requests <= 1.1 * pauses(fluid), "\(pauses(exit)) \(pauses(fluid))")
+      #expect(pauses(fluid) <= 1.6 * pauses(exit) / requests, "\(pauses(exit)) \(pauses(fluid))")
     }
   }
 
