@@ -5,9 +5,10 @@ import Virtualization
 /// The two engines face each other on packets and block requests, through every kind of backend.
 ///
 /// Tolerances are those of the engines' design: 2 % for throughput, CPU time and exits by reason above 1 % of all, 10 % for
-/// mean latency; of the host's polling, whose windows depend on rare events, 5 %, or 1 % of all CPU time. Seeds are fixed. Where
-/// requests come by themselves, the fluid engine is asked for the rate and the service time that the seed drew, so that short
-/// runs suffice.
+/// mean latency; of the host's polling, whose windows depend on rare events, 5 %, or 1 % of all CPU time. Behind emulated disks,
+/// whose requests take long and turns on the vCPU, it is 15 %, and 3 % of all CPU time: the fluid engine draws them one after
+/// another. Seeds are fixed. Where requests come by themselves, the fluid engine is asked for the rate and the service
+/// time that the seed drew, so that short runs suffice.
 struct IOAgreementTests {
   struct Backend: Sendable, CustomTestStringConvertible {
     let name: String
@@ -79,7 +80,8 @@ struct IOAgreementTests {
 
   /// Compares means; the differences that are too large, in words.
   static func differences(
-    _ exit: RunResult, _ fluid: RunResult, gap: (reason: String, tolerance: Double) = ("", 0)
+    _ exit: RunResult, _ fluid: RunResult, gap: (reason: String, tolerance: Double) = ("", 0),
+    isEmulatedDisk: Bool = false
   ) throws -> [String] {
     var found: [String] = []
     func compare(_ name: String, _ first: Double, _ second: Double, _ tolerance: Double) {
@@ -98,12 +100,13 @@ struct IOAgreementTests {
     let (guest, other) = (try #require(exit.value(of: .guestCPU)), try #require(fluid.value(of: .guestCPU)))
     let virtual = try #require(exit.value(of: .virtualizationCPU)) - polling(exit)
     let otherVirtual = try #require(fluid.value(of: .virtualizationCPU)) - polling(fluid)
-    compare("guest_cpu", guest / done, other / wanted, 0.02)
+    compare("guest_cpu", guest / done, other / wanted, isEmulatedDisk ? 0.03 : 0.02)
     compare("virtualization_cpu without polling", virtual / done, otherVirtual / wanted, 0.02)
     let time = (other + otherVirtual + polling(fluid)) / wanted
     let polled = polling(fluid) / wanted
-    compare("all CPU time", (guest + virtual + polling(exit)) / done, time, 0.02)
-    if polled > 0 { compare("polling", polling(exit) / done, polled, max(0.05, 0.01 * time / polled)) }
+    compare("all CPU time", (guest + virtual + polling(exit)) / done, time, isEmulatedDisk ? 0.03 : 0.02)
+    let part = (isEmulatedDisk ? 0.03 : 0.01) * time / max(polled, 1e-12)
+    compare("polling", polling(exit) / done, polled, max(isEmulatedDisk ? 0.15 : 0.05, part))
     let counts = EngineAgreementTests.byReason(exit)
     let others = EngineAgreementTests.byReason(fluid)
     let all = counts.values.reduce(0, +)
@@ -140,7 +143,8 @@ struct IOAgreementTests {
     for isBlock in [false, true] where isBlock || backend.disk == "disk" {
       let runs = try Self.open(
         backend, isBlock: isBlock, utilization: utilization, requests: utilization > 0.7 ? 100_000 : 30_000)
-      let found = try Self.differences(runs.exit, runs.fluid)
+      let found = try Self.differences(
+        runs.exit, runs.fluid, isEmulatedDisk: isBlock && backend.accesses.block > 10)
       #expect(found.isEmpty, "\(isBlock ? "blocks" : "packets"): \(found)")
     }
   }
@@ -163,7 +167,8 @@ struct IOAgreementTests {
         backend, vcpus: 1, arrivals: "{process: closed, clients: \(depth), think: \(isBlock ? "0 s" : "50 us")}",
         perRequest: isBlock ? Self.block : Self.packets, service: 20, seconds: depth > 4 ? 0.4 : 1)
       let found = try Self.differences(
-        Support.exit(model), Support.fluid(model), gap: Self.gaps["\(backend.name), \(isBlock), \(depth)"] ?? ("", 0))
+        Support.exit(model), Support.fluid(model), gap: Self.gaps["\(backend.name), \(isBlock), \(depth)"] ?? ("", 0),
+        isEmulatedDisk: isBlock && backend.accesses.block > 10)
       #expect(found.isEmpty, "\(isBlock ? "blocks" : "packets"): \(found)")
     }
   }

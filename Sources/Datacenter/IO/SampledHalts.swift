@@ -23,8 +23,8 @@ struct SampledHalts: Hashable {
   var readTime = Distribution.deterministic(mean: 0)
   var writeTime = Distribution.deterministic(mean: 0)
   var blockTime = 0.0
-  /// Of a closed population: a constant part of the time away, requests per nanosecond, and whether clients are threads of
-  /// the guest that go on at once.
+  /// Of a closed population: a constant part of the time away, requests per nanosecond while nobody polls, and whether
+  /// clients are threads of the guest that go on at once.
   var away = 0.0
   var rate = 0.0
   var isLocal = false
@@ -78,8 +78,9 @@ struct SampledHalts: Hashable {
         success: chain.success, polled: chain.polled, time: chain.polled > 0 ? chain.time / chain.polled : 0)
     }
     guard case .closed(let clients, _) = arrivals, rate > 0 else { return sample(Self.requests) }
-    // The rest of a round takes as long as it must for the rate of the population.
+    // The rest of a round takes as long as it must for the rate of the population, which was found without polling.
     var adjusted = self
+    adjusted.polling.limit = 0
     for _ in 0..<3 {
       let found = adjusted.sample(Self.requests / 8)
       guard found.rate > 0 else { break }
@@ -90,6 +91,7 @@ struct SampledHalts: Hashable {
         adjusted.away = max(0, adjusted.away + difference)
       }
     }
+    adjusted.polling.limit = polling.limit
     return adjusted.sample(Self.requests)
   }
 
@@ -102,7 +104,7 @@ struct SampledHalts: Hashable {
     case .closed(let clients, let think):
       guard think.nanoseconds > 0, isThinkingAlone || clients == 1 else { return nil }
       return polling.expectation(
-        idle: Double(think.nanoseconds) / Double(clients), after: clients == 1 ? max(0, away - halt) : 0)
+        idle: Double(think.nanoseconds) / Double(clients), after: clients == 1 ? max(0, away - bells - halt) : 0)
     }
   }
 
