@@ -55,7 +55,7 @@ enum DesignReader {
     }
     let capabilities = reader.capabilities(fields["capabilities"], base: base?.capabilities)
     let services = reader.services(fields, base: base, axes: axes?.defaults)
-    if polling == nil, let values = axes?.allowed[.haltPolling], values.contains("on") {
+    if polling == nil, fields["halt_poll"] == nil, let values = axes?.allowed[.haltPolling], values.contains("on") {
       reader.error(
         at: root.location,
         "axis 'halt_polling' may be 'on', but nothing says how the host polls; expected the key 'halt_poll'")
