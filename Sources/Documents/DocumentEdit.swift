@@ -1,9 +1,11 @@
+import Quantities
 import Virtualization
 
 /// A change of one value of a document before it is read: `hosts.node.cpu.cores=4`.
 ///
-/// The key is a path of keys, separated by dots; an entry of a list is named by its index from 0 or by its `name`. The
-/// last key may be new, all others must exist. A design that is only named becomes a mapping when one of its axes is
+/// The key is a path of keys, separated by dots; an entry of a list is named by its index from 0 or by its `name`. Keys
+/// that the document leaves out are added, with mappings around them where needed; workloads, traces and power curves
+/// must exist. A design that is only named becomes a mapping when one of its axes is
 /// set. In a scenario `design` alone stands for the designs of all host groups: `design=kvm-pvm`, `design.paging=shadow`.
 public struct DocumentEdit: Sendable, Hashable {
   /// The path to the value.
@@ -116,8 +118,8 @@ public struct DocumentEdit: Sendable, Hashable {
         entries[index].value = value
       } else if let index {
         try set(value, at: path.dropFirst(length), under: entries[index].key, in: &entries[index].value)
-      } else if path.count == 1, let key = path.first, !key.isEmpty {
-        entries.append(DocumentNode.Entry(key: key, keyLocation: location, value: value))
+      } else if canAdd(path, under: parent, to: entries.map(\.key)) {
+        entries.append(added(value, at: path))
       } else {
         throw refuse(Wording.unknown("key", path.first ?? "", among: entries.map(\.key)))
       }
@@ -144,6 +146,24 @@ public struct DocumentEdit: Sendable, Hashable {
     case .text, .nothing:
       throw refuse("\(node.found) has no keys, so that \(Wording.quoted(path.joined(separator: "."))) leads nowhere")
     }
+  }
+
+  /// Whether a key may be added together with all that lies below it: one that looks like another is a slip, and what
+  /// users name themselves is not made from a single key.
+  private func canAdd(_ path: ArraySlice<String>, under parent: String, to keys: [String]) -> Bool {
+    guard let key = path.first, path.allSatisfy({ !$0.isEmpty }) else { return false }
+    if path.count == 1 { return true }
+    return !["workloads", "traces", "power"].contains(parent) && NearestName.nearest(to: key, among: keys) == nil
+  }
+
+  /// The entry for the first key of a path, with a mapping for each key but the last.
+  private func added(_ value: DocumentNode, at path: ArraySlice<String>) -> DocumentNode.Entry {
+    var entry = DocumentNode.Entry(key: path.last ?? "", keyLocation: location, value: value)
+    for key in path.dropLast().reversed() {
+      let mapping = DocumentNode(content: .mapping([entry]), location: location)
+      entry = DocumentNode.Entry(key: key, keyLocation: location, value: mapping)
+    }
+    return entry
   }
 
   /// The candidate that the path begins with; of several the one of most components, since names may hold dots.

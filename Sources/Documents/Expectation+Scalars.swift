@@ -133,6 +133,10 @@ extension Expectation where Value == Rate {
   static var rate: Expectation { .scalar("a rate such as 500/s", parse: Rate.parse) }
   /// A rate above 0.
   static var positiveRate: Expectation { rate.accepting("a rate above 0") { $0.perSecond > 0 } }
+  /// A rate of arrivals: above 0, and no more than one in each nanosecond, which is the unit of times in documents.
+  static var arrivalRate: Expectation {
+    rate.accepting("a rate above 0, at most 1000000000/s") { $0.perSecond > 0 && $0.perSecond <= 1e9 }
+  }
 }
 
 extension Expectation where Value == Cost {

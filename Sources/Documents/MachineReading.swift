@@ -78,6 +78,14 @@ extension Expectation where Value == HostGroup.Processor {
         model: model, sockets: sockets ?? Defaults.sockets, coresPerSocket: cores, frequency: frequency)
       processor.threadsPerCore = threads ?? Defaults.threadsPerCore
       processor.smtThroughput = throughput ?? Defaults.smtThroughput
+      if let throughput, let stated = fields["smt_throughput"]?.location {
+        if processor.threadsPerCore == 1 {
+          reader.warn(at: stated, "'smt_throughput' has no effect: cores have one thread each")
+        } else if throughput > Double(processor.threadsPerCore) {
+          reader.error(
+            at: stated, "expected at most the \(processor.threadsPerCore) threads of a core, found \(throughput)")
+        }
+      }
       processor.boost = boost ?? []
       for (entry, next) in zip(processor.boost, processor.boost.dropFirst())
       where entry.cores >= next.cores || entry.frequency < next.frequency {
@@ -215,6 +223,7 @@ extension Expectation where Value == VMGroup {
       group.balloon = memory.balloon
       group.shadowPages = memory.shadowPages
       group.share = reader.processorShare(fields)
+      for entry in fields.entries { group.keyLocations[entry.key] = entry.value.location }
       return group
     }
   }

@@ -147,7 +147,7 @@ extension Expectation where Value == ArrivalProcess {
       switch process {
       case "poisson", "deterministic":
         guard let fields = reader.fields(of: node, in: "\(process) arrivals", known: known) else { return nil }
-        guard let rate = reader.required("rate", in: fields, .positiveRate) else { return nil }
+        guard let rate = reader.required("rate", in: fields, .arrivalRate) else { return nil }
         return process == "poisson" ? .poisson(rate: rate) : .deterministic(rate: rate)
       case "closed":
         guard let fields = reader.fields(of: node, in: "closed arrivals", known: known) else { return nil }

@@ -54,7 +54,7 @@ extension ModelAssembly {
       fault(
         group.location,
         "'\(operation)' of workload '\(workload.name)': "
-          + unknown("program", program, among: paging.processes.map(\.name)) + " in guest '\(guest.name)'")
+          + unknown("program", program, among: paging.processes.map(\.name), of: "guest '\(guest.name)'"))
     }
   }
 
@@ -177,7 +177,7 @@ extension ModelAssembly {
   mutating func checkSwap(of host: HostGroup) {
     guard case .disk(let name, let location) = host.overcommit.swap else { return }
     guard let disk = host.disks.first(where: { $0.name == name }) else {
-      fault(location, unknown("disk", name, among: host.disks.map(\.name)) + " on host '\(host.name)'")
+      fault(location, unknown("disk", name, among: host.disks.map(\.name), of: "host '\(host.name)'"))
       return
     }
     if disk.model == nil { fault(location, "disk '\(name)' needs a model: host '\(host.name)' swaps to it") }

@@ -8,11 +8,11 @@ extension ModelAssembly {
       let workload = scenario.workloads.firstIndex { $0.name == group.workload }
       if workload == nil {
         fault(
-          group.location,
+          group.location(of: "workload"),
           unknown("workload", group.workload, among: Set(scenario.workloads.map(\.name) + library.workloads.keys)))
       }
       let guest = library.guests[group.guest]
-      if guest == nil { fault(group.location, unknown("guest", group.guest, among: library.guests.keys)) }
+      if guest == nil { fault(group.location(of: "guest"), unknown("guest", group.guest, among: library.guests.keys)) }
       guard let workload, let guest, faults.isEmpty || !hosts.isEmpty else { continue }
       for number in 1...group.count {
         let name = group.count == 1 ? group.name : "\(group.name)-\(number)"
@@ -41,7 +41,7 @@ extension ModelAssembly {
       return hosts[slot].name == wanted || scenario.hosts[slots[slot].group].name == wanted
     }
     if let wanted = group.host, candidates.isEmpty {
-      fault(group.location, unknown("host", wanted, among: scenario.hosts.map(\.name)))
+      fault(group.location(of: "host"), unknown("host", wanted, among: scenario.hosts.map(\.name)))
       return false
     }
     // Hosts with too few cores only when there are no others, for the message.

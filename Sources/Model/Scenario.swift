@@ -339,6 +339,11 @@ public struct VMGroup: Sendable {
   public let fleet: FleetVMOptions
   /// Where the group stands.
   public let location: SourceLocation
+  /// Where values of its keys stand, for messages on them.
+  public var keyLocations: [String: SourceLocation] = [:]
+
+  /// Where the value of a key stands; the group's own place if it has none.
+  public func location(of key: String) -> SourceLocation { keyLocations[key] ?? location }
 
   /// Creates a group.
   public init(

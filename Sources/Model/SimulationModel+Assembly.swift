@@ -247,12 +247,17 @@ struct ModelAssembly {
     return profile
   }
 
-  func unknown(_ what: String, _ name: String, among names: some Sequence<String>) -> String {
+  /// What to say of an unknown name; `owner` is what should have it.
+  func unknown(
+    _ what: String, _ name: String, among names: some Sequence<String>, of owner: String? = nil
+  ) -> String {
     let sorted = names.sorted()
+    let start = "unknown \(what) '\(name)'" + (owner.map { " of \($0)" } ?? "")
+    if sorted.isEmpty { return start + (owner == nil ? "" : ", which has none") }
     if let nearest = NearestName.nearest(to: name, among: sorted) {
-      return "unknown \(what) '\(name)' (did you mean '\(nearest)'?)"
+      return "\(start) (did you mean '\(nearest)'?)"
     }
-    return "unknown \(what) '\(name)'; expected one of: \(sorted.joined(separator: ", "))"
+    return "\(start); expected one of: \(sorted.joined(separator: ", "))"
   }
 
   /// What the exit-level engine's clock cannot hold.

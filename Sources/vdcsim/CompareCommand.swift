@@ -25,7 +25,7 @@ struct CompareCommand: AsyncParsableCommand {
   func run() async throws {
     try await reportingFailures {
       let inputs = try Inputs(scenario: scenario, options: options)
-      let names = designs.map { $0.split(separator: ",").map(String.init) }
+      let names = designs.map { $0.split(whereSeparator: { ",\t ".contains($0) }).map(String.init) }
       let location = SourceLocation(file: "--designs", line: 1, column: 1)
       let chosen =
         names?.map { DesignReference(name: $0, location: location) } ?? inputs.scenario.comparison?.designs ?? []

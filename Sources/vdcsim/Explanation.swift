@@ -1,3 +1,4 @@
+import ArgumentParser
 import Model
 import Quantities
 import Virtualization
@@ -185,4 +186,14 @@ func unknown(_ what: String, _ name: String, among names: [String]) -> String {
     return "unknown \(what) '\(name)' (did you mean '\(nearest)'?)"
   }
   return "unknown \(what) '\(name)'; expected one of: \(names.joined(separator: ", "))"
+}
+
+/// The path of a document that is named by its file, or by its name among those of the library.
+///
+/// - Throws: `ValidationError` with the nearest name, if there is none of that name.
+func libraryPath(of name: String, _ what: String, among paths: [String]) throws -> String {
+  if name.contains("/") || name.hasSuffix(".yaml") || name.hasSuffix(".yml") { return name }
+  if let path = paths.first(where: { $0.hasSuffix("/\(name).yaml") }) { return path }
+  let names = paths.map { String($0.split(separator: "/").last?.dropLast(5) ?? "") }
+  throw ValidationError(unknown(what, name, among: names))
 }

@@ -31,8 +31,8 @@ struct SweepCommand: AsyncParsableCommand {
 
   private func perform() async throws {
     let libraryFolder = LibraryLoader.locate(explicit: options.library.folder)
-    let isPath = experiment.contains("/") || experiment.hasSuffix(".yaml") || experiment.hasSuffix(".yml")
-    let path = isPath ? experiment : "\(libraryFolder)/experiments/\(experiment).yaml"
+    let path = try libraryPath(
+      of: experiment, "experiment", among: try ExperimentReader.paths(library: libraryFolder))
     var edits = options.settings.compactMap { DocumentEdit($0) }
     if let seed = options.seed { edits.append(DocumentEdit(key: "seed", value: "\(seed)")) }
     let read = try ExperimentReader.read(path: path, edits: edits)

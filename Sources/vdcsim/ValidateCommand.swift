@@ -45,7 +45,8 @@ struct ValidateCommand: AsyncParsableCommand {
 
   private func validate() async throws -> Validation {
     let folder = LibraryLoader.locate(explicit: library.folder)
-    let paths = try cases.isEmpty ? CaseReader.paths(library: folder) : cases.map { Self.path(of: $0, in: folder) }
+    let all = try CaseReader.paths(library: folder)
+    let paths = try cases.isEmpty ? all : cases.map { try libraryPath(of: $0, "case", among: all) }
     let documents = try LibraryLoader.load(folder: folder, digest: Digest.sha256)
     let read = try paths.map { try CaseReader.read(path: $0) }
     let directory = ResultDirectory(path: output)
@@ -59,10 +60,6 @@ struct ValidateCommand: AsyncParsableCommand {
     try directory.write(files: [(name: "validate.csv", bytes: validation.table.csv()), manifest])
     if !quiet { show(validation, read) }
     return validation
-  }
-
-  private static func path(of name: String, in folder: String) -> String {
-    name.contains("/") || name.hasSuffix(".yaml") ? name : "\(folder)/cases/\(name).yaml"
   }
 
   private func show(_ validation: Validation, _ cases: [ValidationCase]) {

@@ -86,9 +86,15 @@ import Testing
     }
   }
 
-  @Test func aMissingCaseIsMissing() throws {
-    let outcome = try Command.run("validate", "no-such-case")
-    #expect(outcome.status == 66)
+  @Test(arguments: [
+    (["validate", "page-walk"], Int32(64), "unknown case 'page-walk' (did you mean 'page-walks'?)"),
+    (["sweep", "lock-hodlers"], 64, "unknown experiment 'lock-hodlers' (did you mean 'lock-holders'?)"),
+    (["validate", "no-such-case.yaml"], 66, "no-such-case.yaml: error: no such file or folder"),
+  ])
+  func unknownNamesHaveTheNearestOne(arguments: [String], status: Int32, message: String) throws {
+    let outcome = try Command.run(arguments)
+    #expect(outcome.status == status)
+    #expect(outcome.errors.contains(message), "\(outcome.errors)")
   }
 
   private static let counted = Command.root.appendingPathComponent("../shared/data/exit-profiles/exit_profiles.csv")

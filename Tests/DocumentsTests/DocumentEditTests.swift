@@ -37,6 +37,16 @@ import Testing
     #expect(requests.arrivals == .poisson(rate: Rate(perSecond: 500)))
   }
 
+  @Test func mappingsThatAreLeftOutAreAdded() throws {
+    let scenario = try edited(
+      "vms.web.cpu.cap=0.5", "vms.web.cpu.weight=3", "hosts.node.numa.nodes=2", "vms.web.guest=linux",
+      "workloads.web-server.memory={working_set: 1 GiB, page_references: 1000/s, reuse_skew: 0}")
+    #expect(scenario.vms.first?.share.cap == 0.5)
+    #expect(scenario.vms.first?.fleet.weight == 3)
+    #expect(scenario.hosts.first?.nodes?.count == 2)
+    #expect(scenario.workloads.first?.memory?.regions.count == 1)
+  }
+
   @Test func namedDesignsBecomeMappings() throws {
     let scenario = try edited("hosts.node.design.paging=shadow", "compare.designs.kvm-virtio.interrupts=emulated")
     #expect(scenario.hosts.first?.design.name == "kvm-virtio")
@@ -90,6 +100,15 @@ import Testing
       "--set seed:2:1: error: did not find expected ',' or ']', while parsing a flow sequence that starts in line 1, column 1"
     ),
     ("seed=*a", "--set seed:1:1: error: undefined alias 'a'"),
+    (
+      "hosts.node.nuam.nodes=2",
+      "--set hosts.node.nuam.nodes:1:1: error: unknown key 'nuam' in a host (did you mean 'numa'?)"
+    ),
+    ("hosts.node.cpus.cores=2", "--set hosts.node.cpus.cores:1:1: error: unknown key 'cpus' (did you mean 'cpu'?)"),
+    (
+      "workloads.other.arrivals.rate=1/s",
+      "--set workloads.other.arrivals.rate:1:1: error: unknown key 'other'; expected web"
+    ),
     ("hosts..count=1", "--set hosts..count:1:1: error: unknown entry ''; expected node or an index from 0 to 0"),
   ])
   func fault(edit: String, message: String) {

@@ -82,6 +82,23 @@ struct AssemblyTests {
       ])
   }
 
+  @Test("Names of devices and hosts are located where they stand")
+  func unknownDevices() throws {
+    let found = try faults(
+      try fleet(
+        """
+          - name: a
+            vcpus: 1
+            memory: {size: 1 GiB}
+            workload: packets
+            host: large
+            nic: eth0
+          - {name: b, vcpus: 1, memory: {size: 1 GiB}, workload: rest, host: larg}
+        """))
+    #expect(found.contains("14: unknown nic 'eth0' of host 'large', which has none"), "\(found)")
+    #expect(found.contains("15: unknown host 'larg' (did you mean 'large'?)"), "\(found)")
+  }
+
   @Test("Large scenarios run on the fluid engine unless they say otherwise")
   func fidelity() throws {
     let scenario = try Support.shipped("one-vm", edits: ["hosts.node.count=9"])

@@ -33,11 +33,12 @@ extension ModelAssembly {
     var builder = VMClassBuilder()
     for group in scenario.vms {
       guard let workload = scenario.workloads.firstIndex(where: { $0.name == group.workload }) else {
-        fault(group.location, unknown("workload", group.workload, among: scenario.workloads.map(\.name)))
+        fault(
+          group.location(of: "workload"), unknown("workload", group.workload, among: scenario.workloads.map(\.name)))
         continue
       }
       guard let guest = library.guests[group.guest] else {
-        fault(group.location, unknown("guest", group.guest, among: library.guests.keys))
+        fault(group.location(of: "guest"), unknown("guest", group.guest, among: library.guests.keys))
         continue
       }
       guard let demand = makeDemand(group, workload: scenario.workloads[workload], in: &builder) else { continue }
@@ -177,17 +178,17 @@ extension ModelAssembly {
       requirement.hostClass = scenario.hosts.firstIndex { $0.name == wanted }
       if requirement.hostClass == nil { requirement.host = hosts.firstIndex { $0.name == wanted } }
       if requirement.hostClass == nil, requirement.host == nil {
-        fault(group.location, unknown("host", wanted, among: scenario.hosts.map(\.name)))
+        fault(group.location(of: "host"), unknown("host", wanted, among: scenario.hosts.map(\.name)))
       }
     }
     requirement.capabilities = Set(group.fleet.capabilities)
     requirement.hypervisors = Set(group.fleet.hypervisors)
     let labels = scenario.hosts.flatMap(\.capabilities)
     for name in group.fleet.capabilities where !labels.contains(name) {
-      fault(group.location, unknown("capability", name, among: Set(labels)))
+      fault(group.location(of: "requires"), unknown("capability", name, among: Set(labels)))
     }
     for name in group.fleet.hypervisors where library.designs[name] == nil {
-      fault(group.location, unknown("hypervisor", name, among: library.designs.keys))
+      fault(group.location(of: "requires"), unknown("hypervisor", name, among: library.designs.keys))
     }
     requirement.affinity = group.fleet.affinity.map { builder.group(named: $0, among: .affinity) }
     requirement.antiAffinity = group.fleet.antiAffinity.map { builder.group(named: $0, among: .antiAffinity) }

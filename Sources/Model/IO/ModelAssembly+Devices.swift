@@ -55,11 +55,13 @@ extension ModelAssembly {
   mutating func devices(of group: VMGroup, on host: HostGroup) -> (nic: Int?, disk: Int?) {
     let nic = group.nic.flatMap { wanted in host.nics.firstIndex { $0.name == wanted } }
     if let wanted = group.nic, nic == nil {
-      fault(group.location, unknown("nic", wanted, among: host.nics.map(\.name)) + " on host '\(host.name)'")
+      fault(
+        group.location(of: "nic"), unknown("nic", wanted, among: host.nics.map(\.name), of: "host '\(host.name)'"))
     }
     let disk = group.disk.flatMap { wanted in host.disks.firstIndex { $0.name == wanted } }
     if let wanted = group.disk, disk == nil {
-      fault(group.location, unknown("disk", wanted, among: host.disks.map(\.name)) + " on host '\(host.name)'")
+      fault(
+        group.location(of: "disk"), unknown("disk", wanted, among: host.disks.map(\.name), of: "host '\(host.name)'"))
     }
     return (nic, disk)
   }
