@@ -59,8 +59,19 @@ extension FluidEngine {
         let demand = expectations[vm].vcpuDemand * 1e-9
         if let cap = model.vms[vm].share.cap, cap * speed < demand { expectations[vm].scale(by: cap * speed / demand) }
       }
-      let capacity = processors.capacity * (processors.boost.isEmpty ? 1 : processors.speed(active: processors.cores))
-      let each = capacity / Double(processors.threads)
+      let full = processors.capacity * (processors.boost.isEmpty ? 1 : processors.speed(active: processors.cores))
+      let each = full / Double(processors.threads)
+      var capacity = full
+      if processors.threadsPerCore > 1, !vms.contains(where: { expectations[$0].backendDemand > 0 }) {
+        // Too few threads to fill all siblings.
+        let parallel =
+          vms.reduce(0) { $0 + threads(of: model.vms[$1], in: model) }
+          + model.hosts[host].works.reduce(0) { $0 + $1.threads }
+        let active = min(parallel, processors.cores)
+        capacity =
+          processors.capacity(busyThreads: parallel)
+          * (processors.boost.isEmpty ? 1 : processors.speed(active: active))
+      }
       var left = capacity
       let pinned = Dictionary(grouping: vms) { Set(model.vms[$0].share.pinned ?? []) }
       for (set, group) in pinned.sorted(by: { ($0.value[0]) < ($1.value[0]) }) where !set.isEmpty {

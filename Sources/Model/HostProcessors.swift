@@ -107,6 +107,14 @@ public struct HostProcessors: Sendable, Hashable {
   /// Work that the host does in its time when all threads are busy, in cores.
   public var capacity: Double { Double(cores) * (threadsPerCore > 1 ? smtThroughput : 1) }
 
+  /// Work that the host does in its time, in cores, when no more than so many threads can be busy: they spread over idle
+  /// cores first.
+  public func capacity(busyThreads: Int) -> Double {
+    guard threadsPerCore > 1, busyThreads > cores else { return Double(min(busyThreads, cores)) }
+    let gained = (smtThroughput - 1) / Double(threadsPerCore - 1)
+    return min(capacity, Double(cores) + gained * Double(busyThreads - cores))
+  }
+
   /// Busy threads that do the work of `demand` unshared cores, when threads spread over idle cores first.
   ///
   /// Exact where the number of busy threads does not vary.

@@ -44,6 +44,65 @@ struct SchedulerTests {
     }
   }
 
+  @Test("Weights hold whatever they are and however many processors are shared", arguments: weighted)
+  func weightsOnSeveralProcessors(scheduler: SchedulerKind) throws {
+    for (cores, weights) in [(2, [1, 3, 7, 10]), (2, [1, 2, 2, 3]), (4, [1, 2, 3, 4, 5, 6, 7, 8])] {
+      let vms = weights.enumerated().map {
+        "  - {name: v\($0.offset), vcpus: 1, memory: {size: 1 GiB}, workload: work, cpu: {weight: \($0.element)}}"
+      }.joined(separator: "\n")
+      let result = try run(
+        try scenario(scheduler, cores: cores, vms: vms, workload: "batch: {work: 1000 s}", duration: "60 s"))
+      // No share is a whole processor, so that the weights alone decide.
+      let unit = 60e9 * Double(cores) / Double(weights.reduce(0, +))
+      for (vm, weight) in zip(result.vms, weights) {
+        let expected = unit * Double(weight)
+        #expect(
+          abs(Double(vm.guest) - expected) < 0.01 * expected, "\(scheduler), \(weights): \(vm.guest) for \(weight)")
+      }
+    }
+  }
+
+  @Test("VMs that need little do not change how busy ones share by weight under credit")
+  func weightsBesideSleepers() throws {
+    let text = try Support.scenario(
+      """
+      scenario: test
+      duration: 60 s
+      hosts:
+        - {name: node, cpu: {cores: 2, frequency: 2.5 GHz}, memory: {size: 64 GiB},
+           design: {name: bare-metal, scheduler: credit}, profile: cascade-lake-pvm-paper}
+      vms:
+        - {name: sleeper, count: 2, vcpus: 1, memory: {size: 1 GiB}, workload: sleepy}
+        - {name: capped, vcpus: 1, memory: {size: 1 GiB}, workload: work, cpu: {cap: 0.1}}
+        - {name: light, count: 2, vcpus: 1, memory: {size: 1 GiB}, workload: work}
+        - {name: heavy, vcpus: 1, memory: {size: 1 GiB}, workload: work, cpu: {weight: 2}}
+      workloads:
+        work: {batch: {work: 1000 s}}
+        sleepy:
+          arrivals: {process: poisson, rate: 100/s}
+          service: {distribution: exponential, mean: 1 ms}
+      """)
+    let result = try run(text)
+    let (light, heavy) = (Double(result.vms[3].guest), Double(result.vms[5].guest))
+    // Sleepers are woken at random times: their credit scatters, so that 3 % in the place of 1.
+    #expect(abs(heavy / light - 2) < 0.06, "\(heavy / light)")
+  }
+
+  @Test("An odd number of busy threads loads one core with two of them, in both engines")
+  func oddSiblings() throws {
+    for (busy, expected) in [(2, 2.0), (3, 2.3), (4, 2.6), (5, 2.6)] {
+      let text = try scenario(
+        .fair, cores: 2, cpu: ", threads_per_core: 2, smt_throughput: 1.3",
+        vms: "  - {name: vm, count: \(busy), vcpus: 1, memory: {size: 1 GiB}, workload: work}",
+        workload:
+          "arrivals: {process: closed, clients: 1, think: 0 s}, service: {distribution: deterministic, mean: 1 ms}")
+      for fidelity in [Fidelity.exit, .fluid] {
+        let rate = try #require(try run(text, fidelity).value(of: .throughput))
+        #expect(abs(rate - expected * 1000) < 0.005 * expected * 1000, "\(busy) at \(fidelity): \(rate)")
+      }
+    }
+  }
+
   @Test("Steal is demand minus supply at overcommit 1 to 4, in both engines", arguments: SchedulerKind.allCases)
   func steal(scheduler: SchedulerKind) throws {
     for count in 2...8 {

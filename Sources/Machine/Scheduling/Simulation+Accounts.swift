@@ -104,28 +104,67 @@ extension Simulation {
     }
   }
 
-  /// Divides the credit of a period by weight among threads that have used any; those that would have more than a period's
-  /// lose half, as in Xen, whose threads then count as idle.
+  /// Whether a thread of a host is given credit: it runs, waits, or has a debt.
+  private func usesCredit(_ index: Int, of host: Int) -> Bool {
+    Int(threads[index].host) == host && (threads[index].state != .blocked || shares[index].credit < 0)
+  }
+
+  /// Where a waiting thread stands under credit: by class, and within it by credit.
+  ///
+  /// In Xen threads of a class take turns. Slices are as long as periods, and without the disturbances of a real host the
+  /// turns of several processors fall into step with them, which gives light threads what heavy ones should have.
+  func creditKey(of index: Int) -> Double {
+    let share = shares[index]
+    let rank = share.isBoosted ? 0.0 : share.credit >= 0 ? 1 : 2
+    return rank * 1e9 - max(-1e8, min(1e8, share.credit / Double(Self.creditPeriod)))
+  }
+
+  /// Divides the credit of a period by weight among threads that have used any, none more than a processor's worth, and
+  /// makes up for what all together have come to lack, as Xen does.
+  ///
+  /// Where nobody waits for the same processors a debt beyond a period is forgiven, and credit beyond a period halved: such
+  /// threads count as idle in Xen. Where threads wait neither happens: it would take from one what it gives to another.
+  /// Four periods bound the credit of threads that do not ask for their share, or cannot have it on the processors that
+  /// they are pinned to.
   mutating func giveCredit(host: Int) {
     events.insert(
       Event(time: now + Self.creditPeriod, kind: EventKind.creditPeriod, handle: UInt32(host), generation: 0))
-    var weight = 0.0
+    var (weight, balance) = (0.0, 0.0)
     for index in threads.indices where Int(threads[index].host) == host {
       if threads[index].state == .running { charge(thread: index) }
-      if threads[index].state != .blocked || shares[index].credit < 0 { weight += shares[index].weight }
+      guard usesCredit(index, of: host) else { continue }
+      weight += shares[index].weight
+      balance += shares[index].credit
     }
     guard weight > 0 else { return }
-    let all = Double(Self.creditPeriod) * Double(hosts[host].processors)
-    let limit = Double(Self.creditPeriod)
-    for index in threads.indices where Int(threads[index].host) == host {
-      guard threads[index].state != .blocked || shares[index].credit < 0 else { continue }
-      let wasPositive = shares[index].credit >= 0
-      shares[index].credit = max(-limit, shares[index].credit + all * shares[index].weight / weight)
-      if shares[index].credit > limit { shares[index].credit /= 2 }
-      // A waiting thread whose credit has changed its sign goes to the end of its new class.
-      guard shares[index].heap >= 0, wasPositive != (shares[index].credit >= 0) else { continue }
-      dequeue(thread: index)
-      enqueue(thread: index)
+    let period = Double(Self.creditPeriod)
+    let usual = period * Double(hosts[host].processors)
+    let all = max(usual, -balance)
+    let most = period * all / usual
+    var part = all / weight
+    while true {
+      // What is more than a processor's worth goes to the others.
+      var (left, others) = (all, weight)
+      for index in threads.indices where usesCredit(index, of: host) && shares[index].weight * part >= most {
+        left -= most
+        others -= shares[index].weight
+      }
+      guard others > weight * 1e-9, left > part * others * (1 + 1e-9) else { break }
+      part = left / others
+    }
+    for index in threads.indices where usesCredit(index, of: host) {
+      shares[index].credit += min(most, shares[index].weight * part)
+      if heaps[2 * Int(shares[index].queue)].count > 0 {
+        shares[index].credit = min(4 * period, shares[index].credit)
+      } else {
+        shares[index].credit = max(-period, shares[index].credit)
+        if shares[index].credit > period { shares[index].credit /= 2 }
+      }
+      guard shares[index].heap >= 0 else { continue }
+      let heap = Int(shares[index].heap)
+      remove(index)
+      shares[index].key = creditKey(of: index)
+      push(index, heap: heap)
     }
   }
 }

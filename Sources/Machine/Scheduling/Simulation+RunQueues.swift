@@ -112,7 +112,7 @@ extension Simulation {
       shares[index].key = 0
       push(index, heap: 2 * queue)
     case .credit:
-      shares[index].key = shares[index].isBoosted ? 0 : shares[index].credit >= 0 ? 1 : 2
+      shares[index].key = creditKey(of: index)
       push(index, heap: 2 * queue)
     case .credit2:
       shares[index].key = shares[index].virtualTime
