@@ -4,10 +4,12 @@ import Statistics
 ///
 /// `c` vCPUs serve Poisson arrivals of rate `λ`; a job holds a vCPU for `T`. Under processor sharing the mean sojourn is
 /// insensitive to the distribution: `T [1 + C(c,ρ) / (c (1 − ρ))]` with Erlang's `C`; under first come, first served the
-/// waiting part is scaled by `(c_a² + c_s²)/2` (Allen-Cunneen; exact for one vCPU and Poisson arrivals). A vCPU without
-/// work halts, which takes `H`; the arrival that finds it halted wakes it, which takes `D`.
+/// waiting part is scaled by `(c_a² + c_s²)/2` (Allen-Cunneen; exact for one vCPU and Poisson arrivals), and for arrivals
+/// at equal distances by `exp(-2 (1 − ρ) / (3 ρ c_s²))` on top (Krämer and Langenbach-Belz). A vCPU without work halts,
+/// which takes `H`; the arrival that finds it halted wakes it, which takes `D`.
 /// [A. O. Allen, Probability, Statistics and Queueing Theory, 1990; P. D. Welch, On a generalized M/G/1 queueing
-/// process in which the first customer of each busy period receives exceptional service, Operations Research 12, 1964]
+/// process in which the first customer of each busy period receives exceptional service, Operations Research 12, 1964;
+/// W. Krämer, M. Langenbach-Belz, Approximate formulae for the delay in the queueing system GI/G/1, Proc. 8th ITC, 1976]
 struct GuestStation {
   /// vCPUs.
   var servers: Int
@@ -25,6 +27,8 @@ struct GuestStation {
   var halt: Double
   /// `(c_a² + c_s²)/2`; 1 under processor sharing with Poisson arrivals.
   var variability: Double
+  /// Whether jobs arrive at equal distances.
+  var isRegular = false
   /// Time of a job while 1, 2, ... vCPUs are busy, in units of `job`; empty where siblings do not slow it down.
   var paces: [Double] = []
 
@@ -64,7 +68,10 @@ struct GuestStation {
   var sojourn: Double? {
     guard isStable else { return nil }
     let count = Double(servers)
-    let waiting = job * delayProbability(load) / (count - load) * variability
+    var waiting = job * delayProbability(load) / (count - load) * variability
+    if isRegular, load > 0, variability > 0 {
+      waiting *= PortableMath.exp(-(count - load) / (3 * load * variability))
+    }
     return (job + waiting) * crowding + wakeDelay
   }
 

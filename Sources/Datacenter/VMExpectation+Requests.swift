@@ -37,7 +37,9 @@ extension VMExpectation {
     case .poisson(let rate):
       flow = path.open(rate: rate.perSecond, variability: discipline.variability(of: service, arrivals: 1))
     case .deterministic(let rate):
-      flow = path.open(rate: rate.perSecond, variability: discipline.variability(of: service, arrivals: 0))
+      flow = path.open(
+        rate: rate.perSecond, variability: discipline.variability(of: service, arrivals: 0),
+        isRegular: true)
     case .closed(let clients, let think):
       flow = path.closed(
         clients: clients, think: Double(think.nanoseconds),

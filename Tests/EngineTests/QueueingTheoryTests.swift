@@ -1,3 +1,4 @@
+import Foundation
 import Model
 import Statistics
 import Testing
@@ -89,6 +90,25 @@ struct QueueingTheoryTests {
     let theory = (1 - 1 / sum) / 1e-3
     let interval = try meanInterval(of: rates, confidence: 0.99).1
     #expect(interval.lower <= theory && theory <= interval.upper, "\(interval) against \(theory)")
+  }
+
+  @Test("D/M/1: T = S/(1 − σ) with σ = exp(−(1 − σ)/ρ), in both engines", arguments: [0.5, 0.7, 0.9])
+  func dm1(load: Double) throws {
+    let scenario = try Support.oneVM(
+      """
+          arrivals: {process: deterministic, rate: \(1000 * load)/s}
+          service: {distribution: exponential, mean: 1 ms}
+          discipline: fcfs
+      """, duration: "60 s", warmup: "2 s")
+    var sigma = 0.5
+    for _ in 0..<1000 { sigma = exp(-(1 - sigma) / load) }
+    let theory = 1e-3 / (1 - sigma)
+    let interval = try meanLatency(scenario)
+    #expect(interval.lower <= theory && theory <= interval.upper, "\(interval) against \(theory)")
+    // The approximation of Krämer and Langenbach-Belz is within 2 % of the exact wait here.
+    let model = try Support.model(scenario, fidelity: .fluid)
+    let fluid = try #require(try Support.fluid(model).workloads[0].meanLatency)
+    #expect(abs(fluid - theory) < 0.02 * theory, "\(fluid) against \(theory)")
   }
 
   @Test("The number of requests is that of the arrivals: throughput equals the rate")

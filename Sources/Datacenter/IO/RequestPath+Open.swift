@@ -6,7 +6,8 @@ import Virtualization
 extension RequestPath {
   /// Rates for `rate` requests per second that all get through, and the stations at that rate.
   private func flow(
-    rate perSecond: Double, variability: Double, polls: SampledHalts.Result = SampledHalts.Result()
+    rate perSecond: Double, variability: Double, isRegular: Bool = false,
+    polls: SampledHalts.Result = SampledHalts.Result()
   ) -> (flow: Flow, guest: GuestStation, network: BackendStation, diskBackend: BackendStation, disk: DiskStation?) {
     let rate = perSecond * 1e-9
     let network = networkBackend(rate: rate)
@@ -18,7 +19,8 @@ extension RequestPath {
     var station = GuestStation(
       servers: vm.vcpus, arrivals: rate * stages, job: job / stages, afterwork: 0,
       wake: wakeTime(polled: polls.success) * delay.slowdown, wait: delay.wait * (1 - polls.success),
-      halt: stall(.halt) * delay.slowdown, variability: variability, paces: vm.load.lock?.paces ?? [])
+      halt: stall(.halt) * delay.slowdown, variability: variability,
+      isRegular: isRegular && stages == 1, paces: vm.load.lock?.paces ?? [])
     // The driver polls while the packets of requests before are processed, unless a vCPU is halted meanwhile.
     let processing = pollingShare(rate)
     var window = processing
@@ -142,8 +144,9 @@ extension RequestPath {
   }
 
   /// Requests that arrive at a given rate.
-  func open(rate: Double, variability: Double) -> Flow {
-    var (flow, station, network, diskBackend, disk) = flow(rate: rate, variability: variability)
+  func open(rate: Double, variability: Double, isRegular: Bool = false) -> Flow {
+    var (flow, station, network, diskBackend, disk) = flow(
+      rate: rate, variability: variability, isRegular: isRegular)
     if flow.isSaturated || rate * Double(model.limitTime(ofRequestBy: vm)) >= 1e9 {
       // Served as fast as the slowest resource can; nobody sleeps.
       let limit = bottleneck > 0 ? 1e9 / bottleneck : rate
