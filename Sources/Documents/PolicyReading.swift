@@ -199,7 +199,7 @@ extension Expectation where Value == MigrationPolicy {
           of: node, in: "a migration",
           known: [
             "mechanism", "bandwidth_share", "bandwidth_limit", "downtime_target", "round_limit", "auto_converge",
-            "dirty_rate", "writable_share", "hot_share", "adaptive", "switchover_time",
+            "dirty_rate", "distinct_writes", "writable_share", "hot_share", "adaptive", "switchover_time",
           ])
       else { return nil }
       guard let chosen = reader.required("mechanism", in: fields, mechanism) else { return nil }
@@ -217,6 +217,7 @@ extension Expectation where Value == MigrationPolicy {
       if let value = reader.optional("dirty_rate", in: fields, .rate) {
         policy.dirtyRate = value.perSecond * BasePage.size
       }
+      if let value = reader.optional("distinct_writes", in: fields, .truth) { policy.countsDistinct = value }
       if let value = reader.optional("writable_share", in: fields, share) { policy.writableShare = value }
       if let value = reader.optional("hot_share", in: fields, share) { policy.hotShare = value }
       if let node = fields["adaptive"],
@@ -237,8 +238,9 @@ extension Expectation where Value == MigrationPolicy {
       if let value = reader.optional("switchover_time", in: fields, .time) { policy.switchoverTime = value }
       if chosen == .fixedRate {
         for key in [
-          "downtime_target", "round_limit", "auto_converge", "dirty_rate", "writable_share", "hot_share", "adaptive",
-          "switchover_time",
+          "downtime_target", "round_limit", "auto_converge", "dirty_rate", "distinct_writes", "writable_share",
+          "hot_share",
+          "adaptive", "switchover_time",
         ] {
           if let node = fields[key] { reader.error(at: node.location, "'\(key)' belongs to the mechanism pre-copy") }
         }

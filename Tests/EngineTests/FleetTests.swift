@@ -1,5 +1,6 @@
 import Documents
 import EventKernel
+import Foundation
 import Model
 import Testing
 
@@ -98,6 +99,31 @@ struct FleetTests {
     #expect(abs(busy(1) - 1.2) < 0.01)
     #expect(abs(report.hostGuest[0] + report.hostVirtualization.reduce(0) { $0 + $1[0] } - 2 * 3600) < 1e-3)
     #expect(abs(report.hostShort[0] - 3600) < 1e-6)
+  }
+
+  @Test("Scarce CPU is divided as on a single host: by threads' weights, nobody below its reservation")
+  func sharesAsOnOneHost() throws {
+    // Weights of all threads: 2, 6, 4, 1 on 4 cores; demands 2, 2, 2, 1; d has 0.9 reserved. What d leaves of its even
+    // share is nothing: 4 - 0.9 = 3.1 for a, b, c at 2 : 6 : 4, of which b takes no more than 1.55 and c 1.033.
+    let vms = """
+        - {name: a, vcpus: 2, memory: {size: 1 GiB}, cpu: {weight: 1}, workload: full}
+        - {name: b, vcpus: 2, memory: {size: 1 GiB}, cpu: {weight: 3}, workload: full}
+        - {name: c, vcpus: 4, memory: {size: 1 GiB}, cpu: {weight: 1}, workload: half}
+        - {name: d, vcpus: 1, memory: {size: 1 GiB}, cpu: {weight: 1, reservation: 900 MHz}, workload: full}
+      """
+    let result = try run(
+      try scenario(
+        hosts: """
+            - {name: node, cpu: {cores: 4, frequency: 1000 MHz}, memory: {size: 16 GiB}, power: linear, design: bare-metal, profile: cascade-lake-pvm-paper}
+          """, vms: vms,
+        workloads: "  full: {utilization: 1}\n  half: {utilization: 0.5}",
+        policies: "{placement: {rule: first-fit, cpu_allocation_ratio: 4}}"))
+    let report = try #require(result.fleet).report
+    let busy = (0..<4).map { (report.vmGuest[$0] + report.vmStall[$0]) / 3600 }
+    let expected = [3.1 * 2 / 12, 3.1 * 6 / 12, 3.1 * 4 / 12, 0.9]
+    for (vm, (found, share)) in zip(busy, expected).enumerated() {
+      #expect(abs(found - share) < 0.001, "\(vm): \(found) instead of \(share)")
+    }
   }
 
   @Test("A workload full of exits takes more of the host under shadow than under nested paging")
@@ -213,5 +239,45 @@ struct FleetTests {
     #expect(hosts("database").allSatisfy { kind($0) == "flash" })
     #expect(Set(hosts("service")).count == 1)
     #expect(hosts("cache").allSatisfy { kind($0) == "edge" })
+  }
+
+  @Test(
+    "Distinct writes make a geometric series of rounds, writes to random pages fewer", arguments: [0.25, 0.5, 0.75])
+  func rounds(intensity: Double) throws {
+    func migration(_ more: String) throws -> FleetReport.Migrations {
+      let bandwidth = 125e6
+      let scenario = try Support.scenario(
+        """
+        scenario: test
+        duration: 30 min
+        hosts:
+          - {name: node, count: 2, cpu: {cores: 2, frequency: 2 GHz}, memory: {size: 16 GiB},
+             nics: [{name: eth0, bandwidth: 1 Gbit/s}], design: ideal, profile: cascade-lake-pvm-paper}
+        vms:
+          - {name: vm, count: 2, vcpus: 1, memory: {size: 2 GiB}, workload: busy}
+        workloads: {busy: {utilization: 1}}
+        policies:
+          placement: worst-fit
+          consolidation: {overload: thr, threshold: 1, sleep: false}
+          migration: {mechanism: pre-copy, bandwidth_share: 1, downtime_target: 30 ms, round_limit: 100,
+                      dirty_rate: \(bandwidth * intensity / 4096)/s\(more)}
+        """)
+      let migrations = try #require(try run(scenario).fleet).report.migrations
+      try #require(migrations.count > 0)
+      return migrations
+    }
+    let memory = Double(2 << 30)
+    for (more, isDistinct) in [(", distinct_writes: true", true), ("", false)] {
+      var (left, sent, rounds) = (memory, memory, 1)
+      while left / 125e6 > 0.03 {
+        let written = intensity * left
+        left = isDistinct ? written : memory * (1 - exp(-written / memory))
+        sent += left
+        rounds += 1
+      }
+      let found = try migration(more)
+      #expect(Int(found.rounds[0]) == rounds)
+      #expect(abs(found.bytes[0] - sent) < 1e-6 * sent, "\(found.bytes[0]) instead of \(sent)")
+    }
   }
 }

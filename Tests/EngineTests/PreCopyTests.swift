@@ -14,12 +14,13 @@ struct PreCopyTests {
   /// in MiB/s, times intensity and load. It goes on until what is left takes 30 ms.
   private func copy(megabytes: Double, intensity: Double, load: Double = 1, link: Double = 125) -> PreCopy {
     var policy = MigrationPolicy(mechanism: .preCopy)
+    policy.countsDistinct = true
     policy.downtimeTarget = .milliseconds(30)
     policy.roundLimit = 1000
     let memory = megabytes * Self.mebibyte
     return PreCopy(
       memory: memory, bandwidth: link * 1e6 * 115.4 / 125, dirtyRate: link * Self.mebibyte * intensity * load,
-      writable: memory, countsDistinct: true, policy: policy)
+      writable: memory, policy: policy)
   }
 
   /// A row of SimGrid's results.

@@ -32,7 +32,8 @@ struct FleetCost {
     let speed = vmClass.speed > 0 ? vmClass.speed : hostClass.coreSpeed
     perPercent = vmClass.cpus * speed / 100
     cap = min(min(Double(vmClass.vcpus), vmClass.cap) * hostClass.coreSpeed, vmClass.limit)
-    weight = vmClass.weight
+    // Hosts divide their processors among threads, as everywhere.
+    weight = vmClass.weight * Double(max(1, vmClass.vcpus))
     reservation = vmClass.reservation
     let index = vm * fleet.hostClasses.count + host
     let loads = isMigrating && !fleet.migratingLoads.isEmpty ? fleet.migratingLoads : fleet.loads

@@ -191,13 +191,15 @@ struct FleetState {
     }
   }
 
-  /// Weighted max-min sharing: reservations first, then all shares grow in proportion to their weights until a VM has what
-  /// it wants or nothing is left.
+  /// Weighted max-min sharing with reservations, as on single hosts: `min(wanted, max(reservation, weight × level))` with
+  /// the level at which nothing is left.
   ///
-  /// - Complexity: O(VMs) for each time that some VMs have enough below the level of the rest; few times in practice.
+  /// - Complexity: O(VMs) for each time that some VMs have enough, or their reservation only, at the level of the rest; few
+  ///   times in practice.
   private func shareScarce(_ host: UnsafeMutablePointer<Host>) {
     let slots = host.pointee.slots
     let count = Int(host.pointee.count)
+    let costs = self.costs
     withUnsafeTemporaryAllocation(of: Scarce.self, capacity: count) { buffer in
       let claims = buffer.baseAddress!
       var reserved = 0.0
@@ -205,38 +207,46 @@ struct FleetState {
       for index in 0..<count {
         let cost = costs[Int(slots[index].cost)]
         let wanted = slots[index].rate * (cost.vcpu + cost.backend)
-        let given = min(wanted, cost.reservation)
-        claims[index] = Scarce(slot: Int32(index), wanted: wanted, given: given, weight: cost.weight)
-        reserved += given
+        let floor = min(wanted, cost.reservation)
+        claims[index] = Scarce(slot: Int32(index), wanted: wanted, floor: floor, weight: cost.weight)
+        reserved += floor
         weights += cost.weight
       }
       let total = max(0, host.pointee.total - host.pointee.services)
       if reserved > total {
-        for index in 0..<count { claims[index].given *= total / reserved }
-        reserved = total
+        for index in 0..<count { claims[index].floor *= total / reserved }
       }
-      var left = total - reserved
+      var left = total
       var used = host.pointee.total - total
-      func settle(_ claim: Scarce, _ share: Double) {
-        let total = claim.given + share
-        used += total
-        let factor = claim.wanted > 0 ? total / claim.wanted : 0
+      func settle(_ claim: Scarce, _ given: Double) {
+        used += given
+        let factor = claim.wanted > 0 ? given / claim.wanted : 0
         let slot = slots + Int(claim.slot)
         slot.pointee.missing = slot.pointee.rate * costs[Int(slot.pointee.cost)].vcpu * (1 - factor)
         slot.pointee.rate *= factor
       }
       var open = count
       while open > 0 {
-        // Those who want less than the level have enough; what they leave lifts it for the rest.
         let level = left / weights
+        // Where reservations add more to even shares than VMs leave of theirs, the level can only fall: those below their
+        // reservation have just that. Else it can only rise, and those who want no more than their share have enough.
+        var balance = 0.0
+        if reserved > 0 {
+          for index in 0..<open {
+            let even = level * claims[index].weight
+            balance += max(claims[index].floor, min(claims[index].wanted, even)) - even
+          }
+        }
+        let falls = balance > 0
         var kept = 0
         weights = 0
         for index in 0..<open {
           let claim = claims[index]
-          let need = claim.wanted - claim.given
-          if need <= level * claim.weight {
-            left = max(0, left - need)
-            settle(claim, need)
+          let even = level * claim.weight
+          if falls ? claim.floor > even : claim.wanted <= even {
+            let given = falls ? claim.floor : claim.wanted
+            left = max(0, left - given)
+            settle(claim, given)
           } else {
             claims[kept] = claim
             kept += 1
@@ -254,11 +264,11 @@ struct FleetState {
     }
   }
 
-  /// What a VM of a scarce host wants, and what it has of that already.
+  /// What a VM of a scarce host wants, and what it has at least.
   private struct Scarce {
     var slot: Int32
     var wanted: Double
-    var given: Double
+    var floor: Double
     var weight: Double
   }
 

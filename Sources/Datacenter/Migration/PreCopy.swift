@@ -15,8 +15,6 @@ struct PreCopy {
   var dirtyRate: Double
   /// Bytes of the writable working set.
   var writable: Double
-  /// Whether the dirty rate counts distinct bytes, or writes to random places of the working set.
-  var countsDistinct = false
   var policy: MigrationPolicy
 
   /// What becomes of it.
@@ -84,7 +82,7 @@ struct PreCopy {
   /// Ends a round that sent `sent` bytes in so many seconds: what was written meanwhile is sent by the next.
   func endRound(_ progress: inout Progress, sent: Double, seconds: Double) {
     var next =
-      countsDistinct || writable <= 0
+      policy.countsDistinct || writable <= 0
       ? min(writable, progress.written) : writable * (1 - PortableMath.exp(-progress.written / writable))
     next += memory * policy.hotShare
     if let adaptation = policy.adaptation, seconds > 0 {

@@ -168,6 +168,8 @@ public struct MigrationPolicy: Sendable, Hashable {
   /// Bytes a second that a guest dirties for each unit of its demand (1 = all its vCPUs busy), and the memory that it
   /// writes to again and again.
   public var dirtyRate = 0.0
+  /// Whether the dirty rate counts distinct pages, as far as there are any, or writes to random pages of the working set.
+  public var countsDistinct = false
   /// The writable working set as a share of the VM's memory.
   public var writableShare = 1.0
   /// Share of the VM's memory that is written so often that every round finds all of it dirty, however short it was.
