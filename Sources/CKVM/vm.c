@@ -43,17 +43,18 @@ int ckvm_vm_get_dirty_log(const struct ckvm_vm *vm, uint32_t slot, void *bitmap)
 int ckvm_vm_create_irqchip(const struct ckvm_vm *vm) { return call(vm, KVM_CREATE_IRQCHIP, NULL); }
 
 int ckvm_vm_set_msi_route(const struct ckvm_vm *vm, uint32_t gsi, uint8_t vector, uint8_t destination) {
-  struct {
-    struct kvm_irq_routing header;
-    struct kvm_irq_routing_entry entry;
-  } table;
-  memset(&table, 0, sizeof table);
-  table.header.nr = 1;
-  table.entry.gsi = gsi;
-  table.entry.type = KVM_IRQ_ROUTING_MSI;
-  table.entry.u.msi.address_lo = 0xfee00000u | (uint32_t)destination << 12;
-  table.entry.u.msi.data = vector;
-  return call(vm, KVM_SET_GSI_ROUTING, &table);
+  // The table ends in an array of any length: room for one entry.
+  _Alignas(struct kvm_irq_routing) unsigned char
+    room[sizeof(struct kvm_irq_routing) + sizeof(struct kvm_irq_routing_entry)];
+  memset(room, 0, sizeof room);
+  struct kvm_irq_routing *table = (void *)room;
+  struct kvm_irq_routing_entry *entry = table->entries;
+  table->nr = 1;
+  entry->gsi = gsi;
+  entry->type = KVM_IRQ_ROUTING_MSI;
+  entry->u.msi.address_lo = 0xfee00000u | (uint32_t)destination << 12;
+  entry->u.msi.data = vector;
+  return call(vm, KVM_SET_GSI_ROUTING, table);
 }
 
 int ckvm_vm_irqfd(const struct ckvm_vm *vm, int fd, uint32_t gsi) {

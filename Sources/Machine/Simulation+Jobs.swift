@@ -85,6 +85,17 @@ extension Simulation {
 
   // MARK: Making a job
 
+  /// Begins a job of one stage that takes a vCPU so long, in units of `FineTime`.
+  mutating func start(job: Int, vm: Int, total: Int64) {
+    jobs[job] = Job()
+    jobs[job].vm = Int32(vm)
+    jobs[job].isAlive = true
+    jobs[job].arrival = now
+    // A job that costs nothing still ends: one unit keeps the shares of its parts defined.
+    jobs[job].total = max(1, total)
+    jobs[job].stageEnd = jobs[job].total
+  }
+
   /// Draws the operations of a job and what they cost.
   ///
   /// - Parameters:
@@ -132,13 +143,8 @@ extension Simulation {
       total += charge(component: component, operations: operations, job: job, vm: vm)
     }
     total += chargeTicks(from: active.lowerBound, to: active.upperBound, job: job, vm: vm, busy: total)
-    jobs[job] = Job()
-    jobs[job].vm = Int32(vm)
-    jobs[job].isAlive = true
+    start(job: job, vm: vm, total: total)
     if vms[vm].isMultiQueue { jobs[job].flow = UInt16(countStreams[vm].nextUniform() * 65536) }
-    jobs[job].arrival = now
-    // A job that costs nothing still ends: one unit keeps the shares of its parts defined.
-    jobs[job].total = max(1, total)
     jobs[job].reads = reads
     jobs[job].writes = writes
     jobs[job].stageEnd = stageEnd(of: job)

@@ -1,9 +1,11 @@
 /// What a scenario states and its kind of run does not use.
 extension ModelAssembly {
-  /// Warns of keys without effect: what fleets leave out, what only fleets use, and nodes of VMs where no host has any.
+  /// Warns of keys without effect: what fleets leave out, what only fleets use, nodes and images of VMs
+  /// where no host has nodes or merges pages, and caps above the vCPUs.
   mutating func remarkOnUnusedKeys() {
     let isFleet = scenario.isFleet
     let hasNodes = scenario.hosts.contains { $0.nodes != nil }
+    let merges = scenario.hosts.contains { $0.overcommit.scannedPages != nil }
     for group in scenario.hosts {
       let leftOut = [
         ("background", group.background != nil), ("numa", group.nodes != nil), ("boost", !group.cpu.boost.isEmpty),
@@ -26,6 +28,12 @@ extension ModelAssembly {
         ("cpu: {speed}", group.fleet.speed != nil),
       ]
       remark(isFleet ? leftOut : only, of: "vm group '\(group.name)'")
+      if let image = group.image, !merges {
+        warn("image '\(image.name)' of vm group '\(group.name)' has no effect: no host has memory: {merging}")
+      }
+      if let cap = group.share.cap, group.vcpus != VMGroup.tracedVCPUs, cap > Double(group.vcpus) {
+        warn("'cpu: {cap}' of vm group '\(group.name)' has no effect: it is more than its vCPUs")
+      }
       if !isFleet, !hasNodes, group.nodes != NodeOptions() {
         warn("'numa' of vm group '\(group.name)' has no effect: no host has nodes")
       }

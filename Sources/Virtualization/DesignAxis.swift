@@ -1,36 +1,19 @@
-/// The independent choices of which a hypervisor design is made.
-public enum DesignAxis: UInt8, CaseIterable, Sendable, Hashable, CustomStringConvertible {
-  case cpu, paging, interrupts, network, disk, structure, guestPageTableIsolation, hostPageTableIsolation
-  case dirtyLogging, mitigations, scheduler, nesting, nestedTables, iommu, dmaMapping, hypervisorMode
-  case pauseLoopExiting, paravirtualLocks, fileSystem, ipis, flushes, haltPolling
-
-  /// The name used in YAML, CSV and text.
-  public var name: String {
-    switch self {
-    case .cpu: "cpu"
-    case .paging: "paging"
-    case .interrupts: "interrupts"
-    case .network: "network"
-    case .disk: "disk"
-    case .structure: "structure"
-    case .guestPageTableIsolation: "guest_page_table_isolation"
-    case .hostPageTableIsolation: "host_page_table_isolation"
-    case .dirtyLogging: "dirty_logging"
-    case .mitigations: "mitigations"
-    case .scheduler: "scheduler"
-    case .nesting: "nesting"
-    case .nestedTables: "nested_tables"
-    case .ipis: "ipis"
-    case .flushes: "flushes"
-    case .iommu: "iommu"
-    case .dmaMapping: "dma_mapping"
-    case .fileSystem: "file_system"
-    case .hypervisorMode: "hypervisor_mode"
-    case .pauseLoopExiting: "pause_loop_exiting"
-    case .paravirtualLocks: "paravirtual_locks"
-    case .haltPolling: "halt_polling"
-    }
-  }
+/// The independent choices of which a hypervisor design is made; raw values are the names in YAML, CSV and text.
+public enum DesignAxis: String, CaseIterable, Sendable, Hashable, CustomStringConvertible {
+  case cpu, paging, interrupts, network, disk, structure
+  case guestPageTableIsolation = "guest_page_table_isolation"
+  case hostPageTableIsolation = "host_page_table_isolation"
+  case dirtyLogging = "dirty_logging"
+  case mitigations, scheduler, nesting
+  case nestedTables = "nested_tables"
+  case iommu
+  case dmaMapping = "dma_mapping"
+  case hypervisorMode = "hypervisor_mode"
+  case pauseLoopExiting = "pause_loop_exiting"
+  case paravirtualLocks = "paravirtual_locks"
+  case fileSystem = "file_system"
+  case ipis, flushes
+  case haltPolling = "halt_polling"
 
   /// The values that the cost model knows for this axis.
   public var knownValues: [String] {
@@ -79,28 +62,24 @@ public enum DesignAxis: UInt8, CaseIterable, Sendable, Hashable, CustomStringCon
   /// Whether a scenario may choose any value under every design, whatever the design's own is.
   public var isFree: Bool { self == .scheduler }
 
-  /// The axis of that name, or nil.
-  public init?(name: String) {
-    guard let axis = Self.allCases.first(where: { $0.name == name }) else { return nil }
-    self = axis
-  }
-
   /// The name used in YAML, CSV and text.
-  public var description: String { name }
+  public var name: String { rawValue }
+  /// The name used in YAML, CSV and text.
+  public var description: String { rawValue }
 }
 
 /// One value for every axis.
 public struct AxisValues: Sendable, Hashable {
-  private var values: [String]
+  private var values: [DesignAxis: String]
 
   /// Every axis at the given value; axes that are not named are empty.
   public init(_ values: [DesignAxis: String] = [:]) {
-    self.values = DesignAxis.allCases.map { values[$0] ?? "" }
+    self.values = values.filter { !$0.value.isEmpty }
   }
 
   /// The value of one axis.
   public subscript(_ axis: DesignAxis) -> String {
-    get { values[Int(axis.rawValue)] }
-    set { values[Int(axis.rawValue)] = newValue }
+    get { values[axis] ?? "" }
+    set { values[axis] = newValue.isEmpty ? nil : newValue }
   }
 }

@@ -133,7 +133,7 @@ struct ExplainCommand: AsyncParsableCommand {
     var overrides: [DesignAxis: String] = [:]
     for text in axes {
       let parts = text.split(separator: "=", maxSplits: 1).map(String.init)
-      guard parts.count == 2, let axis = DesignAxis(name: parts[0]) else {
+      guard parts.count == 2, let axis = DesignAxis(rawValue: parts[0]) else {
         throw ValidationError(
           "--axis \(text): expected AXIS=VALUE with one of \(DesignAxis.allCases.map(\.name).joined(separator: ", "))")
       }

@@ -168,7 +168,7 @@ struct HostServiceTests {
 
   @Test("Keys that only fleets use are named where there is none, and a VM's nodes where its hosts have none")
   func onlyFleets() throws {
-    func warnings(_ policies: String, _ vm: String) throws -> [String] {
+    func warnings(_ policies: String, _ vm: String, memory: String = "") throws -> [String] {
       let scenario = try Support.scenario(
         """
         scenario: keys
@@ -181,7 +181,7 @@ struct HostServiceTests {
             design: kvm-virtio
             profile: cascade-lake-pvm-paper
         vms:
-          - {name: v, vcpus: 1, memory: {size: 1 GiB}, workload: idle, \(vm)}
+          - {name: v, vcpus: 1, memory: {size: 1 GiB\(memory)}, workload: idle, \(vm)}
         workloads:
           idle: {idle: true}
         \(policies)
@@ -197,6 +197,11 @@ struct HostServiceTests {
     #expect(
       try warnings("policies: {placement: first-fit}", "affinity: x, cpu: {pinned: [0]}") == [
         "'cpu: {pinned}' of vm group 'v' has no effect: fleets leave it out"
+      ])
+    #expect(
+      try warnings("policies: {placement: first-fit}", "cpu: {cap: 2}", memory: ", image: {name: i, shared: 0.3}") == [
+        "image 'i' of vm group 'v' has no effect: no host has memory: {merging}",
+        "'cpu: {cap}' of vm group 'v' has no effect: it is more than its vCPUs",
       ])
   }
 }

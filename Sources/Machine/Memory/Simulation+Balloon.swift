@@ -136,7 +136,7 @@ extension Simulation {
   ) -> Int32 {
     let job = allocateJob()
     let active = activeComponents(of: vm)
-    for component in 0..<vms[vm].componentCount { jobCounts[job * jobStride + component] = 0 }
+    clearIdleComponents(of: vm, job: job)
     var total: Int64 = 0
     var waits: Int64 = 0
     var waitTime: Int64 = 0
@@ -158,13 +158,8 @@ extension Simulation {
       total += charge(component: component, operations: operations, job: job, vm: vm)
     }
     total += chargeTicks(from: active.lowerBound, to: active.upperBound, job: job, vm: vm, busy: total)
-    jobs[job] = Job()
-    jobs[job].vm = Int32(vm)
-    jobs[job].isAlive = true
+    start(job: job, vm: vm, total: total)
     jobs[job].isBalloon = true
-    jobs[job].arrival = now
-    jobs[job].total = max(1, total)
-    jobs[job].stageEnd = jobs[job].total
     jobs[job].pageWaits = waits
     jobs[job].pageWaitTime = waitTime
     if waits > 0 { placeNextPageWait(job: job, vm: vm) }

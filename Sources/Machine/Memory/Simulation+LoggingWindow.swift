@@ -43,7 +43,7 @@ extension Simulation {
   }
 
   /// Forgets what an earlier job left in the components that are not in use.
-  func clearIdleComponents(of vm: Int, job: Int, active: Range<Int>) {
+  func clearIdleComponents(of vm: Int, job: Int, active: Range<Int> = 0..<0) {
     guard active.count < vms[vm].componentCount else { return }
     for component in 0..<vms[vm].componentCount where !active.contains(vms[vm].firstComponent + component) {
       jobCounts[job * jobStride + component] = 0
