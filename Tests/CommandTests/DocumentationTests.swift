@@ -54,6 +54,32 @@ struct DocumentationTests {
     }
   }
 
+  @Test("Every key that documents may have stands in the reference")
+  func keys() throws {
+    // Words in code, but for shell commands and whole paths.
+    var documented: Set<Substring> = []
+    for page in Self.pages where page.hasPrefix("scenarios/") {
+      let text = try Self.text(page)
+      for code in text.matches(of: /```yaml([^`]*)```|`([^`]+)`/) {
+        for word in (code.output.1 ?? code.output.2 ?? "").matches(of: /[a-z0-9_]+/) { documented.insert(word.output) }
+      }
+    }
+    let folder = Command.root.appendingPathComponent("Sources/Documents")
+    let files = (FileManager.default.enumerator(atPath: folder.path)?.compactMap { $0 as? String } ?? [])
+      .filter { $0.hasSuffix(".swift") }
+    var keys: Set<Substring> = []
+    for file in files {
+      let source = try String(contentsOf: folder.appendingPathComponent(file), encoding: .utf8)
+      for list in source.matches(of: /(?:known:|[kK]nown =|[kK]eys =)\s*\[([^\]]*)\]/) {
+        for key in list.output.1.matches(of: /"([a-z][a-z0-9_]*)"/) { keys.insert(key.output.1) }
+      }
+      for key in source.matches(of: /(?:required|optional)\(\s*"([a-z][a-z0-9_]*)"/) { keys.insert(key.output.1) }
+    }
+    #expect(keys.count > 250, "\(keys.count)")
+    let missing = keys.subtracting(documented).sorted()
+    #expect(missing.isEmpty, "\(missing)")
+  }
+
   @Test("There are pages, and they have links")
   func pagesAreThere() throws {
     #expect(Self.pages.count >= 10)
