@@ -29,7 +29,7 @@ struct DocumentNode: Sendable {
     switch content {
     case .nothing: "nothing"
     case .text(let text): Wording.quoted(text)
-    case .list: "a list"
+    case .list(let items): items.isEmpty ? "an empty list" : "a list"
     case .mapping: "a mapping"
     }
   }

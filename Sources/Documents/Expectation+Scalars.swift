@@ -154,7 +154,9 @@ extension Expectation {
         reader.error(at: node.location, "expected a list, found \(node.found)")
         return nil
       }
-      if nodes.count < minimum { reader.error(at: node.location, "expected \(text), found an empty list") }
+      if nodes.count < minimum {
+        reader.error(at: node.location, "expected \(text), found \(nodes.isEmpty ? node.found : "\(nodes.count)")")
+      }
       return nodes.compactMap { reader.read($0, item) }
     }
   }

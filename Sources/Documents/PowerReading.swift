@@ -19,9 +19,6 @@ enum PowerReader {
     let watts = reader.required(
       "watts", in: fields, .list(of: .power, "a list of at least two powers, from idle to full load", minimum: 2))
     let source = reader.required("source", in: fields, .prose)
-    if let watts, watts.count == 1, let node = fields["watts"] {
-      reader.error(at: node.location, "expected a list of at least two powers, from idle to full load, found one")
-    }
     var sleep = (watts: 0.0, enter: TimeSpan.zero, wake: TimeSpan.zero)
     if let node = fields["sleep"],
       let parts = reader.fields(of: node, in: "a sleep state", known: ["power", "enter", "wake"])

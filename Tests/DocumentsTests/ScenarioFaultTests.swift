@@ -117,7 +117,7 @@ import Testing
     ),
     ("disks: [{name: a}, {name: a}]", "9:29: error: disk name 'a' is used twice; expected names of their own"),
     ("disks: [a]", "9:11: error: expected a mapping, found 'a'"),
-    ("power: []", "9:10: error: expected a name, found a list"),
+    ("power: []", "9:10: error: expected a name, found an empty list"),
   ])
   func host(line: String, message: String) {
     var text = ScenarioText()
