@@ -149,6 +149,18 @@ struct IOAgreementTests {
     }
   }
 
+  @Test("A guest that cannot keep up still rings backends that can", arguments: backends.filter { $0.disk == "disk" })
+  func saturatedGuest(_ backend: Backend) throws {
+    // Twice what a guest without bells and interrupts would send. The tolerance is that of a saturated guest's bells, which
+    // Poisson hand-overs describe (2.5 % below), doubled because its throughput follows from their time.
+    let model = try Self.model(
+      backend, vcpus: 1, arrivals: "{process: poisson, rate: 300000/s}",
+      perRequest: "{net_tx: {count: 1, size: 100 B}}", service: 4, seconds: 0.5)
+    let simulated = try Support.exit(model).workloads[0].throughput
+    let expected = try Support.fluid(model).workloads[0].throughput
+    #expect(abs(simulated - expected) < 0.05 * simulated, "\(simulated) against \(expected)")
+  }
+
   /// Where the fluid engine is further away than it should be: the count, and by how much.
   ///
   /// The networks of closed populations take a guest under processor sharing for one of exponential jobs, which is exact

@@ -148,11 +148,7 @@ extension RequestPath {
     var (flow, station, network, diskBackend, disk) = flow(
       rate: rate, variability: variability, isRegular: isRegular)
     if flow.isSaturated || rate * Double(model.limitTime(ofRequestBy: vm)) >= 1e9 {
-      // Served as fast as the slowest resource can; nobody sleeps.
-      let limit = bottleneck > 0 ? 1e9 / bottleneck : rate
-      var saturated = Flow(rate: min(rate, limit), latency: nil, isSaturated: true)
-      saturated.kicks = kickTime > 0 ? stages : 0
-      return saturated
+      return saturated(rate: rate)
     }
     if polling != nil {
       let polls = polls(flow, blockTime: blockTime(diskBackend, disk))
@@ -160,6 +156,37 @@ extension RequestPath {
     }
     flow.latency = station.sojourn.map { $0 * stages + outside(flow, network, diskBackend, disk) }
     if flow.latency == .infinity { flow.latency = nil }
+    return flow
+  }
+
+  /// Requests that arrive faster than the slowest resource can serve them.
+  ///
+  /// Where that is the guest, the interrupts of all arrivals take time from it, and backends that are quicker sleep between
+  /// its batches and are rung.
+  private func saturated(rate: Double) -> Flow {
+    let limit = min(rate, bottleneck > 0 ? 1e9 / bottleneck : rate)
+    var flow = Flow(rate: limit, latency: nil, isSaturated: true)
+    flow.kicks = kickTime > 0 ? stages : 0
+    for _ in 0..<200 {
+      let network = networkBackend(rate: flow.rate * 1e-9)
+      let diskBackend = diskBackend(rate: flow.rate * 1e-9)
+      flow.bells = sends ? network.bellsPerBatch : 0
+      flow.diskBells = submitTime > 0 && blocks > 0 ? diskBackend.bellsPerBatch * blocks : 0
+      if sends { flow.backendWakes = network.asleep }
+      if flow.diskBells > 0 { flow.diskBackendWakes = diskBackend.asleep * blocks }
+      // Every interrupt of a running job is taken; one that comes during a bell or an interrupt waits for its end, and
+      // others join it.
+      let bell = stall(.doorbell)
+      let coming = (rate + (stages - 1) * flow.rate) * 1e-9 / Double(vm.vcpus)
+      let rung = (flow.bells + flow.diskBells) * (1 - PortableMath.exp(-coming * bell))
+      let interrupts = kickTime > 0 ? (coming * job + rung) * PortableMath.exp(min(100, coming * kickTime)) : 0
+      let time = job + interrupts * kickTime + (flow.bells + flow.diskBells) * bell
+      let next = Double(vm.vcpus) * 1e9 / time
+      if next <= limit { flow.kicks = interrupts }
+      let change = max(limit * 1e-6, min(limit, next)) - flow.rate
+      if abs(change) < 1e-9 * limit { break }
+      flow.rate += change / 2
+    }
     return flow
   }
 
