@@ -1,3 +1,5 @@
+import Virtualization
+
 /// What a scenario states and its kind of run does not use.
 extension ModelAssembly {
   /// Warns of keys without effect: what fleets leave out, what only fleets use, nodes and images of VMs
@@ -33,6 +35,16 @@ extension ModelAssembly {
       }
       if let cap = group.share.cap, group.vcpus != VMGroup.tracedVCPUs, cap > Double(group.vcpus) {
         warn("'cpu: {cap}' of vm group '\(group.name)' has no effect: it is more than its vCPUs")
+      }
+      if let workload = scenario.workloads.first(where: { $0.name == group.workload }) {
+        for operation in GuestOperation.allCases {
+          let siblings = workload.extents[operation]?.siblings ?? 0
+          if siblings > 0, group.vcpus != VMGroup.tracedVCPUs, siblings >= group.vcpus {
+            warn(
+              "'\(operation)' of workload '\(workload.name)' has \(siblings) siblings, more than the other vCPUs of vm "
+                + "group '\(group.name)'")
+          }
+        }
       }
       if !isFleet, !hasNodes, group.nodes != NodeOptions() {
         warn("'numa' of vm group '\(group.name)' has no effect: no host has nodes")

@@ -204,4 +204,15 @@ struct HostServiceTests {
         "'cpu: {cap}' of vm group 'v' has no effect: it is more than its vCPUs",
       ])
   }
+
+  @Test("Siblings that a VM does not have are remarked on", arguments: [(2, 1, false), (2, 2, true), (1, 1, true)])
+  func siblings(vcpus: Int, siblings: Int, isTooMany: Bool) throws {
+    let scenario = try Support.oneVM(
+      """
+          batch: {work: 1 s}
+          per_cpu_second: {mprotect: {rate: 10, pages: 4, siblings: \(siblings)}}
+      """, vcpus: vcpus)
+    let warnings = try Support.model(scenario).warnings
+    #expect(warnings.contains { $0.contains("'mprotect' of workload") } == isTooMany, "\(warnings)")
+  }
 }
