@@ -55,6 +55,22 @@ import Testing
     }
   }
 
+  @Test func theThirdStoreWithoutAFillTearsAShadowPageDown() {
+    // As detect_write_flooding of arch/x86/kvm/mmu/mmu.c has it: the first two stores are emulated and leave the page, the
+    // third is emulated and takes it away, so that no further one is.
+    var memory = GuestMemory()
+    var tables = ShadowMMU(geometry: TableGeometry(levels: 4), isHugeBacked: false, limit: 1000)
+    let root = memory.allocate()
+    memory.makeTable(root)
+    tables.loadRoot(root, keepsTranslations: true, &memory)
+    #expect(tables.liveCount == 1)
+    for (store, live) in [1: 1, 2: 1, 3: 0, 4: 0, 5: 0].sorted(by: { $0.key < $1.key }) {
+      tables.store(root, index: 0, &memory)
+      #expect(tables.liveCount == live, "store \(store)")
+    }
+    #expect(tables.counts[.emulatedStore] == 3)
+  }
+
   @Test func aFlushOfOnePageIsOneExitAndNoFault() {
     let protect = counts(.protect(pages: 1))
     #expect(protect[.invalidation] == 1 && protect[.rootLoad] == 0 && protect.faultExits == 0)
