@@ -77,6 +77,16 @@ struct FleetTests {
     #expect(report.vmSteal[0] == 0)
   }
 
+  @Test("Power between two points of a curve lies on the line between them")
+  func powerCurve() {
+    let curve = PowerCurve(
+      name: "curve", watts: [100, 160, 200], sleepWatts: 0, sleepTime: .zero, wakeTime: .zero, source: "test")
+    let points: [(Double, Double)] = [(0, 100), (0.25, 130), (0.5, 160), (0.75, 180), (1, 200), (1.5, 200), (-1, 100)]
+    for (utilization, watts) in points {
+      #expect(abs(curve.power(at: utilization) - watts) < 1e-9, "\(utilization)")
+    }
+  }
+
   @Test("Scarce CPU: reservations first, the rest by weight")
   func weights() throws {
     let result = try run(
