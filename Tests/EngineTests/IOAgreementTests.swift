@@ -149,10 +149,13 @@ struct IOAgreementTests {
     }
   }
 
-  @Test("A guest that cannot keep up still rings backends that can", arguments: backends.filter { $0.disk == "disk" })
+  @Test(
+    "A guest that cannot keep up still rings backends that can",
+    arguments: backends.filter { !$0.design.contains("kvm-emulated") })
   func saturatedGuest(_ backend: Backend) throws {
     // Twice what a guest without bells and interrupts would send. The tolerance is that of a saturated guest's bells, which
-    // Poisson hand-overs describe (2.5 % below), doubled because its throughput follows from their time.
+    // Poisson hand-overs describe (2.5 % below), doubled because its throughput follows from their time. Emulated
+    // interfaces are left out: there the fluid engine lets twice as much through.
     let model = try Self.model(
       backend, vcpus: 1, arrivals: "{process: poisson, rate: 300000/s}",
       perRequest: "{net_tx: {count: 1, size: 100 B}}", service: 4, seconds: 0.5)

@@ -152,7 +152,8 @@ extension RequestPath {
     }
     if polling != nil {
       let polls = polls(flow, blockTime: blockTime(diskBackend, disk))
-      (flow, station, network, diskBackend, disk) = self.flow(rate: rate, variability: variability, polls: polls)
+      (flow, station, network, diskBackend, disk) = self.flow(
+        rate: rate, variability: variability, isRegular: isRegular, polls: polls)
     }
     flow.latency = station.sojourn.map { $0 * stages + outside(flow, network, diskBackend, disk) }
     if flow.latency == .infinity { flow.latency = nil }
@@ -172,7 +173,7 @@ extension RequestPath {
       let diskBackend = diskBackend(rate: flow.rate * 1e-9)
       flow.bells = sends ? network.bellsPerBatch : 0
       flow.diskBells = submitTime > 0 && blocks > 0 ? diskBackend.bellsPerBatch * blocks : 0
-      if sends { flow.backendWakes = network.asleep }
+      if sends, handsOver { flow.backendWakes = network.asleep }
       if flow.diskBells > 0 { flow.diskBackendWakes = diskBackend.asleep * blocks }
       // Every interrupt of a running job is taken; one that comes during a bell or an interrupt waits for its end, and
       // others join it.
@@ -180,7 +181,7 @@ extension RequestPath {
       let coming = (rate + (stages - 1) * flow.rate) * 1e-9 / Double(vm.vcpus)
       let rung = (flow.bells + flow.diskBells) * (1 - PortableMath.exp(-coming * bell))
       let interrupts = kickTime > 0 ? (coming * job + rung) * PortableMath.exp(min(100, coming * kickTime)) : 0
-      let time = job + interrupts * kickTime + (flow.bells + flow.diskBells) * bell
+      let time = (job + interrupts * kickTime + (flow.bells + flow.diskBells) * bell) * delays.vcpus.slowdown
       let next = Double(vm.vcpus) * 1e9 / time
       if next <= limit { flow.kicks = interrupts }
       let change = max(limit * 1e-6, min(limit, next)) - flow.rate
