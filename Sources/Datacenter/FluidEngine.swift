@@ -24,10 +24,21 @@ public enum FluidEngine {
   }
 
   /// The expectations of all VMs; those that share devices or processors slow each other down, by fixed point.
-  private static func expectations(of model: SimulationModel) -> ([VMExpectation], SharedBackends) {
+  ///
+  /// - Parameter alike: for each VM the first of those that meet the same, itself among them; nil where all differ.
+  static func expectations(
+    of model: SimulationModel, alike: [Int]? = nil
+  ) -> ([VMExpectation], SharedBackends) {
     var neighbours = SharedBackends(model: model)
     var contention = HostContention(model: model, domainThreads: neighbours.threads)
-    func solve() -> [VMExpectation] { model.vms.map { expectation(of: $0, in: model, beside: neighbours) } }
+    func solve() -> [VMExpectation] {
+      var result: [VMExpectation] = []
+      for (number, vm) in model.vms.enumerated() {
+        let first = alike?[number] ?? number
+        result.append(first < number ? result[first] : expectation(of: vm, in: model, beside: neighbours))
+      }
+      return result
+    }
     var result = solve()
     for _ in 0..<60 {
       var change = contention.update(from: result)
@@ -69,7 +80,8 @@ public enum FluidEngine {
     return result
   }
 
-  private static func steady(_ vm: VirtualMachine, in model: SimulationModel, beside neighbours: SharedBackends)
+  /// The expectation of a VM whose memory and logging do not change over the run.
+  static func steady(_ vm: VirtualMachine, in model: SimulationModel, beside neighbours: SharedBackends)
     -> VMExpectation
   {
     func make(_ utilization: Double) -> VMExpectation {

@@ -109,7 +109,7 @@ extension ModelAssembly {
 
   /// Takes memory back on hosts that promised more than they have, and charges their VMs for it.
   mutating func reclaimMemory() {
-    for group in scenario.vms where scenario.isFleet && !(group.balloon?.schedule.isEmpty ?? true) {
+    for group in scenario.vms where isFleet && !(group.balloon?.schedule.isEmpty ?? true) {
       fault(group.location, "the balloon of vm group '\(group.name)' follows a schedule, which fleets do not simulate")
     }
     guard faults.isEmpty else { return }

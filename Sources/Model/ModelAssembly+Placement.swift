@@ -46,9 +46,11 @@ extension ModelAssembly {
     }
     // Hosts with too few cores only when there are no others, for the message.
     let spacious = candidates.filter { hosts[$0].cores >= group.vcpus }
-    guard let slot = (spacious.isEmpty ? candidates : spacious).max(by: { isFuller($0, than: $1) }) else {
-      return false
-    }
+    guard
+      let slot = scenario.policies == nil
+        ? (spacious.isEmpty ? candidates : spacious).max(by: { isFuller($0, than: $1) })
+        : placeByPolicy(group, name: name, among: spacious)
+    else { return false }
     let design = hosts[slot].design
     let hostGroup = scenario.hosts[slots[slot].group]
     let before = faults.count

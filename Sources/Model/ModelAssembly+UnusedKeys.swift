@@ -5,7 +5,7 @@ extension ModelAssembly {
   /// Warns of keys without effect: what fleets leave out, what only fleets use, nodes and images of VMs
   /// where no host has nodes or merges pages, and caps above the vCPUs.
   mutating func remarkOnUnusedKeys() {
-    let isFleet = scenario.isFleet
+    let isPlaced = scenario.policies != nil
     let hasNodes = scenario.hosts.contains { $0.nodes != nil }
     let merges = scenario.hosts.contains { $0.overcommit.scannedPages != nil }
     for group in scenario.hosts {
@@ -17,7 +17,7 @@ extension ModelAssembly {
       ]
       let only = [
         ("power", group.power != nil), ("capabilities", !group.capabilities.isEmpty),
-        ("cpu_allocation_ratio", group.processorRatio != nil), ("memory_allocation_ratio", group.memoryRatio != nil),
+        ("cpu_allocation_ratio", group.processorRatio != nil && !isPlaced), ("memory_allocation_ratio", group.memoryRatio != nil),
       ]
       remark(isFleet ? leftOut : only, of: "host '\(group.name)'")
     }
@@ -54,7 +54,7 @@ extension ModelAssembly {
 
   private mutating func remark(_ keys: [(key: String, isStated: Bool)], of owner: String) {
     for (key, isStated) in keys where isStated {
-      warn("'\(key)' of \(owner) has no effect: \(scenario.isFleet ? "fleets leave it out" : "only fleets use it")")
+      warn("'\(key)' of \(owner) has no effect: \(isFleet ? "fleets leave it out" : "only fleets use it")")
     }
   }
 }

@@ -40,7 +40,7 @@ extension SimulationModel {
   ) throws(ModelFaults) {
     var assembly = ModelAssembly(scenario: scenario, library: library, overrides: overrides)
     assembly.makeHosts()
-    let isFleet = assembly.scenario.isFleet
+    let isFleet = assembly.isFleet
     fleet = isFleet ? assembly.makeFleet() : nil
     if !isFleet { assembly.placeVMs() }
     assembly.countServices()
@@ -90,6 +90,9 @@ struct ModelAssembly {
     let capacity: Int64
     /// Processors that its VMs have reserved.
     var reserved = 0.0
+    /// Bytes and processors that policies have promised of it.
+    var promisedMemory: Int64 = 0
+    var promisedCPU = 0.0
     var guests: [MemoryReclaim.Guest] = []
     var members: [(vm: Int, group: Int)] = []
     /// VMs that have a device, or a virtual function of it, by device.
@@ -109,6 +112,13 @@ struct ModelAssembly {
   /// Misses of a workload's memory and files by group of VMs.
   var curves: [Int: (FaultCurve, FaultCurve)] = [:]
   var streamNames = StreamNames()
+  /// Round robin goes on here.
+  var nextSlot = 0
+
+  /// Whether the scenario is to be run as a fleet. What only first placement makes one can also be run at exit fidelity.
+  var isFleet: Bool {
+    scenario.isFleet && !((overrides.fidelity ?? scenario.fidelity) == .exit && scenario.isPlacedOnly)
+  }
 
   init(scenario: Scenario, library: Library, overrides: ModelOverrides) {
     // What the scenario does not state itself comes from the library.

@@ -72,9 +72,10 @@ extension FleetSimulation {
   /// Steps of all classes: those of the work done, in the order of the classes of VMs, then of hosts.
   private var steps: [FleetReport.Step] {
     let hostClasses = fleet.hostClasses.count
-    let pairs = fleet.vmClasses.count * hostClasses
-    return (0..<pairs).flatMap { pair in
-      stride(from: pair, to: costs.count, by: pairs).flatMap { index in
+    var ofPair = [[Int]](repeating: [], count: fleet.vmClasses.count * hostClasses)
+    for index in costs.indices where work[index] > 0 { ofPair[Int(pairs[index])].append(index) }
+    return ofPair.enumerated().flatMap { pair, members in
+      members.flatMap { index in
         costs[index].flows.compactMap { flow in
           let operations = flow.rate * work[index]
           return operations > 0
@@ -98,6 +99,7 @@ extension FleetSimulation {
     report.vmRequested[vm] += own.asked / speed
     report.vmGuest[vm] += seconds * cost.guest
     report.vmBackend[vm] += seconds * cost.backend
+    report.vmSpin[vm] += seconds * cost.spin
     report.vmStall[vm] += seconds * (cost.vcpu - cost.guest)
     report.vmSteal[vm] += own.stolen / speed
     report.vmExits[vm] += seconds * cost.exits

@@ -103,7 +103,7 @@ extension FleetSimulation {
 
   /// MHz that a VM takes of hosts of a class at a demand in percent.
   private func megahertz(_ vm: Int, percent: Double, on host: Int) -> Double {
-    let cost = state.costs[accountIndex(vm: vm, host: host, isMigrating: false)]
+    let cost = state.costs[Int(place(ofAccount: accountIndex(vm: vm, host: host, isMigrating: false)))]
     return state.wanted(percent * cost.perPercent, at: cost)
   }
 

@@ -124,19 +124,13 @@ extension FleetSimulation {
     return true
   }
 
-  /// Index of what a VM costs on a host.
-  func accountIndex(vm: Int, host: Int, isMigrating: Bool) -> Int {
-    let index = Int(fleet.vmClass[vm]) * fleet.hostClasses.count + Int(fleet.hostClass[host])
-    return isMigrating ? index + costs.count / 2 : index
-  }
-
   /// Lets a VM begin to run.
   func admit(_ vm: Int, on host: Int) {
     let life = life(of: vm)
     let group = fleet.vmClasses[Int(fleet.vmClass[vm])]
     let cost = accountIndex(vm: vm, host: host, isMigrating: false)
     var slot = FleetState.Slot(
-      vm: Int32(vm), cost: Int32(cost), series: max(0, fleet.vmSeries[vm]), demandSet: Int32(group.demand))
+      vm: Int32(vm), cost: place(ofAccount: cost), series: max(0, fleet.vmSeries[vm]), demandSet: Int32(group.demand))
     slot.demand = group.constantDemand * 100 * costs[cost].perPercent
     if group.demand >= 0, demands[group.demand].matrix == nil {
       slot.demand = follow(vm, set: group.demand, &slot) * costs[cost].perPercent
@@ -145,7 +139,7 @@ extension FleetSimulation {
     }
     let place = state.hosts + host
     if now > 0 { change(host) { state.append(slot, to: place) } } else { state.append(slot, to: place) }
-    changeMemory(of: host)
+    changeVMs(of: host)
     report.initialHosts[vm] = Int32(host)
     report.vmHost[vm] = Int32(host)
     report.runningVMs += 1
@@ -190,7 +184,7 @@ extension FleetSimulation {
     guard takeOff(vm, from: number) != nil else { return }
     cancelMove(of: vm)
     release(vm, from: number)
-    changeMemory(of: number)
+    changeVMs(of: number)
     report.runningVMs -= 1
     report.endedVMs += 1
     updateSpare(number)

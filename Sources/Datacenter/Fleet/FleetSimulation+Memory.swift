@@ -19,7 +19,7 @@ extension FleetSimulation {
 
   /// What the faults of a VM depend on.
   struct FaultKey: Hashable {
-    let account: Int
+    let classes: Int
     let guestResident: Int64
     let hostResident: Int64
   }
@@ -31,48 +31,11 @@ extension FleetSimulation {
     return min(group.capacity, group.scannedPages * each * group.coreSpeed)
   }
 
-  /// Index of the cost that accounts take for that of a slot.
-  func account(ofCost index: Int, vm: Int, on host: Int) -> Int {
-    if index < costs.count { return index }
-    if index < ownCosts { return Int(moves[index - costs.count].account) }
-    return accountIndex(vm: vm, host: host, isMigrating: false)
-  }
-
-  /// Where the costs of single VMs begin, on hosts that take memory back.
-  private var ownCosts: Int { costs.count + (fleet.policies.consolidation == nil ? 0 : fleet.vmClass.count) }
-
-  /// Notes that other VMs are on a host.
-  func changeMemory(of host: Int) {
-    guard reclaims, fleet.hostClasses[Int(fleet.hostClass[host])].memoryRatio > 1 else { return }
-    memoryChanged.append(Int32(host))
-    endInstant()
-  }
-
-  /// Takes memory back on hosts whose VMs changed.
+  /// Takes memory back on a host whose VMs changed.
   ///
-  /// - Complexity: O(VMs of these hosts) and a model of faults for each size that was not met before.
-  func takeBackMemory() {
-    guard !memoryChanged.isEmpty else { return }
-    memoryChanged.heapSort(by: <)
-    var last: Int32 = -1
-    for host in memoryChanged where host != last {
-      takeBackMemory(of: Int(host))
-      last = host
-    }
-    memoryChanged.removeAll(keepingCapacity: true)
-  }
-
-  private func guest(_ vm: Int, on number: Int) -> MemoryReclaim.Guest {
-    let group = fleet.vmClasses[Int(fleet.vmClass[vm])]
-    var guest = MemoryReclaim.Guest(
-      size: Double(group.memory), overhead: kept[Int(fleet.vmClass[vm])][number], image: group.image,
-      sharedShare: group.sharedShare, balloonTarget: Double(group.balloonTarget ?? group.memory))
-    let busy = fleet.swapping[Int(fleet.vmClass[vm]) * fleet.hostClasses.count + number]?.busy ?? 0
-    if guest.sharedPages > 0 { guest.writesPerPage = group.imageWrites * busy / guest.sharedPages }
-    return guest
-  }
-
-  private func takeBackMemory(of host: Int) {
+  /// - Complexity: O(its VMs) and a model of faults for each size that was not met before.
+  func takeBackMemory(of host: Int) {
+    guard reclaims, fleet.hostClasses[Int(fleet.hostClass[host])].memoryRatio > 1 else { return }
     let place = state.hosts + host
     let number = Int(fleet.hostClass[host])
     let group = fleet.hostClasses[number]
@@ -105,28 +68,37 @@ extension FleetSimulation {
         slot.pointee.clearAccounts()
         faults[vm] = found[index]
         let cost = Int(slot.pointee.cost)
-        if cost >= costs.count, cost < ownCosts {
-          state.costs[cost] = rates(of: cost - costs.count)
+        if cost >= plainCosts, cost < ownCosts {
+          state.costs[cost] = rates(of: cost - plainCosts)
         } else {
-          let plain = accountIndex(vm: vm, host: host, isMigrating: false)
           slot.pointee.cost = Int32(ownCosts + vm)
-          state.costs[ownCosts + vm] = withFaults(costs[plain].rates, vm: vm, account: plain, on: host)
+          setOwnCost(of: vm, on: host)
         }
       }
     }
+  }
+
+  private func guest(_ vm: Int, on number: Int) -> MemoryReclaim.Guest {
+    let group = fleet.vmClasses[Int(fleet.vmClass[vm])]
+    var guest = MemoryReclaim.Guest(
+      size: Double(group.memory), overhead: kept[Int(fleet.vmClass[vm])][number], image: group.image,
+      sharedShare: group.sharedShare, balloonTarget: Double(group.balloonTarget ?? group.memory))
+    let busy = fleet.swapping[Int(fleet.vmClass[vm]) * fleet.hostClasses.count + number]?.busy ?? 0
+    if guest.sharedPages > 0 { guest.writesPerPage = group.imageWrites * busy / guest.sharedPages }
+    return guest
   }
 
   private func faults(
     of vm: Int, on host: Int, resident: Double, hostResident: Double, breaks: Double
   ) -> SIMD8<Double> {
     let size = Double(fleet.vmClasses[Int(fleet.vmClass[vm])].memory)
-    let account = accountIndex(vm: vm, host: host, isMigrating: false)
-    guard let load = fleet.swapping[account] else { return .zero }
+    let classes = pair(vm: vm, host: host)
+    guard let load = fleet.swapping[classes] else { return .zero }
     let broken = breaks > 0 ? load.rates(breaks: breaks) : .zero
     guard hostResident < size else { return broken }
     // Faults are counted in pages of 4 KiB.
     let key = FaultKey(
-      account: account, guestResident: Int64(resident / BasePage.size),
+      classes: classes, guestResident: Int64(resident / BasePage.size),
       hostResident: Int64(hostResident / BasePage.size))
     if let known = knownFaults[key] { return known + broken }
     if knownFaults.count >= 1 << 20 { knownFaults.removeAll(keepingCapacity: true) }
@@ -136,7 +108,13 @@ extension FleetSimulation {
   }
 
   private func swapping(_ account: Int) -> SwappingLoad? {
-    fleet.swapping[account % (fleet.vmClasses.count * fleet.hostClasses.count)]
+    fleet.swapping[Int(pairs[account])]
+  }
+
+  /// Has a VM that takes faults cost what it does with them beside its neighbours of now.
+  func setOwnCost(of vm: Int, on host: Int) {
+    let plain = accountIndex(vm: vm, host: host, isMigrating: false)
+    state.costs[ownCosts + vm] = withFaults(costs[plain].rates, vm: vm, account: plain, on: host)
   }
 
   /// What a VM costs with the faults that it has now.
@@ -152,7 +130,8 @@ extension FleetSimulation {
       wait += rate * fault.waitMean * 1e-9
     }
     let group = fleet.vmClasses[Int(fleet.vmClass[vm])]
-    rates.cap = min(rates.cap, Double(group.vcpus) * speed(of: host) * rates.vcpu / (rates.vcpu + wait))
+    rates.cap = min(
+      costs[account].cap(vcpu: rates.vcpu), Double(group.vcpus) * speed(of: host) * rates.vcpu / (rates.vcpu + wait))
     return rates
   }
 
@@ -197,10 +176,9 @@ extension FleetSimulation {
   var memorySteps: [FleetReport.Step] {
     var steps: [FleetReport.Step] = []
     let hostClasses = fleet.hostClasses.count
-    let pairs = fleet.vmClasses.count * hostClasses
     for (index, counts) in faultCounts.enumerated() {
-      guard let load = fleet.swapping[index % pairs] else { continue }
-      let pair = index % pairs
+      let pair = Int(pairs[index])
+      guard let load = fleet.swapping[pair] else { continue }
       for (number, operation) in SwappingLoad.operations.enumerated() where counts[number] > 0 {
         let fault = load.costs[number]
         for charge in (fault?.synchronous ?? []) + (fault?.asynchronous ?? []) {

@@ -18,7 +18,7 @@ extension FleetSimulation {
       Moves.Move(
         vm: Int32(vm), source: Int32(source), target: Int32(target), record: Int32(record), cost: 0,
         account: Int32(account), progress: copy.start, copy: copy, left: memory, settled: now))
-    moves[index].cost = Int32(costs.count + index)
+    moves[index].cost = Int32(plainCosts + index)
     state.costs[Int(moves[index].cost)] = costs[account].rates
     state.hosts[source].outgoing += 1
     state.hosts[target].incoming += 1
@@ -33,7 +33,7 @@ extension FleetSimulation {
     moves[index].settled = now
     moves[index].roundStart = now
     report.migrations.begin(Int(move.record), at: Double(now) * 1e-9)
-    changeMemory(of: Int(move.target))
+    changeVMs(of: Int(move.target))
     state.costs[Int(move.cost)] = rates(of: index)
     setCost(of: Int(move.vm), on: Int(move.source), to: move.cost)
     moves.change(move)
@@ -187,13 +187,13 @@ extension FleetSimulation {
     report.lostMoving += max(0, slot.asked - slot.done)
     let old = state.costs[Int(slot.cost)].perPercent
     slot.clearAccounts()
-    slot.cost = Int32(accountIndex(vm: vm, host: target, isMigrating: false))
+    slot.cost = place(ofAccount: accountIndex(vm: vm, host: target, isMigrating: false))
     slot.demand = old > 0 ? slot.demand / old * state.costs[Int(slot.cost)].perPercent : 0
     endMove(index)
     release(vm, from: source)
     if reclaims { faults[vm] = .zero }
-    changeMemory(of: source)
-    changeMemory(of: target)
+    changeVMs(of: source)
+    changeVMs(of: target)
     report.vmHost[vm] = move.target
     change(target) { state.append(slot, to: state.hosts + target) }
     report.vmMigrations[vm] += 1
@@ -226,7 +226,7 @@ extension FleetSimulation {
       bytes: move.progress.sent + move.progress.left - move.left, outcome: .cancelled)
     endMove(index)
     release(vm, from: Int(move.target))
-    changeMemory(of: Int(move.target))
+    changeVMs(of: Int(move.target))
     updateSpare(Int(move.target))
   }
 

@@ -11,9 +11,21 @@ final class FleetSimulation {
   let model: SimulationModel
   let fleet: FleetModel
   let state: FleetState
-  let costs: [FleetCost]
+  /// Costs by class of VMs and hosts, then those of mixes.
+  var costs: [FleetCost]
+  /// How many are by class; the classes of each cost, as an index of `FleetModel.loads`.
+  let plainCosts: Int
+  var pairs: [Int32]
   /// Seconds of work done at each of the costs.
   var work: [Double]
+  /// Classes of VMs that meet others at the devices, by class of hosts.
+  let meeting: [[Int]]
+  var mixes: [KnownMix] = []
+  var numberOfMix: [HostMix: Int32] = [:]
+  /// The mix of VMs of each host, -1 for none; empty where none meet.
+  var mixOfHost: [Int32]
+  /// How many costs the state has room for.
+  var costCapacity: Int
   /// Whether hosts promise more memory than they have; what follows is empty otherwise.
   let reclaims: Bool
   /// Faults of each VM per second of work, in the order of `SwappingLoad.operations`.
@@ -22,7 +34,7 @@ final class FleetSimulation {
   var faultCounts: [SIMD8<Double>]
   /// What each host takes back now, and since when.
   var reclaimed: [Reclaimed]
-  var memoryChanged: [Int32] = []
+  var changedHosts: [Int32] = []
   var knownFaults: [FaultKey: SIMD8<Double>] = [:]
   /// Steps of merging by host class, each with its pages a second.
   let scans: [[StepCharge]]
@@ -108,8 +120,13 @@ final class FleetSimulation {
         }
       }
     }
+    plainCosts = costs.count
+    let classes = fleet.vmClasses.count * fleet.hostClasses.count
+    pairs = costs.indices.map { Int32($0 % max(1, classes)) }
     work = [Double](repeating: 0, count: costs.count)
     let vmCount = fleet.vmClass.count
+    meeting = fleet.hostClasses.indices.map { Self.meeting(on: $0, of: fleet, model: model) }
+    mixOfHost = meeting.allSatisfy(\.isEmpty) ? [] : [Int32](repeating: -1, count: hostCount)
     reclaims = !fleet.swapping.isEmpty
     faults = [SIMD8<Double>](repeating: .zero, count: reclaims ? vmCount : 0)
     faultCounts = [SIMD8<Double>](repeating: .zero, count: reclaims ? costs.count : 0)
@@ -142,9 +159,10 @@ final class FleetSimulation {
       fleet.hostClasses.map { Double(model.hosts[$0.representative].design.choice.design.memory.perVM) }
     }
     cursors = .allocate(capacity: max(1, demands.contains { $0.matrix == nil } ? fleet.vmClass.count : 0))
+    costCapacity = plainCosts + (consolidates ? vmCount : 0) + (reclaims ? vmCount : 0)
     state = FleetState(
       hosts: .allocate(capacity: hostCount),
-      costs: .allocate(capacity: max(1, costs.count + (consolidates ? vmCount : 0) + (reclaims ? vmCount : 0))),
+      costCount: costCapacity,
       watts: fleet.hostClasses.map { group in
         group.power.map { curve in
           let points = UnsafeMutablePointer<Double>.allocate(capacity: curve.watts.count)
@@ -167,7 +185,7 @@ final class FleetSimulation {
   deinit {
     for host in 0..<fleet.hostClass.count { state.hosts[host].slots.deallocate() }
     state.hosts.deallocate()
-    state.costs.deallocate()
+    state.deallocateCosts()
     cursors.deallocate()
     for points in state.watts { points?.deallocate() }
   }
@@ -179,7 +197,7 @@ final class FleetSimulation {
   /// - Complexity: O(samples × VMs on hosts that follow the sampled set + arrivals × log hosts).
   func run(isCancelled: () -> Bool) throws -> FleetReport {
     try begin()
-    takeBackMemory()
+    workOffChangedHosts()
     for host in 0..<fleet.hostClass.count {
       state.share(state.hosts + host)
       updateSpare(host)
@@ -228,7 +246,7 @@ final class FleetSimulation {
       if looks { consolidate() }
       looks = false
       shareBandwidth()
-      takeBackMemory()
+      workOffChangedHosts()
       sleepEmptied()
       if notes { note() }
       notes = false

@@ -89,12 +89,40 @@ struct FleetState {
   }
 
   let hosts: UnsafeMutablePointer<Host>
-  let costs: UnsafeMutablePointer<Cost>
+  /// Where the costs are, which move when there are more.
+  private let place: UnsafeMutablePointer<UnsafeMutablePointer<Cost>>
+  var costs: UnsafeMutablePointer<Cost> { place.pointee }
   /// Points of the power curves, `segments` + 1 for each host class, and whether the class has one.
   let watts: [UnsafeMutablePointer<Double>?]
   let segments: [Int]
   /// Watts of sleeping hosts by host class.
   let sleepWatts: [Double]
+
+  init(
+    hosts: UnsafeMutablePointer<Host>, costCount: Int, watts: [UnsafeMutablePointer<Double>?], segments: [Int],
+    sleepWatts: [Double]
+  ) {
+    self.hosts = hosts
+    place = .allocate(capacity: 1)
+    place.initialize(to: .allocate(capacity: max(1, costCount)))
+    self.watts = watts
+    self.segments = segments
+    self.sleepWatts = sleepWatts
+  }
+
+  /// Gives back what `init` took; the hosts are their owner's.
+  func deallocateCosts() {
+    costs.deallocate()
+    place.deallocate()
+  }
+
+  /// Makes room for more costs behind those of before, the first so many of which are kept.
+  func moveCosts(keeping count: Int, capacity: Int) {
+    let larger = UnsafeMutablePointer<Cost>.allocate(capacity: capacity)
+    larger.moveInitialize(from: costs, count: count)
+    costs.deallocate()
+    place.pointee = larger
+  }
 
   /// Settles a host's accounts up to `now`: rates have been constant since the last time.
   func settle(_ host: UnsafeMutablePointer<Host>, at now: Int64) {
@@ -143,6 +171,7 @@ struct FleetState {
   ) {
     let slots = host.pointee.slots
     let count = Int(host.pointee.count)
+    let costs = self.costs
     var wanted = 0.0
     for index in 0..<count {
       let slot = slots + index

@@ -119,8 +119,13 @@ struct SharedBackends {
     }
   }
 
+  /// The vCPU of its host's privileged domain that serves a VM, among those of all hosts; nil without such a domain.
+  func privilegedThread(of number: Int) -> Int? {
+    model.vms[number].design.hasPrivilegedDomain ? threads[number] : nil
+  }
+
   /// Items of a VM that pass its backend.
-  private func items(of vm: VirtualMachine, rate: Double) -> Passing {
+  func items(of vm: VirtualMachine, rate: Double) -> Passing {
     var sum = Passing()
     func time(_ operation: GuestOperation) -> Double { vm.design.cost(of: operation)?.asynchronousMean ?? 0 }
     sum.add(rate, Double(vm.load.packetsReceived) * time(.netRx))

@@ -12,7 +12,8 @@ extension ModelAssembly {
     if fidelity == .exit {
       fault(
         scenario.location,
-        "policies and workloads of utilization are simulated by the fluid engine only; expected fidelity: fluid")
+        "workloads of utilization, and policies beyond placement by first-fit, best-fit, worst-fit or round-robin, are "
+          + "simulated by the fluid engine only; expected fidelity: fluid")
     }
     if scenario.warmup > .zero {
       fault(scenario.location, "a fleet has no warm-up, found \(scenario.warmup); expected 0 s")
@@ -70,6 +71,7 @@ extension ModelAssembly {
       guests: builder.guests,
       distinctLoads: builder.distinctLoads)
     if hostClasses.contains(where: { $0.memoryRatio > 1 }) { fleet.swapping = builder.swapping }
+    fleet.nics = builder.nics
     return fleet
   }
 
@@ -95,6 +97,8 @@ extension ModelAssembly {
         representative: first, capabilities: Set(group.capabilities), hypervisor: design.choice.design.name)
       hostClass.processorRatio = group.processorRatio ?? policies.placement.cpuAllocationRatio
       hostClass.memoryRatio = group.memoryRatio ?? policies.placement.memoryAllocationRatio
+      hostClass.nicCount = group.nics.count
+      hostClass.disks = Array(disks[slots[first].firstDisk...].prefix(group.disks.count))
       if policies.semantics == .standard {
         hostClass.scannedPages = group.overcommit.scannedPages?.perSecond ?? 0
         checkRatio(group, design.choice, ratio: hostClass.memoryRatio)
@@ -250,8 +254,7 @@ extension ModelAssembly {
     let io =
       isAllowed
       ? setting(
-        of: group, design: design, nic: nic.map { hostGroup.nics[$0] }, disk: disk.map { slots[first].firstDisk + $0 },
-        iommu: nil) : IOSetting()
+        of: group, design: design, nic: nic.map { hostGroup.nics[$0] }, disk: disk, iommu: nil) : IOSetting()
     func makeLoad(_ logging: DirtyLogging?) -> OperationLoad {
       OperationLoad(
         workload: workload, guest: guest, memory: layout, vcpus: size.vcpus, design: design, logging: logging, io: io)
@@ -259,6 +262,7 @@ extension ModelAssembly {
     let load = makeLoad(group.dirtyLogging)
     if isAllowed { checkDisk(load, of: workload, group: group, disk: disk.map { hostGroup.disks[$0] }) }
     var loads = ClassLoads(plain: check(load, of: workload, group: group) ? load : nil)
+    loads.nic = nic
     if policies.consolidation != nil {
       let isNoted =
         policies.migration.mechanism == .preCopy && policies.migration.dirtyRate > 0

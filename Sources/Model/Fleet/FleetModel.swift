@@ -33,6 +33,10 @@ public struct FleetModel: Sendable {
     public var memoryRatio = 1.0
     /// How many pages a second are compared to merge equal ones; 0 without merging.
     public var scannedPages = 0.0
+    /// Network interfaces of each.
+    public var nicCount = 0
+    /// Disks of each; nil for those without a model.
+    public var disks: [StorageDevice?] = []
 
     /// Speed of all cores in MHz.
     public var capacity: Double { Double(cores) * coreSpeed }
@@ -171,6 +175,8 @@ public struct FleetModel: Sendable {
   public let migratingLoads: [OperationLoad?]
   /// What memory costs that is taken back from VM class `i` on host class `j`, as `loads`; empty where none ever is.
   public var swapping: [SwappingLoad?] = []
+  /// The interface that VM class `i` has on host class `j`, among those of the host, as `loads`; -1 without one.
+  public var nics: [Int32] = []
   /// Guest system of each VM class.
   public let guests: [GuestSystem]
   /// The loads, each once.

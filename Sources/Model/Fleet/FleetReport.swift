@@ -182,6 +182,8 @@ public struct FleetReport: Sendable {
   public var vmRequested: [Double]
   /// CPU seconds of the guest's own work.
   public var vmGuest: [Double]
+  /// CPU seconds of them in which it spun for locks.
+  public var vmSpin: [Double]
   /// CPU seconds in which virtualization held its vCPUs.
   public var vmStall: [Double]
   /// CPU seconds in which its vCPUs could run but got no core.
@@ -222,6 +224,7 @@ public struct FleetReport: Sendable {
     let perHost = [Double](repeating: 0, count: hostCount)
     vmRequested = perVM
     vmGuest = perVM
+    vmSpin = perVM
     vmStall = perVM
     vmSteal = perVM
     vmBackend = perVM

@@ -51,11 +51,13 @@ extension RunResult {
       let guest = take(report.vmGuest[vm])
       let stall = take(report.vmStall[vm])
       let steal = take(report.vmSteal[vm])
-      return VMRow(
+      var row = VMRow(
         name: fleet.model.vmName(vm), host: Int(report.vmHost[vm]), workload: group.workload, vcpus: group.vcpus,
         guest: guest, stall: stall, steal: steal, halted: left,
         backend: Int64((report.vmBackend[vm] * 1e9).rounded(.down)),
         completed: Int64(report.vmCompleted[vm].rounded()), exits: Int64(report.vmExits[vm].rounded()))
+      row.spin = min(guest, Int64((report.vmSpin[vm] * 1e9).rounded(.down)))
+      return row
     }
   }
 

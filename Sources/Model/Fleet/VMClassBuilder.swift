@@ -9,6 +9,8 @@ struct ClassLoads {
   var migrating: OperationLoad?
   /// What memory costs that is taken back; nil where none is.
   var swapping: SwappingLoad?
+  /// Index of the interface among those of the host.
+  var nic: Int?
 }
 
 /// Collects VM classes, their series and the demand that they refer to.
@@ -20,6 +22,7 @@ struct VMClassBuilder {
   private(set) var loads: [OperationLoad?] = []
   private(set) var migratingLoads: [OperationLoad?] = []
   private(set) var swapping: [SwappingLoad?] = []
+  private(set) var nics: [Int32] = []
   var distinctLoads: [OperationLoad] = []
   private(set) var vmClass: [Int32] = []
   private var sources: [String: Int] = [:]
@@ -47,6 +50,7 @@ struct VMClassBuilder {
     loads.append(classLoads.plain)
     if let migrating = classLoads.migrating { migratingLoads.append(migrating) }
     swapping.append(classLoads.swapping)
+    nics.append(Int32(classLoads.nic ?? -1))
   }
 
   mutating func add(
