@@ -10,14 +10,15 @@ extension ModelAssembly {
     let merges = scenario.hosts.contains { $0.overcommit.scannedPages != nil }
     for group in scenario.hosts {
       let leftOut = [
-        ("background", group.background != nil), ("numa", group.nodes != nil), ("boost", !group.cpu.boost.isEmpty),
+        ("numa", group.nodes != nil), ("boost", !group.cpu.boost.isEmpty),
         ("threads_per_core", group.cpu.threadsPerCore > 1),
         ("scheduling", group.slice != nil || group.skew != nil || group.pauseWindow != nil),
         ("iommu", group.iommu != nil), ("privileged_domain: {weight}", group.design.privilegedWeight != nil),
       ]
       let only = [
         ("power", group.power != nil), ("capabilities", !group.capabilities.isEmpty),
-        ("cpu_allocation_ratio", group.processorRatio != nil && !isPlaced), ("memory_allocation_ratio", group.memoryRatio != nil),
+        ("cpu_allocation_ratio", group.processorRatio != nil && !isPlaced),
+        ("memory_allocation_ratio", group.memoryRatio != nil && !isPlaced),
       ]
       remark(isFleet ? leftOut : only, of: "host '\(group.name)'")
     }

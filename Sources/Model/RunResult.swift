@@ -83,9 +83,9 @@ public struct RunResult: Sendable {
     fidelity = .fluid
     window = model.window
     warmup = model.warmup
-    hosts = Self.hostRows(of: model, fleet)
+    services = Self.serviceRows(of: model, fleet)
+    hosts = Self.hostRows(of: model, fleet, services: services)
     exits = Self.exitRows(of: fleet, hosts: hosts)
-    services = []
     vms = Self.vmRows(of: model, fleet)
     self.workloads = workloads
     events = fleet.report.events

@@ -23,12 +23,13 @@ struct FleetAgreementTests {
   /// Figures of two runs at exit fidelity that differ from the fleet's by more than the engines' design allows: 2 % of
   /// means, and of exits by reason above 1 %.
   ///
-  /// The draws of 25,000 requests scatter by 0.5 % of their number and 0.6 % of their service, one standard deviation, so
-  /// that arrivals and the guests' own work are held per request where 2 % would be three of them.
+  /// Two runs of 31,200 requests scatter by 0.4 % in their number and by 0.5 % in the work drawn, one standard deviation, and
+  /// all designs see the same draws. A single host has a few thousand of them: three standard deviations of the work, whose
+  /// variation is at most 1, come on top there.
   static func differences(_ runs: [RunResult], _ fleet: RunResult) -> [String] {
     var found: [String] = []
-    func compare(_ name: String, _ simulated: Double, _ expected: Double) {
-      if abs(simulated - expected) > 0.02 * abs(expected) + 1e-12 {
+    func compare(_ name: String, _ simulated: Double, _ expected: Double, scatter: Double = 0) {
+      if abs(simulated - expected) > (0.02 + scatter) * abs(expected) + 1e-12 {
         found.append("\(name) \(simulated) at exit fidelity, \(expected) of the fleet")
       }
     }
@@ -44,7 +45,10 @@ struct FleetAgreementTests {
     for host in fleet.hosts.indices {
       let busy = runs.map { Double($0.hosts[host].virtualization.reduce(0, +)) / Double($0.hosts[host].guest) }
       let expected = Double(fleet.hosts[host].virtualization.reduce(0, +)) / Double(fleet.hosts[host].guest)
-      compare("overhead of \(fleet.hosts[host].name)", busy.reduce(0, +) / Double(busy.count), expected)
+      let requests = runs.reduce(0) { $0 + $1.vms.reduce(0) { $0 + ($1.host == host ? Double($1.completed) : 0) } }
+      compare(
+        "overhead of \(fleet.hosts[host].name)", busy.reduce(0, +) / Double(busy.count), expected,
+        scatter: 3 / requests.squareRoot())
     }
     let (simulated, expected) = (EngineAgreementTests.byReason(runs[0]), EngineAgreementTests.byReason(fleet))
     let (done, others) = (Double(runs[0].workloads.reduce(0) { $0 + $1.completed }), completed(fleet))

@@ -7,9 +7,10 @@ import Testing
 
 @testable import Datacenter
 
-/// Properties of random fleets: two hypervisors, three sizes of hosts, arrivals, moves, sleep, reservations, caps, memory
-/// promised more than once. Debug builds check at every event that hosts give no CPU and promise no memory beyond their
-/// ratios, that no VM is in two places, and that the energy is what all powers add up to.
+/// Properties of random fleets: three hypervisors, three sizes of hosts, arrivals, moves, sleep, reservations, caps, memory
+/// promised more than once, devices that are shared or handed over, loads beside the guests. Debug builds check at every
+/// event that hosts give no CPU, no memory beyond their ratios and no device that they lack, that no VM is in two places,
+/// and that the energy is what all powers add up to.
 struct FleetRandomTests {
   static func model(seed: Int) throws -> SimulationModel {
     var random = RandomStream(seed: UInt64(seed), replication: 1, entity: 0, purpose: 1)
@@ -29,22 +30,27 @@ struct FleetRandomTests {
       "consolidation: {overload: \(detector), selection: \(selection), interval: 150 s, sleep: \(pick(["true", "false"]))}\n"
       + "  migration: \(mechanism)"
     let consolidation = pick([true, true, false]) ? looks : ""
+    // Devices that are handed over do not move.
+    let last = consolidation.isEmpty ? "{name: kvm-passthrough, network: passthrough}" : other
+    let background = pick(["{threads: 1, share: 0.3}", "{threads: 2, weight: 0.2}"])
     let scenario = try Support.scenario(
       """
       scenario: random
       duration: 3 h
       fidelity: fluid
       hosts:
-        - {name: a, count: \(3 + random.nextInteger(below: 5)), cpu: {cores: 4, frequency: 2000 MHz}, memory: {size: 9 GiB, swap: {latency: 100 us}, merging: {scanned_pages: 5000/s}}, memory_allocation_ratio: \(ratio), nics: [{name: eth0, bandwidth: 1 Gbit/s}], power: linear, design: kvm-virtio, profile: cascade-lake-pvm-paper}
-        - {name: b, count: \(2 + random.nextInteger(below: 3)), cpu: {cores: 8, frequency: 2500 MHz}, memory: {size: 48 GiB}, cpu_allocation_ratio: 3, nics: [{name: eth0, bandwidth: 10 Gbit/s}], power: linear, design: kvm-virtio, profile: cascade-lake-pvm-paper}
-        - {name: c, count: 2, cpu: {cores: 4, frequency: 2500 MHz}, memory: {size: 32 GiB}, nics: [{name: eth0, bandwidth: 10 Gbit/s}], power: linear, design: \(other), profile: cascade-lake-pvm-paper}
+        - {name: a, count: \(3 + random.nextInteger(below: 5)), cpu: {cores: 4, frequency: 2000 MHz}, memory: {size: 9 GiB, swap: {latency: 100 us}, merging: {scanned_pages: 5000/s}}, memory_allocation_ratio: \(ratio), nics: [{name: eth0, bandwidth: 1 Gbit/s}], disks: [{name: disk, model: generic-nvme}], power: linear, background: \(background), design: kvm-virtio, profile: cascade-lake-pvm-paper}
+        - {name: b, count: \(2 + random.nextInteger(below: 3)), cpu: {cores: 8, frequency: 2500 MHz}, memory: {size: 48 GiB}, cpu_allocation_ratio: 3, nics: [{name: eth0, bandwidth: 10 Gbit/s}], disks: [{name: disk, model: generic-nvme}], power: linear, design: kvm-virtio, profile: cascade-lake-pvm-paper}
+        - {name: c, count: 2, cpu: {cores: 4, frequency: 2500 MHz}, memory: {size: 32 GiB}, nics: [{name: eth0, bandwidth: 10 Gbit/s}], disks: [{name: disk, model: generic-nvme}], power: linear, design: \(last), profile: cascade-lake-pvm-paper}
       vms:
         - {name: came, count: 30, memory: {size: 4 GiB, image: {name: debian, shared: 0.2}}, trace: lives, workload: traced}
         - {name: stays, count: 8, vcpus: 1, memory: {size: 2 GiB, balloon: {target: 1 GiB, latency: 200 us}}, cpu: \(cap), anti_affinity: apart, workload: noisy}
+        - {name: serves, count: 7, vcpus: 1, memory: {size: 1 GiB}, nic: eth0, disk: disk, workload: requests}
         - {name: tied, count: 2, vcpus: 1, memory: {size: 1 GiB}, affinity: together, workload: noisy}
       workloads:
         traced: {utilization: trace, memory: {working_set: 4 GiB, page_references: 20000/s, reuse_skew: 1}}
         noisy: {utilization: {series: 5, mean: 0.5, spread: 0.3, deviation: 0.3, correlation: 0.5}, per_cpu_second: {syscall: 10000}}
+        requests: {arrivals: {process: poisson, rate: 900/s}, service: {distribution: exponential, mean: 300 us}, per_request: {net_rx: {count: 1, size: 200 B}, net_tx: {count: 40, size: 1500 B}, block_read: {count: 2, size: 8 KiB}}}
       traces:
         lives: {}
       policies:
@@ -96,14 +102,49 @@ struct FleetRandomTests {
       if report.balloonedMemory > 0 { seen.insert("ballooned") }
       if result.exits.contains(where: { $0.operation == .swapIn }) { seen.insert("faults") }
       if report.hostShort.contains(where: { $0 > 0 }) { seen.insert("short") }
+      if result.exits.contains(where: { $0.operation == .netTx && $0.count > 0 }) { seen.insert("packets") }
+      check(result, of: model, &seen)
       guard seed % 4 == 0 else { continue }
       // The same once more, to the last bit.
       let second = try #require(try FleetEngine.run(model: model, replication: 1).fleet).report
       #expect(second.energy == report.energy && second.vmHost == report.vmHost && second.vmExits == report.vmExits)
     }
     #expect(
-      seen == ["capped", "completed", "waited", "woken", "swapped", "merged", "ballooned", "faults", "short"], "\(seen)"
-    )
+      seen == [
+        "capped", "completed", "waited", "woken", "swapped", "merged", "ballooned", "faults", "short", "packets",
+        "background", "refused", "handed over",
+      ], "\(seen)")
+  }
+
+  /// Works beside the guests, devices and wires of a result.
+  private func check(_ result: RunResult, of model: SimulationModel, _ seen: inout Set<String>) {
+    guard let fleet = result.fleet else { return }
+    let classes = fleet.model.hostClasses
+    for row in result.services {
+      let group = classes[Int(fleet.model.hostClass[row.host])]
+      guard let work = group.works.first(where: { $0.work.name == row.name }), !work.perVM else { continue }
+      // No more than it asks for while its host is awake.
+      let asked = work.work.demand * (result.window.seconds - fleet.report.hostAsleep[row.host])
+      let had = Double(row.nanoseconds) * 1e-9
+      #expect(had >= 0 && had <= asked + 1e-6, "\(row)")
+      if row.name == HostWork.background {
+        seen.insert("background")
+        if had < 0.95 * asked { seen.insert("refused") }
+      }
+    }
+    for (host, number) in fleet.model.hostClass.enumerated() {
+      let serving = fleet.model.vmClass.indices.filter { vm in
+        fleet.report.vmHost[vm] == Int32(host) && fleet.model.vmClasses[Int(fleet.model.vmClass[vm])].name == "serves"
+      }
+      if classes[Int(number)].hypervisor == "kvm-passthrough" {
+        #expect(serving.count <= 1)
+        if serving.count == 1 { seen.insert("handed over") }
+      }
+      // 40 packets of 1,500 bytes a request.
+      guard fleet.model.policies.consolidation == nil else { continue }
+      let bytes = serving.reduce(0) { $0 + fleet.report.vmCompleted[$1] } * 60_000 / result.window.seconds
+      #expect(bytes <= classes[Int(number)].bandwidth * (1 + 1e-9))
+    }
   }
 
   @Test("Any number of jobs gives the same tables")

@@ -27,7 +27,8 @@ public enum FleetEngine {
     let workloads = model.workloads.enumerated().map { index, workload in
       RunResult.WorkloadRow(
         name: workload.name, shape: workload.utilization == nil ? workload.shape.name : "utilization",
-        completed: Int64(completed[index].rounded()), throughput: completed[index] / model.window.seconds,
+        completed: Int64(completed[index].rounded()),
+        throughput: workload.shape.name == "idle" ? 0 : completed[index] / model.window.seconds,
         meanLatency: nil, quantiles: [])
     }
     return RunResult(

@@ -49,6 +49,9 @@ extension FleetSimulation {
       bookMode(of: index)
       for slot in 0..<Int(host.pointee.count) { account(host.pointee.slots[slot], of: index) }
       finishMemory(of: index)
+      report.hostWorks[index] = state.works[Int(host.pointee.group)].indices.map {
+        state.done(by: $0, of: host, awake: awakeTime[index]) / speed(of: index)
+      }
       report.hostEnergy[index] = host.pointee.energy
       report.hostActive[index] = host.pointee.active
       report.hostShort[index] = host.pointee.short
@@ -128,9 +131,10 @@ extension FleetSimulation {
     var running = 0
     for index in 0..<fleet.hostClass.count {
       let host = state.hosts + index
-      var used = host.pointee.count > 0 ? host.pointee.services : 0
+      var used = state.beside(host) + (host.pointee.count > 0 ? host.pointee.merging : 0)
       var memory = placer.rooms[index].memory
       let number = Int(fleet.hostClass[index])
+      var devices = fleet.hostClasses[number].deviceLimits.map { _ in 0 }
       for place in 0..<Int(host.pointee.count) {
         let slot = host.pointee.slots[place]
         let cost = state.costs[Int(slot.cost)]
@@ -138,6 +142,9 @@ extension FleetSimulation {
         let group = Int(fleet.vmClass[Int(slot.vm)])
         memory += Double(fleet.vmClasses[group].memory) + kept[group][number]
         guard report.vmHost[Int(slot.vm)] == Int32(index) else { return false }
+        if !fleet.assigned.isEmpty {
+          for device in fleet.assigned[pair(vm: Int(slot.vm), host: index)] { devices[device] += 1 }
+        }
       }
       if fleet.policies.consolidation != nil {
         moves.forEach(to: index) {
@@ -151,6 +158,9 @@ extension FleetSimulation {
         guard host.pointee.mode == .awake || host.pointee.count == 0 else { return false }
       }
       running += Int(host.pointee.count)
+      for (device, limit) in fleet.hostClasses[number].deviceLimits.enumerated() where limit < devices[device] {
+        return false
+      }
       let size = Double(fleet.hostClasses[number].memory) * fleet.hostClasses[number].memoryRatio
       guard abs(used - host.pointee.used) <= 1e-9 * host.pointee.total, placer.rooms[index].memory >= -1,
         abs(memory - size) <= 1, host.pointee.power == state.power(of: host)

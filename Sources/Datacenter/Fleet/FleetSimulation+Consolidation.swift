@@ -138,8 +138,10 @@ extension FleetSimulation {
       members.append(Int(place.slots[index].vm))
     }
     moves.forEach(to: host) { members.append(Int(moves[$0].vm)) }
-    for vm in members { plans[host].wanted += currentWanted(vm, on: host) }
-    plans[host].predicted = usesPrediction ? members.reduce(0) { $0 + predicted($1, on: host) } : plans[host].wanted
+    let beside = place.beside + place.besideEach * Double(members.count)
+    plans[host].wanted = members.reduce(beside) { $0 + currentWanted($1, on: host) }
+    plans[host].predicted =
+      usesPrediction ? members.reduce(beside) { $0 + predicted($1, on: host) } : plans[host].wanted
     plans[host].limit = place.total * limit(of: host, policy)
     plans[host].isOver = isOver(host)
   }

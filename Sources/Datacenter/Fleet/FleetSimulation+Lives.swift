@@ -60,8 +60,15 @@ extension FleetSimulation {
   private func noHost(_ group: FleetModel.VMClass, _ name: String) -> FleetError {
     FleetError(
       "vm '\(name)' finds no host; expected one with \(group.vcpus) cores, "
-        + "\(ByteCount(bytes: group.memory)) of memory and CPU left, and all that the VM requires",
+        + "\(ByteCount(bytes: group.memory)) of memory and CPU left, and all that the VM requires"
+        + (needsDevices(group) ? ", a device or virtual function of its own among it" : ""),
       location: group.location)
+  }
+
+  /// Whether VMs of a class have devices, or virtual functions, for themselves.
+  private func needsDevices(_ group: FleetModel.VMClass) -> Bool {
+    guard let index = group.index, !fleet.assigned.isEmpty else { return false }
+    return fleet.hostClasses.indices.contains { !fleet.assigned[index * fleet.hostClasses.count + $0].isEmpty }
   }
 
   private func planArrival() {

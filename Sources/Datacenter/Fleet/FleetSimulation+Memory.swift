@@ -25,7 +25,7 @@ extension FleetSimulation {
   }
 
   /// MHz that merging takes of a host that runs VMs.
-  func services(ofClass number: Int) -> Double {
+  func merging(ofClass number: Int) -> Double {
     let group = fleet.hostClasses[number]
     let each = scans[number].reduce(0) { $0 + $1.mean } * 1e-9
     return min(group.capacity, group.scannedPages * each * group.coreSpeed)

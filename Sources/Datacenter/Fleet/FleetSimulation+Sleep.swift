@@ -88,7 +88,7 @@ extension FleetSimulation {
     let span = Double(now - modeSince[host]) * 1e-9
     modeSince[host] = now
     switch state.hosts[host].mode {
-    case .awake: break
+    case .awake: awakeTime[host] += span
     case .asleep: report.hostAsleep[host] += span
     case .fallingAsleep, .waking: report.transitionTime += span
     }

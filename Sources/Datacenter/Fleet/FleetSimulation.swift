@@ -90,6 +90,9 @@ final class FleetSimulation {
   /// The first host of each class.
   let representatives: [Int]
   var modeSince: [Int64]
+  /// Seconds in which hosts were awake.
+  var awakeTime: [Double]
+  private let lacks: UnsafeMutablePointer<FleetState.Lack>
   /// VMs that wait for their host to wake up.
   var arriving: [(vm: Int32, host: Int32)] = []
   var expected: [Int32]
@@ -171,14 +174,36 @@ final class FleetSimulation {
         }
       },
       segments: fleet.hostClasses.map { ($0.power?.watts.count ?? 2) - 1 },
-      sleepWatts: fleet.hostClasses.map { $0.power?.sleepWatts ?? 0 })
+      sleepWatts: fleet.hostClasses.map { $0.power?.sleepWatts ?? 0 },
+      works: fleet.hostClasses.map { group in
+        group.works.map {
+          FleetState.Work(
+            demand: $0.work.demand * group.coreSpeed, perVM: $0.perVM,
+            weight: Double($0.work.threads) * $0.work.weight, isInDomain: $0.work.home == .privilegedDomain)
+        }
+      },
+      coreSpeeds: fleet.hostClasses.map(\.coreSpeed))
+    let most = fleet.hostClasses.map(\.works.count).max() ?? 0
+    lacks = .allocate(capacity: max(1, hostCount * most))
+    lacks.initialize(repeating: FleetState.Lack(), count: max(1, hostCount * most))
+    awakeTime = [Double](repeating: 0, count: hostCount)
     for (index, cost) in costs.enumerated() { (state.costs + index).initialize(to: cost.rates) }
     for host in 0..<hostCount {
       let group = fleet.hostClass[host]
       (state.hosts + host).initialize(
         to: FleetState.Host(
           slots: .allocate(capacity: 8), capacity: 8, group: group, total: fleet.hostClasses[Int(group)].capacity,
-          services: services(ofClass: Int(group))))
+          merging: merging(ofClass: Int(group))))
+      let works = state.works[Int(group)]
+      guard !works.isEmpty else { continue }
+      let place = state.hosts + host
+      place.pointee.lacks = lacks + host * most
+      place.pointee.beside = works.reduce(0) { $0 + ($1.perVM ? 0 : $1.demand) }
+      if works.contains(where: \.isInDomain) {
+        let own = fleet.hostClasses[Int(group)]
+        place.pointee.domain = Double(min(own.privilegedVCPUs, own.cores)) * own.coreSpeed
+      }
+      place.pointee.besideEach = works.reduce(0) { $0 + ($1.perVM ? $1.demand : 0) }
     }
   }
 
@@ -187,6 +212,7 @@ final class FleetSimulation {
     state.hosts.deallocate()
     state.deallocateCosts()
     cursors.deallocate()
+    lacks.deallocate()
     for points in state.watts { points?.deallocate() }
   }
 

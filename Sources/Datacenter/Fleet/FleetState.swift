@@ -49,14 +49,48 @@ struct FleetState {
     /// MHz that its VMs would take without other VMs, its own ones alone.
     var wanted = 0.0
     var isShort = false
-    /// MHz that services of the host take while it runs VMs.
-    var services = 0.0
+    /// MHz that merging takes while it runs VMs.
+    var merging = 0.0
+    /// MHz that works beside the guests ask for while it is awake, and for each VM on top.
+    var beside = 0.0
+    var besideEach = 0.0
+    /// MHz × seconds of `besideEach` so far: VMs × seconds.
+    var vmSeconds = 0.0
+    /// MHz of the privileged domain's vCPUs where works are in it.
+    var domain = Double.infinity
+    /// What each of its works lacks of what it asks for; nil without works. See `Lack`.
+    var lacks: UnsafeMutablePointer<Lack>?
+    var isLacking = false
     var mode = Mode.awake
     /// Migrations of its VMs away from it, and of others to it.
     var outgoing: Int32 = 0
     var incoming: Int32 = 0
     /// Bit `i` tells that a VM follows demand set `i`.
     var demandSets: UInt64 = 0
+  }
+
+  /// A work beside the guests of a host of some class, in MHz.
+  struct Work {
+    /// What it asks for while the host is awake, or for each VM.
+    var demand: Double
+    var perVM: Bool
+    /// Weight of its threads, or of those for each VM.
+    var weight: Double
+    /// Whether it has the vCPUs of the privileged domain, behind the backends.
+    var isInDomain: Bool
+
+    func demand(of host: UnsafeMutablePointer<Host>) -> Double {
+      host.pointee.mode == .awake ? (perVM ? demand * Double(host.pointee.count) : demand) : 0
+    }
+    func weight(of host: UnsafeMutablePointer<Host>) -> Double {
+      perVM ? weight * Double(host.pointee.count) : weight
+    }
+  }
+
+  /// MHz that a work asks for and does not get, and MHz × seconds of them so far.
+  struct Lack {
+    var missing = 0.0
+    var sum = 0.0
   }
 
   /// Whether a host can run VMs.
@@ -97,10 +131,14 @@ struct FleetState {
   let segments: [Int]
   /// Watts of sleeping hosts by host class.
   let sleepWatts: [Double]
+  /// Works beside the guests by host class.
+  let works: [[Work]]
+  /// MHz of a core by host class.
+  let coreSpeeds: [Double]
 
   init(
     hosts: UnsafeMutablePointer<Host>, costCount: Int, watts: [UnsafeMutablePointer<Double>?], segments: [Int],
-    sleepWatts: [Double]
+    sleepWatts: [Double], works: [[Work]], coreSpeeds: [Double]
   ) {
     self.hosts = hosts
     place = .allocate(capacity: 1)
@@ -108,6 +146,8 @@ struct FleetState {
     self.watts = watts
     self.segments = segments
     self.sleepWatts = sleepWatts
+    self.works = works
+    self.coreSpeeds = coreSpeeds
   }
 
   /// Gives back what `init` took; the hosts are their owner's.
@@ -130,8 +170,10 @@ struct FleetState {
     host.pointee.settled = now
     guard span > 0 else { return }
     host.pointee.energy += host.pointee.power * span
+    if host.pointee.isLacking { settleLacks(host, span) }
     guard host.pointee.count > 0 else { return }
     host.pointee.active += span
+    host.pointee.vmSeconds += Double(host.pointee.count) * span
     let isShort = host.pointee.isShort
     if isShort { host.pointee.short += span }
     let slots = host.pointee.slots
@@ -192,8 +234,16 @@ struct FleetState {
   }
 
   private func finishSharing(_ host: UnsafeMutablePointer<Host>, wanted: Double) {
-    let services = host.pointee.count > 0 ? host.pointee.services : 0
-    let wanted = wanted + services
+    var beside = 0.0
+    if host.pointee.mode == .awake {
+      let count = host.pointee.count
+      beside = host.pointee.beside + Double(count) * host.pointee.besideEach + (count > 0 ? host.pointee.merging : 0)
+    }
+    if let lacks = host.pointee.lacks {
+      if host.pointee.isLacking { clearLacks(host, lacks) }
+      if host.pointee.domain < .infinity { beside -= holdInDomain(host, lacks) }
+    }
+    let wanted = wanted + beside
     host.pointee.wanted = wanted
     if wanted > host.pointee.total {
       host.pointee.isShort = true
@@ -218,87 +268,6 @@ struct FleetState {
     case .asleep: return sleepWatts[group]
     case .waking: return points[segments[group]]
     }
-  }
-
-  /// Weighted max-min sharing with reservations, as on single hosts: `min(wanted, max(reservation, weight × level))` with
-  /// the level at which nothing is left.
-  ///
-  /// - Complexity: O(VMs) for each time that some VMs have enough, or their reservation only, at the level of the rest; few
-  ///   times in practice.
-  private func shareScarce(_ host: UnsafeMutablePointer<Host>) {
-    let slots = host.pointee.slots
-    let count = Int(host.pointee.count)
-    let costs = self.costs
-    withUnsafeTemporaryAllocation(of: Scarce.self, capacity: count) { buffer in
-      let claims = buffer.baseAddress!
-      var reserved = 0.0
-      var weights = 0.0
-      for index in 0..<count {
-        let cost = costs[Int(slots[index].cost)]
-        let wanted = slots[index].rate * (cost.vcpu + cost.backend)
-        let floor = min(wanted, cost.reservation)
-        claims[index] = Scarce(slot: Int32(index), wanted: wanted, floor: floor, weight: cost.weight)
-        reserved += floor
-        weights += cost.weight
-      }
-      let total = max(0, host.pointee.total - host.pointee.services)
-      if reserved > total {
-        for index in 0..<count { claims[index].floor *= total / reserved }
-      }
-      var left = total
-      var used = host.pointee.total - total
-      func settle(_ claim: Scarce, _ given: Double) {
-        used += given
-        let factor = claim.wanted > 0 ? given / claim.wanted : 0
-        let slot = slots + Int(claim.slot)
-        slot.pointee.missing = slot.pointee.rate * costs[Int(slot.pointee.cost)].vcpu * (1 - factor)
-        slot.pointee.rate *= factor
-      }
-      var open = count
-      while open > 0 {
-        let level = left / weights
-        // Where reservations add more to even shares than VMs leave of theirs, the level can only fall: those below their
-        // reservation have just that. Else it can only rise, and those who want no more than their share have enough.
-        var balance = 0.0
-        if reserved > 0 {
-          for index in 0..<open {
-            let even = level * claims[index].weight
-            balance += max(claims[index].floor, min(claims[index].wanted, even)) - even
-          }
-        }
-        let falls = balance > 0
-        var kept = 0
-        weights = 0
-        for index in 0..<open {
-          let claim = claims[index]
-          let even = level * claim.weight
-          if falls ? claim.floor > even : claim.wanted <= even {
-            let given = falls ? claim.floor : claim.wanted
-            left = max(0, left - given)
-            settle(claim, given)
-          } else {
-            claims[kept] = claim
-            kept += 1
-            weights += claim.weight
-          }
-        }
-        if kept == open {
-          for index in 0..<open { settle(claims[index], level * claims[index].weight) }
-          open = 0
-        } else {
-          open = kept
-        }
-      }
-      host.pointee.used = min(used, host.pointee.total)
-    }
-  }
-
-  /// What a VM of a scarce host wants, and what it has at least.
-  private struct Scarce {
-    var slot: Int32
-    var wanted: Double
-    var floor: Double
-    var weight: Double
   }
 
   func append(_ slot: Slot, to host: UnsafeMutablePointer<Host>) {

@@ -37,6 +37,8 @@ struct HostMix: Hashable {
       }
       for index in vms.indices { expectations[index] = expectations[alike[index]] }
     }
+    VMExpectation.yieldPolling(
+      of: Array(vms.indices), capacity: host.hosts[0].processors.capacity, &expectations)
     var first = 0
     return zip(classes, counts).map { number, count in
       let own = first..<first + Int(count)

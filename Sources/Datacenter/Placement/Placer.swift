@@ -4,7 +4,7 @@ import Model
 /// Finds hosts for VMs by a rule, without looking at every host.
 ///
 /// What VMs were promised counts: memory in full, CPU by the nominal speed of the vCPUs against the host's, multiplied by
-/// the allocation ratios.
+/// the allocation ratios, and devices that VMs have for themselves or as virtual functions.
 struct Placer {
   /// What a host has left to promise.
   struct Room {
@@ -12,6 +12,8 @@ struct Placer {
     var cpu: Double
     /// MHz promised, and VMs placed.
     var promised = 0.0
+    /// VMs that each device can still take; empty where VMs have no devices for themselves.
+    var devices: [Int] = []
   }
 
   private let model: FleetModel
@@ -27,6 +29,8 @@ struct Placer {
   private var apart: [Int: [Int: Int]] = [:]
   /// Hosts that sleep, or fall asleep or wake, in indices of their own: they come last.
   private let resting: [HostIndex]
+  /// The hosts with devices left, for VMs that need one; empty where none do.
+  private let equipped: [HostIndex]
   private var isResting: [Bool]
 
   init(model: FleetModel, seed: UInt64, replication: Int) {
@@ -38,9 +42,14 @@ struct Placer {
     indices = model.hostClasses.map { _ in HostIndex(capacity: count, equalsDescend: descends) }
     rooms = model.hostClass.map { number in
       let group = model.hostClasses[Int(number)]
-      return Room(
+      var room = Room(
         memory: Double(group.memory) * group.memoryRatio, cpu: group.capacity * group.processorRatio)
+      if !model.assigned.isEmpty { room.devices = group.deviceLimits }
+      return room
     }
+    equipped =
+      model.assigned.isEmpty
+      ? [] : model.hostClasses.map { _ in HostIndex(capacity: count, equalsDescend: descends) }
     resting = model.policies.consolidation == nil ? [] : model.hostClasses.map { _ in HostIndex(capacity: count) }
     isResting = [Bool](repeating: false, count: count)
     for host in 0..<count { insert(host) }
@@ -51,8 +60,34 @@ struct Placer {
   }
 
   private func insert(_ host: Int) {
-    index(of: host).insert(
-      host, key: isResting[host] ? Double(host) : key(of: host), memory: rooms[host].memory, cpu: rooms[host].cpu)
+    let key = isResting[host] ? Double(host) : key(of: host)
+    index(of: host).insert(host, key: key, memory: rooms[host].memory, cpu: rooms[host].cpu)
+    if isEquipped(host) {
+      equipped[Int(model.hostClass[host])].insert(host, key: key, memory: rooms[host].memory, cpu: rooms[host].cpu)
+    }
+  }
+
+  private func remove(_ host: Int) {
+    index(of: host).remove(host)
+    if isEquipped(host) { equipped[Int(model.hostClass[host])].remove(host) }
+  }
+
+  /// Whether a host is among those with devices left.
+  private func isEquipped(_ host: Int) -> Bool {
+    !equipped.isEmpty && !isResting[host]
+      && rooms[host].devices.contains { $0 > 0 && $0 < .max }
+  }
+
+  /// Devices that a VM of a class has for itself on hosts of a class.
+  private func devices(of vm: FleetModel.VMClass, on number: Int) -> [Int] {
+    guard !model.assigned.isEmpty, let index = vm.index else { return [] }
+    return model.assigned[index * model.hostClasses.count + number].filter {
+      model.hostClasses[number].deviceLimits[$0] < .max
+    }
+  }
+
+  private func hasDevices(_ devices: [Int], _ host: Int) -> Bool {
+    devices.allSatisfy { rooms[host].devices[$0] > 0 }
   }
 
   /// By what the rule orders hosts.
@@ -106,13 +141,14 @@ struct Placer {
     _ host: Int, for vm: FleetModel.VMClass, _ extraMemory: (Int) -> Double, sign: Double
   ) {
     let number = Int(model.hostClass[host])
-    index(of: host).remove(host)
+    remove(host)
     let promised = sign * promise(vm, on: model.hostClasses[number])
     rooms[host].memory -= sign * (Double(vm.memory) + extraMemory(number))
     rooms[host].cpu -= promised
     rooms[host].promised += promised
-    insert(host)
     let step = Int(sign)
+    for device in devices(of: vm, on: number) { rooms[host].devices[device] -= step }
+    insert(host)
     if let group = vm.requirement.affinity {
       let count = (shared[group]?.count ?? 0) + step
       shared[group] = count > 0 ? (host, count) : nil
@@ -126,7 +162,7 @@ struct Placer {
   /// Moves a host between those that can run VMs and those that rest.
   mutating func rest(_ host: Int, _ rests: Bool) {
     guard isResting[host] != rests else { return }
-    index(of: host).remove(host)
+    remove(host)
     isResting[host] = rests
     insert(host)
   }
@@ -137,9 +173,10 @@ struct Placer {
     for number in resting.indices {
       let group = model.hostClasses[number]
       guard couldHold(vm, group, extraMemory(number)), admits(number, vm.requirement) else { continue }
+      let devices = devices(of: vm, on: number)
       let host = resting[number].first(
         memory: Double(vm.memory) + extraMemory(number), cpu: promise(vm, on: group),
-        accepted: { admits(host: $0, vm.requirement) })
+        accepted: { admits(host: $0, vm.requirement) && hasDevices(devices, $0) })
       if let host { best = min(best ?? host, host) }
     }
     return best
@@ -152,6 +189,7 @@ struct Placer {
       return couldHold(vm, group, extraMemory(number)) && admits(number, vm.requirement)
         && Double(group.memory) * group.memoryRatio >= Double(vm.memory) + extraMemory(number)
         && group.capacity * group.processorRatio >= promise(vm, on: group)
+        && devices(of: vm, on: number).allSatisfy { group.deviceLimits[$0] > 0 }
     }
   }
 
@@ -182,6 +220,7 @@ struct Placer {
     return !isResting[host] && couldHold(vm, group, extraMemory(number)) && admits(number, vm.requirement)
       && admits(host: host, vm.requirement)
       && rooms[host].memory >= Double(vm.memory) + extraMemory(number) && rooms[host].cpu >= promise(vm, on: group)
+      && hasDevices(devices(of: vm, on: number), host)
   }
 
   private func bestHost(for vm: FleetModel.VMClass, _ extraMemory: (Int) -> Double) -> Int? {
@@ -191,18 +230,21 @@ struct Placer {
       guard couldHold(vm, group, extraMemory(number)), admits(number, vm.requirement) else { continue }
       let memory = Double(vm.memory) + extraMemory(number)
       let cpu = promise(vm, on: group)
-      // A closure for each host looked at is paid for only where VMs name a host or keep apart.
+      let devices = devices(of: vm, on: number)
+      // A closure for each host looked at is paid for only where VMs name a host, keep apart or need devices.
       let only = vm.requirement.host
       let others = vm.requirement.antiAffinity.flatMap { apart[$0] }
-      let acceptsAll = only == nil && others == nil
-      func accepted(_ host: Int) -> Bool { (only ?? host) == host && others?[host] == nil }
+      let acceptsAll = only == nil && others == nil && devices.isEmpty
+      func accepted(_ host: Int) -> Bool {
+        (only ?? host) == host && others?[host] == nil && hasDevices(devices, host)
+      }
       // Ranks are such that the least is the best.
       func consider(_ host: Int?, _ rank: (Int) -> Double) {
         guard let host else { return }
         let own = rank(host)
         if best == nil || own < best!.rank || (own == best!.rank && host < best!.host) { best = (host, own) }
       }
-      let index = indices[number]
+      let index = devices.isEmpty ? indices[number] : equipped[number]
       func first(from lowest: Double = -.infinity) -> Int? {
         acceptsAll
           ? index.first(from: lowest, memory: memory, cpu: cpu)

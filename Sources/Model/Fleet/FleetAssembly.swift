@@ -72,6 +72,7 @@ extension ModelAssembly {
       distinctLoads: builder.distinctLoads)
     if hostClasses.contains(where: { $0.memoryRatio > 1 }) { fleet.swapping = builder.swapping }
     fleet.nics = builder.nics
+    fleet.assigned = builder.assigned.allSatisfy(\.isEmpty) ? [] : builder.assigned
     return fleet
   }
 
@@ -97,6 +98,16 @@ extension ModelAssembly {
         representative: first, capabilities: Set(group.capabilities), hypervisor: design.choice.design.name)
       hostClass.processorRatio = group.processorRatio ?? policies.placement.cpuAllocationRatio
       hostClass.memoryRatio = group.memoryRatio ?? policies.placement.memoryAllocationRatio
+      if policies.semantics == .standard {
+        // Services of VMs have no threads yet.
+        hostClass.works = hosts[first].works.map { work in
+          var one = work
+          one.threads = max(1, work.threads)
+          return (one, work.threads == 0)
+        }
+        hostClass.privilegedVCPUs = hosts[first].privilegedVCPUs
+        hostClass.deviceLimits = deviceLimits(of: group, design: design)
+      }
       hostClass.nicCount = group.nics.count
       hostClass.disks = Array(disks[slots[first].firstDisk...].prefix(group.disks.count))
       if policies.semantics == .standard {
@@ -263,6 +274,7 @@ extension ModelAssembly {
     if isAllowed { checkDisk(load, of: workload, group: group, disk: disk.map { hostGroup.disks[$0] }) }
     var loads = ClassLoads(plain: check(load, of: workload, group: group) ? load : nil)
     loads.nic = nic
+    loads.assigned = assignedDevices(of: group, nic: nic, disk: disk, on: hostGroup, design: design)
     if policies.consolidation != nil {
       let isNoted =
         policies.migration.mechanism == .preCopy && policies.migration.dirtyRate > 0

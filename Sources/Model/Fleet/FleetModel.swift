@@ -37,6 +37,12 @@ public struct FleetModel: Sendable {
     public var nicCount = 0
     /// Disks of each; nil for those without a model.
     public var disks: [StorageDevice?] = []
+    /// VMs that each device takes: interfaces, then disks. Devices of the host's own take any number.
+    public var deviceLimits: [Int] = []
+    /// What runs beside the guests of each; the threads of `perVM` ones are those for one VM.
+    public var works: [(work: HostWork, perVM: Bool)] = []
+    /// vCPUs of the privileged domain, which bound what runs in it.
+    public var privilegedVCPUs = 0
 
     /// Speed of all cores in MHz.
     public var capacity: Double { Double(cores) * coreSpeed }
@@ -63,6 +69,8 @@ public struct FleetModel: Sendable {
   public struct VMClass: Sendable {
     /// The group's name.
     public let name: String
+    /// Its number among the classes of a model; nil outside one.
+    public internal(set) var index: Int?
     /// How many VMs the class has.
     public let count: Int
     /// How many VMs its group has: more where a trace gives the group's VMs different sizes.
@@ -177,6 +185,9 @@ public struct FleetModel: Sendable {
   public var swapping: [SwappingLoad?] = []
   /// The interface that VM class `i` has on host class `j`, among those of the host, as `loads`; -1 without one.
   public var nics: [Int32] = []
+  /// Devices of a host of class `j` that a VM of class `i` has, or has a virtual function of, as `loads`: indices of
+  /// `deviceLimits`.
+  public var assigned: [[Int]] = []
   /// Guest system of each VM class.
   public let guests: [GuestSystem]
   /// The loads, each once.
@@ -195,7 +206,11 @@ public struct FleetModel: Sendable {
   ) {
     self.distinctLoads = distinctLoads
     self.hostClasses = hostClasses
-    self.vmClasses = vmClasses
+    self.vmClasses = vmClasses.enumerated().map { number, vmClass in
+      var vmClass = vmClass
+      vmClass.index = number
+      return vmClass
+    }
     self.demands = demands
     self.policies = policies
     self.loads = loads

@@ -206,6 +206,8 @@ public struct FleetReport: Sendable {
   public var hostGuest: [Double]
   /// CPU seconds of virtualization by place.
   public var hostVirtualization: [[Double]]
+  /// What ran beside the guests: by host, then in the order of its class's works, CPU seconds.
+  public var hostWorks: [[Double]]
   /// Seconds in which it ran VMs.
   public var hostActive: [Double]
   /// Seconds in which it slept.
@@ -235,6 +237,7 @@ public struct FleetReport: Sendable {
     hostEnergy = perHost
     hostGuest = perHost
     hostVirtualization = Place.allCases.map { _ in perHost }
+    hostWorks = [[Double]](repeating: [], count: hostCount)
     hostActive = perHost
     hostAsleep = perHost
     hostShort = perHost

@@ -17,13 +17,15 @@ extension RunResult {
   }
 
   /// Rows of hosts in whole nanoseconds: what is neither guest work nor virtualization is idle.
-  static func hostRows(of model: SimulationModel, _ fleet: Fleet) -> [HostRow] {
+  static func hostRows(of model: SimulationModel, _ fleet: Fleet, services: [ServiceRow]) -> [HostRow] {
     let report = fleet.report
+    var beside = [Int64](repeating: 0, count: fleet.model.hostClass.count)
+    for row in services { beside[row.host] += row.nanoseconds }
     return fleet.model.hostClass.indices.map { host in
       let group = fleet.model.hostClasses[Int(fleet.model.hostClass[host])]
       let design = model.hosts[group.representative].design
       let capacity = Int64(group.cores) * model.window.nanoseconds
-      var left = capacity
+      var left = capacity - beside[host]
       func take(_ seconds: Double) -> Int64 {
         let nanoseconds = min(left, Int64((max(0, seconds) * 1e9).rounded(.down)))
         left -= nanoseconds
@@ -33,7 +35,29 @@ extension RunResult {
       let places = Place.allCases.map { take(report.hostVirtualization[Int($0.rawValue)][host]) }
       return HostRow(
         name: fleet.model.hostName(host), design: design.choice.label, profile: design.profile.name, cores: group.cores,
-        guest: guest, virtualization: places, idle: left)
+        guest: guest, virtualization: places, idle: left, services: beside[host])
+    }
+  }
+
+  /// What ran beside the guests of each host; services of VMs have as many threads as there are VMs at the end.
+  static func serviceRows(of model: SimulationModel, _ fleet: Fleet) -> [ServiceRow] {
+    let report = fleet.report
+    guard fleet.model.hostClasses.contains(where: { !$0.works.isEmpty }) else { return [] }
+    var vms = [Int](repeating: 0, count: fleet.model.hostClass.count)
+    for host in report.vmHost where host >= 0 { vms[Int(host)] += 1 }
+    return fleet.model.hostClass.indices.flatMap { host in
+      let group = fleet.model.hostClasses[Int(fleet.model.hostClass[host])]
+      var left = Int64(group.cores) * model.window.nanoseconds
+      return zip(group.works, report.hostWorks[host]).map { entry, seconds in
+        let time = min(left, Int64((max(0, seconds) * 1e9).rounded(.down)))
+        left -= time
+        return ServiceRow(
+          host: host, name: entry.work.name, home: entry.work.home,
+          threads: entry.work.threads * (entry.perVM ? vms[host] : 1),
+          wakeups: entry.work.wakeups == nil || entry.work.work <= 0
+            ? 0 : Int64((seconds * 1e9 / entry.work.work).rounded()),
+          nanoseconds: time)
+      }
     }
   }
 
@@ -61,11 +85,16 @@ extension RunResult {
     }
   }
 
-  /// Checks a fleet's accounts: per host and VM the times fill the cores' and vCPUs' time, no time is negative, the hosts'
-  /// energies add up, and each VM moved as often as the migrations say.
+  /// Checks a fleet's accounts: per host and VM the times fill the cores' and vCPUs' time, no time is negative, services
+  /// and the hosts' energies add up, and each VM moved as often as the migrations say.
   func checkFleetConservation(_ fleet: Fleet) throws(ConservationError) {
-    for host in hosts {
-      let all = host.guest + host.virtualization.reduce(0, +) + host.idle
+    var beside = [Int64](repeating: 0, count: hosts.count)
+    for row in services { beside[row.host] += row.nanoseconds }
+    for (index, host) in hosts.enumerated() {
+      let all = host.guest + host.virtualization.reduce(0, +) + host.services + host.idle
+      guard host.services == beside[index], host.services >= 0 else {
+        throw ConservationError(description: "host \(host.name): the services add up to \(beside[index]) ns")
+      }
       guard all == Int64(host.cores) * window.nanoseconds, host.idle >= 0 else {
         throw ConservationError(description: "host \(host.name): \(all) ns do not fill its cores' time")
       }
@@ -120,8 +149,10 @@ extension RunResult {
       guest: guest, virtualization: virtualization, vms: vms, steps: exits,
       requests: workloads.allSatisfy { $0.shape == "requests" } ? completed : 0)
     let idle = hosts.reduce(Int128(0)) { $0 + Int128($1.idle) }
-    let capacity = Double(guest + virtualization + idle)
+    let beside = hosts.reduce(Int128(0)) { $0 + Int128($1.services) }
+    let capacity = Double(guest + virtualization + beside + idle)
     if capacity > 0 { figures.add(.utilization, 1 - Double(idle) / capacity) }
+    if !services.isEmpty { figures.add(.servicesCPU, time: beside) }
     if fleet.model.hostClasses.allSatisfy({ $0.power != nil }) { figures.add(.energy, report.kilowattHours) }
     figures.add(.migrations, Double(report.migrations.count))
     figures.add(.slaViolation, report.violation)

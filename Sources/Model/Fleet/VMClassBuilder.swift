@@ -11,6 +11,8 @@ struct ClassLoads {
   var swapping: SwappingLoad?
   /// Index of the interface among those of the host.
   var nic: Int?
+  /// Devices that the VM has, or has a virtual function of, among those of the host.
+  var assigned: [Int] = []
 }
 
 /// Collects VM classes, their series and the demand that they refer to.
@@ -23,6 +25,7 @@ struct VMClassBuilder {
   private(set) var migratingLoads: [OperationLoad?] = []
   private(set) var swapping: [SwappingLoad?] = []
   private(set) var nics: [Int32] = []
+  private(set) var assigned: [[Int]] = []
   var distinctLoads: [OperationLoad] = []
   private(set) var vmClass: [Int32] = []
   private var sources: [String: Int] = [:]
@@ -51,6 +54,7 @@ struct VMClassBuilder {
     if let migrating = classLoads.migrating { migratingLoads.append(migrating) }
     swapping.append(classLoads.swapping)
     nics.append(Int32(classLoads.nic ?? -1))
+    assigned.append(classLoads.assigned)
   }
 
   mutating func add(
