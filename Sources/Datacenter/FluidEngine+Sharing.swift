@@ -53,7 +53,7 @@ extension FluidEngine {
     for host in model.hosts.indices {
       let vms = model.vms.indices.filter { model.vms[$0].host == host }
       let processors = model.hosts[host].processors
-      VMExpectation.yieldPolling(of: vms, capacity: processors.capacity, &expectations)
+      VMExpectation.yieldPolling(of: vms, in: model, capacity: processors.capacity, &expectations)
       let speed = boost(vms, on: host, of: model, &expectations)
       for vm in vms {
         let demand = expectations[vm].vcpuDemand * 1e-9

@@ -161,7 +161,7 @@ struct HostServiceTests {
       policies: {placement: first-fit}
       """)
     let warnings = try Support.model(scenario, fidelity: .fluid).warnings
-    for key in ["background", "numa", "boost"] {
+    for key in ["numa", "boost"] {
       #expect(warnings.contains("'\(key)' of host 'a' has no effect: fleets leave it out"), "\(warnings)")
     }
   }

@@ -105,8 +105,10 @@ struct IOAgreementTests {
     let time = (other + otherVirtual + polling(fluid)) / wanted
     let polled = polling(fluid) / wanted
     compare("all CPU time", (guest + virtual + polling(exit)) / done, time, isEmulatedDisk ? 0.03 : 0.02)
-    let part = (isEmulatedDisk ? 0.03 : 0.01) * time / max(polled, 1e-12)
-    compare("polling", polling(exit) / done, polled, max(isEmulatedDisk ? 0.15 : 0.05, part))
+    let allowed = isEmulatedDisk ? max(0.15 * polled, 0.03 * time) : max(0.05 * polled, 0.01 * time)
+    if abs(polling(exit) / done - polled) > allowed {
+      found.append("polling: \(polling(exit) / done) against \(polled)")
+    }
     let counts = EngineAgreementTests.byReason(exit)
     let others = EngineAgreementTests.byReason(fluid)
     let all = counts.values.reduce(0, +)
@@ -138,11 +140,14 @@ struct IOAgreementTests {
     return (exit, try Support.fluid(try model(drawn, service)))
   }
 
+  /// Without bells, most of what a passed-through interface costs are wake-ups that polling misses: rare ones, which take
+  /// longer runs to count.
   @Test("Open arrivals at utilizations of 0.3, 0.6 and 0.8", arguments: backends, [0.3, 0.6, 0.8])
   func utilization(_ backend: Backend, utilization: Double) throws {
     for isBlock in [false, true] where isBlock || backend.disk == "disk" {
       let runs = try Self.open(
-        backend, isBlock: isBlock, utilization: utilization, requests: utilization > 0.7 ? 100_000 : 30_000)
+        backend, isBlock: isBlock, utilization: utilization,
+        requests: utilization <= 0.7 ? 30_000 : backend.design.contains("passthrough") ? 400_000 : 100_000)
       let found = try Self.differences(
         runs.exit, runs.fluid, isEmulatedDisk: isBlock && backend.accesses.block > 10)
       #expect(found.isEmpty, "\(isBlock ? "blocks" : "packets"): \(found)")
@@ -174,13 +179,15 @@ struct IOAgreementTests {
     "emulated e1000 and AHCI, true, 4": ("halt/halt_exit", 0.1)
   ]
 
-  /// A vCPU that always has work varies less than one that halts, so that shorter runs do for the larger depths.
+  /// A vCPU that always has work varies less than one that halts, so that shorter runs do for the larger depths; the rare
+  /// wake-ups of a single client that polling misses take longer ones.
   @Test("A loop at depths of 1, 4, 16 and 64", arguments: backends, [1, 4, 16, 64])
   func depth(_ backend: Backend, depth: Int) throws {
     for isBlock in [false, true] where isBlock || backend.disk == "disk" {
       let model = try Self.model(
         backend, vcpus: 1, arrivals: "{process: closed, clients: \(depth), think: \(isBlock ? "0 s" : "50 us")}",
-        perRequest: isBlock ? Self.block : Self.packets, service: 20, seconds: depth > 4 ? 0.4 : 1)
+        perRequest: isBlock ? Self.block : Self.packets, service: 20,
+        seconds: depth > 4 ? 0.4 : depth == 1 && !isBlock ? 6 : 1)
       let found = try Self.differences(
         Support.exit(model), Support.fluid(model), gap: Self.gaps["\(backend.name), \(isBlock), \(depth)"] ?? ("", 0),
         isEmulatedDisk: isBlock && backend.accesses.block > 10)

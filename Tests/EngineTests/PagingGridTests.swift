@@ -92,10 +92,10 @@ struct PagingGridTests {
       """)
   }
 
-  /// The arrival rate at which vCPUs are busy for the cell's share of time: from what the service alone would take, until
-  /// a step changes nothing that the rounding keeps.
+  /// The arrival rate at which vCPUs are busy for the cell's share of time: from one that leaves all of them idle, until a
+  /// step changes nothing that the rounding keeps.
   private static func rate(_ cell: Cell) throws -> Double {
-    var rate = cell.utilization * Double(cell.vcpus) / 900e-6
+    var rate = 1.0
     for _ in 0..<6 {
       let fluid = try Support.fluid(
         try Support.model(try scenario(cell, rate: rate), design: cell.design, axes: cell.axes))

@@ -38,7 +38,7 @@ struct HostMix: Hashable {
       for index in vms.indices { expectations[index] = expectations[alike[index]] }
     }
     VMExpectation.yieldPolling(
-      of: Array(vms.indices), capacity: host.hosts[0].processors.capacity, &expectations)
+      of: Array(vms.indices), in: host, capacity: host.hosts[0].processors.capacity, &expectations)
     var first = 0
     return zip(classes, counts).map { number, count in
       let own = first..<first + Int(count)
