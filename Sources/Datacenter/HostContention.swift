@@ -6,8 +6,8 @@ import Virtualization
 ///
 /// A thread that wakes up finds others on the processors. How many is taken from the closed network of product form in which
 /// each thread sleeps for a while and then wants a processor for a while, without itself and without the threads of its VM
-/// that wake it and make way for it. It waits until the first of those that run has ended its burst, and for those that
-/// waited before it. Threads that never sleep, and what is refused because all ask for too much, follow from weights.
+/// that wake it and make way for it. It waits until the first of those that run has ended its burst, or its slice, and for
+/// those that waited before it. Threads that never sleep, and what is refused because all ask for too much, follow from weights.
 /// [F. Baskett, K. M. Chandy, R. R. Muntz, F. G. Palacios, Journal of the ACM 22, 1975; M. Reiser, S. S. Lavenberg, Journal
 /// of the ACM 27, 1980]
 struct HostContention {
@@ -52,6 +52,8 @@ struct HostContention {
 
     var ratio: Double { presence * burst / sleep }
     var isEndless: Bool { sleep <= 0 }
+    /// Slices of a burst.
+    func turns(_ slice: Double) -> Double { max(1, burst / slice) }
   }
 
   /// Finds the delays anew from what the VMs do. Returns the largest change, in units of the time that a wake-up takes.
@@ -232,11 +234,19 @@ struct HostContention {
       }
       if kind.count > 0 { threads.append(kind) }
     }
-    let wakes = threads.reduce(0) { $0 + $1.count * $1.presence / $1.sleep }
-    guard wakes > 0 else { return ProcessorWait() }
+    // Who runs for longer than a slice makes way for others after each.
+    let slice = Double(
+      model.hosts[host].processors.slice
+        ?? HostProcessors.usualSlice(of: model.hosts[host].processors.scheduler))
+    let turns = threads.reduce(0) { $0 + $1.count * $1.presence / $1.sleep * $1.turns(slice) }
+    guard turns > 0 else { return ProcessorWait() }
     let found = distribution(threads, processors: processors)
-    let mean = threads.reduce(0) { $0 + $1.count * $1.ratio } / wakes
-    let second = threads.reduce(0) { $0 + $1.count * $1.ratio * $1.burst * (1 + $1.variation) } / wakes
+    let mean = threads.reduce(0) { $0 + $1.count * $1.ratio } / turns
+    let second =
+      threads.reduce(0) { sum, thread in
+        let number = thread.turns(slice)
+        return sum + thread.count * thread.ratio * thread.burst / number * (1 + thread.variation / number)
+      } / turns
     let variation = max(0, second / (mean * mean) - 1)
     let residual = Self.residual(mean: mean, variation: variation, processors: processors)
     let each = mean / Double(processors)
