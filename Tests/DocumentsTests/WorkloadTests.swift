@@ -148,9 +148,12 @@ import Virtualization
     ("{process: trace}", "16:25: error: 'trace' is not simulated by this version"),
     ("{process: mmpp, rate: 1/s}", "16:25: error: 'mmpp' is not simulated by this version"),
     ("{rate: 1/s}", "16:15: error: missing key 'process' in arrivals; expected poisson, deterministic or closed"),
-    ("{process: poisson}", "16:15: error: missing key 'rate' in poisson arrivals; expected a rate above 0"),
+    (
+      "{process: poisson}",
+      "16:15: error: missing key 'rate' in poisson arrivals; expected a rate above 0, at most 1000000000/s"
+    ),
     ("{process: poisson, rate: 5}", "16:40: error: expected a rate with its unit (/s, /min, /h), found '5'"),
-    ("{process: poisson, rate: 0/s}", "16:40: error: expected a rate above 0, found '0/s'"),
+    ("{process: poisson, rate: 0/s}", "16:40: error: expected a rate above 0, at most 1000000000/s, found '0/s'"),
     ("{process: closed, clients: 0, think: 1 s}", "16:42: error: expected an integer from 1 to 1000000, found '0'"),
     (
       "{process: closed, clients: 1}",
@@ -172,7 +175,7 @@ import Virtualization
     ),
     (
       "{utilization: []}",
-      "16:19: error: expected trace, a number from 0 to 1, or a mapping of generated demand, found a list"
+      "16:19: error: expected trace, a number from 0 to 1, or a mapping of generated demand, found an empty list"
     ),
     ("{idle: yes}", "16:12: error: unknown value 'yes'; expected true"),
     ("{idle: true, memory: {}}", "16:18: error: unknown key 'memory' in an idle workload; expected idle"),
