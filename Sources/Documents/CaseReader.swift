@@ -187,14 +187,15 @@ extension Expectation where Value == ValidationCase.Measure {
       }
       guard
         let fields = reader.fields(
-          of: node, in: "a measure", known: ["run", "metric", "exits", "per", "time", "walks", "migrations"])
+          of: node, in: "a measure", known: ["run", "metric", "exits", "per", "time", "share", "walks", "migrations"])
       else {
         return nil
       }
       guard let run = reader.required("run", in: fields, .word("run", among: runs)) else { return nil }
-      let stated = ["metric", "exits", "time", "walks", "migrations"].filter { fields[$0] != nil }
+      let stated = ["metric", "exits", "time", "share", "walks", "migrations"].filter { fields[$0] != nil }
       guard stated.count == 1 else {
-        reader.error(at: node.location, "expected exactly one of metric, exits, time, walks or migrations in a measure")
+        reader.error(
+          at: node.location, "expected exactly one of metric, exits, time, share, walks or migrations in a measure")
         return nil
       }
       switch stated[0] {
@@ -203,6 +204,10 @@ extension Expectation where Value == ValidationCase.Measure {
         return reader.required("metric", in: fields, .word("metric", among: names)).flatMap { name in
           SummaryMetric.allCases.first { $0.name == name }.map { .metric(run: run, $0) }
         }
+      case "share":
+        let place = Expectation<String>.word("place", among: Place.allCases.map(\.name))
+        let names = reader.required("share", in: fields, .list(of: place, "a list of places", minimum: 1))
+        return names.map { names in .share(run: run, places: Place.allCases.filter { names.contains($0.name) }) }
       case "walks":
         return reader.required("walks", in: fields, Expectation<ValidationCase.WalkFigure>.choice("figure of walks"))
           .map { .walks(run: run, $0) }

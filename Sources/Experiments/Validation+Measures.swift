@@ -35,6 +35,11 @@ struct Outcome {
         row.reason.map { reasons.isEmpty || reasons.contains($0) } ?? false ? sum + row.exits : sum
       }
       return Double(exits) / result.window.seconds / Double(max(1, result.vms.reduce(0) { $0 + $1.vcpus }))
+    case .share(let run, let places):
+      guard let result = results[run] else { return nil }
+      let spent = result.vms.reduce(0) { $0 + $1.guest + $1.stall }
+      let there = result.exits.reduce(Int64(0)) { $0 + (places.contains($1.place) ? $1.nanoseconds : 0) }
+      return spent > 0 ? Double(there) / Double(spent) : nil
     case .walks(let run, let figure):
       return results[run].flatMap { value(of: figure, run: run, result: $0) }
     case .migrations(let run, let figure):

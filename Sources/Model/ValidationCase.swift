@@ -38,6 +38,8 @@ public struct ValidationCase: Sendable {
     case exitRate(run: String, reasons: [ExitReason])
     /// vCPU time per completed request, iteration or batch, in nanoseconds.
     case processorTime(run: String)
+    /// Virtualization's time at some places as a share of the vCPUs' running time.
+    case share(run: String, places: [Place])
     /// A figure of the page walks of the run's first VM.
     case walks(run: String, WalkFigure)
     /// A figure of the run's migrations: their mean.
@@ -50,8 +52,8 @@ public struct ValidationCase: Sendable {
     /// The runs that it needs.
     public var runs: [String] {
       switch self {
-      case .metric(let run, _), .exits(let run, _), .exitRate(let run, _), .processorTime(let run), .walks(let run, _),
-        .migrations(let run, _):
+      case .metric(let run, _), .exits(let run, _), .exitRate(let run, _), .processorTime(let run), .share(let run, _),
+        .walks(let run, _), .migrations(let run, _):
         [run]
       case .ratio(let first, let second), .difference(let first, let second): first.runs + second.runs
       }
