@@ -16,6 +16,8 @@ enum EventKind {
   static let bandwidth: UInt8 = 7
   /// The skew of the vCPUs of VM `handle` is looked at.
   static let skew: UInt8 = 8
+  /// A vCPU of VM `handle` runs while siblings are stopped by co-scheduling.
+  static let coStart: UInt8 = 15
   /// The credit scheduler of host `handle` gives credit.
   static let creditPeriod: UInt8 = 9
   /// The packets of job `handle` pass the host's moderated interface.

@@ -20,6 +20,7 @@ extension Simulation {
   /// Makes a blocked thread runnable.
   mutating func wake(thread index: Int) {
     enter(.waiting, thread: index)
+    restoreLead(of: index)
     if threads[index].vcpu >= 0, bandwidths[Int(threads[index].vm)].isThrottled {
       shares[index].isThrottled = true
       return
@@ -59,6 +60,7 @@ extension Simulation {
 
   /// Takes a running thread off its processor until it is woken.
   mutating func block(thread index: Int) {
+    noteLead(of: index)
     enter(.blocked, thread: index)
     let processor = vacate(thread: index)
     leave(thread: index)
@@ -111,6 +113,9 @@ extension Simulation {
     if hosts[host].isShared { stretch(coreOf: processor, by: 1) }
     if threads[index].vcpu >= 0 { account(vm: Int(threads[index].vm), by: 1) }
     if hosts[host].waiting > 0 { boundSlice(processor) }
+    if threads[index].vcpu >= 0, vms[Int(threads[index].vm)].coStopped > 0 {
+      planCoStart(vm: Int(threads[index].vm))
+    }
     resume(thread: index)
     if threads[index].vcpu >= 0, vms[Int(threads[index].vm)].flushSpinners > 0 {
       endFlushWaits(vm: Int(threads[index].vm))

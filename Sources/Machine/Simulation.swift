@@ -319,6 +319,7 @@ struct Simulation: ~Copyable {
           events.noteDropped()
         }
       case EventKind.skew: checkSkew(vm: index)
+      case EventKind.coStart: coStart(vm: index)
       case EventKind.creditPeriod: giveCredit(host: index)
       default: break
       }
@@ -352,6 +353,8 @@ struct Simulation: ~Copyable {
     ledger.reset()
     for index in 0..<threads.count {
       threads[index].blockedTime = 0
+      // What has been waited before the window still counts for co-scheduling.
+      shares[index].idleHindrance += threads[index].waitingTime
       threads[index].waitingTime = 0
       threads[index].runningTime = 0
     }

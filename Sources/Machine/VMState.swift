@@ -39,6 +39,8 @@ struct VMState {
 
   /// Whether the skew of the vCPUs is looked at again.
   var isSkewWatched = false
+  /// vCPUs that are stopped because they are too far ahead of a sibling.
+  var coStopped: Int32 = 0
 
   // Costs.
   var wake = LeafGroup()

@@ -75,6 +75,10 @@ struct SchedulingShare {
   /// Whether the thread may not run: its VM's cap is used up, or it is too far ahead of a sibling.
   var isThrottled = false
   var isCoStopped = false
+  /// Under relaxed co-scheduling: how far the vCPU was ahead when it became idle, and what counts as hindrance beside the
+  /// time it has waited in the measured window, in nanoseconds.
+  var leadAtSleep: Int64 = 0
+  var idleHindrance: Int64 = 0
   /// Index of the queue by pinning.
   var queue: Int32 = 0
   // Place in a heap.

@@ -16,36 +16,105 @@ extension Simulation {
       Event(time: now + Self.skewPeriod, kind: EventKind.skew, handle: UInt32(vm), generation: 0))
   }
 
-  /// Time that a vCPU has been kept from running; progress is all other time, idleness included.
+  /// Time that a vCPU has been kept from running; progress is all other time.
   private func hindrance(of index: Int) -> Int64 {
-    threads[index].waitingTime + (threads[index].state == .waiting ? now - threads[index].since : 0)
+    threads[index].waitingTime + shares[index].idleHindrance
+      + (threads[index].state == .waiting ? now - threads[index].since : 0)
   }
 
-  /// Stops vCPUs that are too far ahead of a sibling that waits, and lets others go on.
+  /// The vCPU of a VM that has made the least progress, of those that are not idle; -1 for none.
+  private func slowest(of vm: Int) -> Int {
+    var slowest = -1
+    var most: Int64 = .min
+    for thread in vms[vm].threads where threads[thread].state != .blocked {
+      let hindrance = hindrance(of: thread)
+      // Of equals one that waits for a processor.
+      if hindrance > most || (hindrance == most && threads[thread].state == .waiting && !shares[thread].isCoStopped) {
+        slowest = thread
+        most = hindrance
+      }
+    }
+    return slowest
+  }
+
+  /// Whether a vCPU waits for a processor, and its siblings therefore may not run away from it.
+  private func isLeftBehind(_ index: Int) -> Bool {
+    index >= 0 && threads[index].state == .waiting && !shares[index].isCoStopped
+  }
+
+  /// Stops vCPUs that are too far ahead of the slowest sibling, one after the other, as long as that one waits.
   mutating func checkSkew(vm: Int) {
     vms[vm].isSkewWatched = false
     let range = vms[vm].threads
-    var slowest: Int64 = .min
-    var isWaiting = false
-    for thread in range where threads[thread].state == .waiting {
-      isWaiting = true
-      if !shares[thread].isCoStopped { slowest = max(slowest, hindrance(of: thread)) }
-    }
     let skew = hosts[Int(vms[vm].host)].skew
-    for thread in range where threads[thread].state != .blocked {
-      let isAhead = slowest > .min && slowest - hindrance(of: thread) > skew
-      if slowest > .min, threads[thread].state == .running {
-        largestSkew = max(largestSkew, slowest - hindrance(of: thread))
+    while true {
+      let slowest = slowest(of: vm)
+      guard isLeftBehind(slowest) else { break }
+      let most = hindrance(of: slowest)
+      var first = -1
+      var largest = skew
+      for thread in range where threads[thread].state != .blocked && !shares[thread].isCoStopped {
+        let lead = most - hindrance(of: thread)
+        if threads[thread].state == .running { largestSkew = max(largestSkew, lead) }
+        if lead > largest {
+          first = thread
+          largest = lead
+        }
       }
-      if isAhead, !shares[thread].isCoStopped {
-        if !shares[thread].isThrottled { suspend(thread: thread) }
-        shares[thread].isCoStopped = true
-      } else if !isAhead, shares[thread].isCoStopped {
-        shares[thread].isCoStopped = false
-        if !shares[thread].isThrottled { start(thread: thread) }
-      }
+      guard first >= 0 else { break }
+      shares[first].isCoStopped = true
+      vms[vm].coStopped += 1
+      if !shares[first].isThrottled { suspend(thread: first) }
     }
-    if isWaiting || range.contains(where: { shares[$0].isCoStopped }) { watchSkew(of: range.lowerBound) }
+    coStart(vm: vm)
+    if vms[vm].coStopped > 0 || range.contains(where: { threads[$0].state == .waiting }) {
+      watchSkew(of: range.lowerBound)
+    }
+  }
+
+  /// A vCPU got a processor: whether its stopped siblings may go on is looked at by an event at this instant.
+  mutating func planCoStart(vm: Int) {
+    events.insert(Event(time: now, kind: EventKind.coStart, handle: UInt32(vm), generation: 0))
+  }
+
+  /// Lets vCPUs go on whose slowest sibling makes progress again, or which are no longer too far ahead of it.
+  mutating func coStart(vm: Int) {
+    guard vms[vm].coStopped > 0 else { return }
+    let slowest = slowest(of: vm)
+    let most = isLeftBehind(slowest) ? hindrance(of: slowest) : .min
+    let skew = hosts[Int(vms[vm].host)].skew
+    for thread in vms[vm].threads where shares[thread].isCoStopped {
+      if most > .min, most - hindrance(of: thread) > skew { continue }
+      shares[thread].isCoStopped = false
+      vms[vm].coStopped -= 1
+      if !shares[thread].isThrottled { start(thread: thread) }
+    }
+  }
+
+  // MARK: Idle vCPUs
+
+  /// Whether leads of a vCPU matter.
+  private func isCoscheduled(_ index: Int) -> Bool {
+    threads[index].vcpu >= 0 && hosts[Int(threads[index].host)].scheduler == .relaxedCoscheduling
+      && vms[Int(threads[index].vm)].vcpus > 1
+  }
+
+  /// How far a vCPU is ahead of the sibling that has been hindered most.
+  private func lead(of index: Int) -> Int64 {
+    var most = hindrance(of: index)
+    for thread in vms[Int(threads[index].vm)].threads { most = max(most, hindrance(of: thread)) }
+    return most - hindrance(of: index)
+  }
+
+  /// A vCPU becomes idle.
+  mutating func noteLead(of index: Int) {
+    if isCoscheduled(index) { shares[index].leadAtSleep = lead(of: index) }
+  }
+
+  /// A vCPU that was idle wakes up: it has gained no lead over siblings that were hindered meanwhile.
+  mutating func restoreLead(of index: Int) {
+    guard isCoscheduled(index) else { return }
+    shares[index].idleHindrance += max(0, lead(of: index) - shares[index].leadAtSleep)
   }
 
   // MARK: Strict co-scheduling
