@@ -299,8 +299,8 @@ extension Simulation {
     let left = jobs[job].left
     release(job: job)
     if let next = makeChunk(vm: vm, left: left) {
+      // The thread goes on where it is: its vCPU chooses next, and nobody needs to be told.
       pushJob(next, vm: vm)
-      notify(vm: vm, byInterrupt: false)
       return
     }
     vms[vm].running -= 1

@@ -182,6 +182,44 @@ struct BalloonTests {
     }
   }
 
+  @Test(
+    "A batch that a thread of the host takes ends by one interrupt, one that the hypervisor takes within a call by none",
+    arguments: [
+      ("kvm-virtio", true), ("hyperv-enlightened", true), ("xen-hvm", false), ("xen-pv", false), ("esxi-vmxnet3", false),
+      ("vmware-workstation", false), ("virtualbox", false),
+    ])
+  func interrupts(design: String, isInterrupted: Bool) throws {
+    // One thread on two vCPUs: its own going on wakes nobody, so that all interrupts are the balloon's.
+    let scenario = try Self.scenario(
+      "[{at: 2 s, target: 2 GiB}]", vcpus: 2, duration: "16 s", design: design)
+    let model = try Support.model(scenario)
+    let batches = Double(6 << 10)
+    for result in [try Support.exit(model), try Support.fluid(model)] {
+      #expect(Self.count(.balloonPage, result) == 256 * batches)
+      let halts = Self.count(.halt, result)
+      // The order itself is told by an interrupt, which the fluid engine leaves out.
+      let expected = isInterrupted ? batches : 0
+      #expect(abs(halts - expected) <= 2, "\(halts) halts of the vCPU that the driver uses, \(expected) expected")
+      let woken = result.exits.filter { $0.operation == .interrupt }.map { Double($0.count) }.max() ?? 0
+      #expect(abs(woken - expected) <= 2, "\(woken) interrupts")
+    }
+  }
+
+  @Test("While the host has a batch in hand the driver sleeps and its vCPU works for others", arguments: [1, 2])
+  func driverSleeps(threads: Int) throws {
+    let model = try Support.model(
+      try Self.scenario("[{at: 2 s, target: 1 GiB}]", workload: "batch: {work: 1000 s, threads: \(threads)}"))
+    let still = try Support.model(
+      try Self.scenario("[{at: 0 s, target: 8 GiB}]", workload: "batch: {work: 1000 s, threads: \(threads)}"))
+    let (moving, resting) = (try Support.exit(model), try Support.exit(still))
+    let vm = moving.vms[0]
+    #expect(vm.halted == 0, "the only vCPU always has work")
+    #expect(vm.backend > 1_000_000_000, "or the test says nothing: a second and more of the host's thread")
+    // What the work loses is what the driver does on the vCPU, and nothing of the host's time.
+    let lost = Double(resting.vms[0].guest - vm.guest)
+    #expect(abs(lost / Double(vm.stall - resting.vms[0].stall) - 1) < 0.01, "\(lost)")
+  }
+
   @Test("The guest gives up free pages, then its cache, then its working set, and reads back what it refers to")
   func order() throws {
     let memory = Self.references + ", files: {size: 2 GiB, page_references: 2000/s, reuse_skew: 0.5}"

@@ -235,8 +235,10 @@ struct MemoryCourse {
     let busy: Double
     /// Whether a vCPU is always idle.
     let hasIdle: Bool
-    /// Probability that the interrupt at its end wakes a vCPU.
+    /// Interrupts of a batch that the driver sleeps for, by whether they wake a vCPU: none where the hypervisor takes its
+    /// pages within a call and nothing holds the driver up.
     let wakes: Double
+    let kicks: Double
 
     /// Pages per nanosecond.
     var rate: Double { pages / time }
@@ -265,24 +267,24 @@ struct MemoryCourse {
       let load = min(1, member.busy / Double(max(1, vm.vcpus)))
       var all = 1.0
       for _ in 0..<vm.vcpus { all *= load }
-      wakes = hasIdle ? 1 : 1 - all
       func mean(_ target: TargetState) -> Double {
         [GuestOperation.interrupt, .eoi].reduce(0) {
           $0 + (design.cost(of: $1, target: target)?.synchronousMean ?? 0)
         }
       }
       let inGuest = operations.reduce(0) { $0 + $1.1 * (design.cost(of: $1.0)?.synchronousMean ?? 0) }
-      let elsewhere = operations.reduce(0) {
-        let cost = design.cost(of: $1.0)
-        return $0 + $1.1 * ((cost?.asynchronousMean ?? 0) + (cost?.waitMean ?? 0))
-      }
-      let interrupt = wakes * mean(.halted) + (1 - wakes) * mean(.running)
-      let halt = wakes * (design.cost(of: .halt)?.synchronousMean ?? 0)
+      let byHost = operations.reduce(0) { $0 + $1.1 * (design.cost(of: $1.0)?.asynchronousMean ?? 0) }
+      let elsewhere = operations.reduce(byHost) { $0 + $1.1 * (design.cost(of: $1.0)?.waitMean ?? 0) }
       let least = pages * member.plan.timePerPage
       let ticks = vm.load.perRunningSecond.reduce(0) {
         let cost = design.cost(of: $1.operation)
         return $0 + $1.rate * ((cost?.synchronousMean ?? 0) + (cost?.nativeMean ?? 0)) * 1e-9
       }
+      let sleeps = byHost > 0 || writing > 0 || least > inGuest / (1 - ticks) ? 1.0 : 0
+      wakes = sleeps * (hasIdle ? 1 : 1 - all)
+      kicks = sleeps - wakes
+      let interrupt = wakes * mean(.halted) + kicks * mean(.running)
+      let halt = wakes * (design.cost(of: .halt)?.synchronousMean ?? 0)
       time = max(1, least, inGuest / (1 - ticks) + elsewhere + interrupt + writing)
       busy = inGuest / (1 - ticks) + interrupt + halt
       self.operations = operations
@@ -311,7 +313,7 @@ struct MemoryCourse {
         add(operation, cost.synchronous + cost.asynchronous, count)
         expectation.waiting += rate * count * cost.waitMean
       }
-      for (target, share) in [(TargetState.halted, wakes), (.running, 1 - wakes)] {
+      for (target, share) in [(TargetState.halted, wakes), (.running, kicks)] {
         for operation in [GuestOperation.interrupt, .eoi] {
           add(operation, vm.design.cost(of: operation, target: target)?.synchronous ?? [], share)
         }

@@ -9,8 +9,10 @@ import Virtualization
 ///  order -> [driver in the guest: a batch of pages, reclaimed if need be] -> bell -> [worker of the host] -> interrupt -> ...
 /// ```
 ///
-/// The driver is a thread of the guest's kernel that sleeps between batches, so that the guest lets it run at once. How
-/// fast the balloon moves follows from what its pages cost, from the guest's swap device, and from a stated bound.
+/// The driver is a thread of the guest's kernel. Where a thread of the host does its part of a batch, the driver sleeps
+/// until its interrupt, and the guest then lets it run at once; where the hypervisor does it within a call, the driver
+/// goes on with the next batch and nobody interrupts it. How fast the balloon moves follows from what its pages cost, from
+/// the guest's swap device, and from a stated bound.
 extension Simulation {
   // MARK: Building
 
@@ -101,8 +103,8 @@ extension Simulation {
     if memories[vm].batch > 0 { ringBalloon(vm: vm) } else { startBatch(vm: vm) }
   }
 
-  /// The driver takes the next pages, if any are left.
-  private mutating func startBatch(vm: Int) {
+  /// The driver takes the next pages, if any are left; awake, it does so on the vCPU that it has.
+  private mutating func startBatch(vm: Int, isAwake: Bool = false) {
     accountMemory(vm: vm)
     let distance = memories[vm].target - memories[vm].residence.balloon
     memories[vm].isBusy = distance != 0
@@ -127,7 +129,7 @@ extension Simulation {
     }
     let job = makeBalloonJob(
       vm: vm, pages: Int64(pages), dropped: dropped, evicted: evicted, double: double)
-    offerBalloonJob(job, vm: vm)
+    if isAwake { vms[vm].balloonJob = job } else { offerBalloonJob(job, vm: vm) }
   }
 
   /// Work of the driver in the guest for one batch.
@@ -188,9 +190,10 @@ extension Simulation {
     if threads[index].current >= 0 { returnJob(threads[index].current, vm: vm) }
     threads[index].current = vms[vm].balloonJob
     vms[vm].balloonJob = -1
+    notify(vm: vm, byInterrupt: false)
   }
 
-  /// The driver has its pages and waits for the host, or for the pages to be written.
+  /// The driver has its pages and waits for the host, or for the pages to be written. Its vCPU is free meanwhile.
   mutating func endBalloonJob(_ job: Int32, vm: Int) {
     let job = Int(job)
     let written = jobs[job].left
@@ -200,16 +203,16 @@ extension Simulation {
       events.insert(
         Event(time: now + written, kind: EventKind.balloonStep, handle: UInt32(vm), generation: 0))
     } else {
-      ringBalloon(vm: vm)
+      ringBalloon(vm: vm, isAwake: true)
     }
   }
 
   // MARK: The host
 
-  private mutating func ringBalloon(vm: Int) {
+  private mutating func ringBalloon(vm: Int, isAwake: Bool = false) {
     let worker = Int(memories[vm].worker)
     guard worker >= 0 else {
-      endBatch(vm: vm)
+      endBatch(vm: vm, isAwake: isAwake)
       return
     }
     threads[worker].activity = .woken
@@ -236,8 +239,8 @@ extension Simulation {
     endBatch(vm: vm)
   }
 
-  /// The host has done its part of a batch.
-  private mutating func endBatch(vm: Int) {
+  /// The host has done its part of a batch, within the driver's call where that is still awake.
+  private mutating func endBatch(vm: Int, isAwake: Bool = false) {
     accountMemory(vm: vm)
     if !memories[vm].isInflating {
       memories[vm].residence.deflate(memories[vm].batch)
@@ -248,7 +251,7 @@ extension Simulation {
     if next > now {
       events.insert(Event(time: next, kind: EventKind.balloonStep, handle: UInt32(vm), generation: 0))
     } else {
-      startBatch(vm: vm)
+      startBatch(vm: vm, isAwake: isAwake)
     }
   }
 
