@@ -15,7 +15,9 @@ public enum FluidEngine {
     let (solved, neighbours) = expectations(of: model)
     var expectations = solved
     for host in model.hosts.indices where model.vms.contains(where: { $0.host == host && $0.plan != nil }) {
-      let course = MemoryCourse(model: model) { steady($0, in: model, beside: neighbours) }
+      let course = MemoryCourse(model: model) { vm, others in
+        waiting(vm, in: model, beside: neighbours, others: others)
+      }
       for (vm, expectation) in course.expectations(of: host) { expectations[vm] = expectation }
     }
     addServices(of: model, to: &expectations)
@@ -31,11 +33,13 @@ public enum FluidEngine {
   ) -> ([VMExpectation], SharedBackends) {
     var neighbours = SharedBackends(model: model)
     var contention = HostContention(model: model, domainThreads: neighbours.threads)
+    var swap = SwapDisks(model: model)
     func solve() -> [VMExpectation] {
       var result: [VMExpectation] = []
       for (number, vm) in model.vms.enumerated() {
         let first = alike?[number] ?? number
-        result.append(first < number ? result[first] : expectation(of: vm, in: model, beside: neighbours))
+        result.append(
+          first < number ? result[first] : expectation(of: swap.waiting(vm), in: model, beside: neighbours))
       }
       return result
     }
@@ -47,6 +51,11 @@ public enum FluidEngine {
         let rates = zip(neighbours.rates, result).map { ($0 + $1.throughput * 1e-9) / 2 }
         change = max(change, zip(rates, neighbours.rates).reduce(0) { max($0, abs($1.0 - $1.1) / max($1.0, 1e-15)) })
         neighbours.take(rates)
+      }
+      if swap.isUsed {
+        let faults = zip(model.vms, result).compactMap { vm, result in vm.swapDisk.map { ($0, result.swapReads) } }
+        change = max(change, swap.update(faults) { neighbours.requests(onDisk: $0) })
+        neighbours.takeSwap(swap.requests)
       }
       if change == 0 { break }
       result = solve()
@@ -76,6 +85,25 @@ public enum FluidEngine {
       result.addOnce(
         .hiddenFault, load.design.cost(of: .hiddenFault)?.synchronous ?? [], count: count,
         seconds: model.window.seconds, parallel: parallel)
+    }
+    return result
+  }
+
+  /// The expectation of a VM while its memory is as it is, which waits for its host's disk if it swaps to one.
+  ///
+  /// - Parameter others: pages per nanosecond that other VMs read from the same disk.
+  private static func waiting(
+    _ vm: VirtualMachine, in model: SimulationModel, beside neighbours: SharedBackends, others: Double
+  ) -> VMExpectation {
+    var swap = SwapDisks(model: model)
+    guard let disk = vm.swapDisk else { return steady(vm, in: model, beside: neighbours) }
+    var result = steady(swap.waiting(vm), in: model, beside: neighbours)
+    guard result.swapReads > 0 else { return result }
+    for _ in 0..<40 {
+      let change = swap.update([(disk, result.swapReads + others)]) { neighbours.requests(onDisk: $0) }
+      if change == 0 { break }
+      result = steady(swap.waiting(vm), in: model, beside: neighbours)
+      if change < 1e-4 { break }
     }
     return result
   }

@@ -11,7 +11,8 @@ enum GuestReader {
       let fields = reader.fields(
         of: root, in: "the guest",
         known: ["guest", "base", "title"] + figures + [
-          "interrupts_off", "inactive_share", "interfaces", "expansions", "paging", "spin_locks", "code", "sources",
+          "interrupts_off", "inactive_share", "write_cluster", "interfaces", "expansions", "paging", "spin_locks",
+          "code", "sources",
         ],
         ignoring: "x-")
     else { return nil }
@@ -25,11 +26,14 @@ enum GuestReader {
     let code = reader.optional("code", in: fields, .kernelCode) ?? base?.code
     let interruptsOff = reader.optional("interrupts_off", in: fields, .share)
     let inactiveShare = reader.optional("inactive_share", in: fields, .positiveShare)
+    let writeCluster = reader.optional("write_cluster", in: fields, .integer(in: 1...512))
     let interfaces = reader.optional("interfaces", in: fields, .interfaces)
     let spinLocks = reader.optional("spin_locks", in: fields, .spinLocks)
     let known =
       figures + expansions.keys.map(\.name).sorted()
-      + ["paging", "code", "interfaces", "spin_locks", "interrupts_off", "inactive_share"].filter { fields[$0] != nil }
+      + ["paging", "code", "interfaces", "spin_locks", "interrupts_off", "inactive_share", "write_cluster"].filter {
+        fields[$0] != nil
+      }
     var sources = base?.sources ?? [:]
     if let node = fields["sources"], let stated = reader.fields(of: node, in: "the sources", known: known) {
       for key in known { sources[key] = reader.optional(key, in: stated, .prose) ?? sources[key] }
@@ -44,6 +48,7 @@ enum GuestReader {
       paging: paging, code: code, sources: sources)
     guest.spinLocks = spinLocks ?? base?.spinLocks ?? SpinLockPolicy()
     guest.inactiveShare = inactiveShare ?? base?.inactiveShare ?? GuestSystem.usualInactiveShare
+    guest.writeCluster = writeCluster ?? base?.writeCluster ?? GuestSystem.usualWriteCluster
     guest.interruptsOff = interruptsOff ?? base?.interruptsOff ?? 0
     guest.interfaces = interfaces.map { Set($0) } ?? base?.interfaces
     return guest

@@ -6,12 +6,21 @@ extension Expectation where Value == SwapDevice {
   /// A host's swap device: its latency, or one of its disks.
   static var swapDevice: Expectation {
     Expectation("a mapping with latency or disk") { reader, node in
-      guard let fields = reader.fields(of: node, in: "a swap", known: ["latency", "disk"]) else { return nil }
+      guard
+        let fields = reader.fields(of: node, in: "a swap", known: ["latency", "disk", "dirty", "write_cluster"])
+      else { return nil }
       if let disk = fields["disk"] {
         if fields["latency"] != nil { reader.error(at: disk.location, "a swap has 'latency' or 'disk', not both") }
+        var writes = SwapWrites()
+        if let dirty = reader.optional("dirty", in: fields, .share) { writes.dirty = dirty }
+        if let pages = reader.optional("write_cluster", in: fields, .integer(in: 1...512)) { writes.cluster = pages }
         return reader.required("disk", in: fields, Expectation<String>.label.located).map {
-          .disk(name: $0.value, location: $0.location)
+          .disk(name: $0.value, writes: writes, location: $0.location)
         }
+      }
+      for key in ["dirty", "write_cluster"] {
+        guard let field = fields[key] else { continue }
+        reader.error(at: field.location, "'\(key)' is of a swap to a 'disk'")
       }
       return reader.required("latency", in: fields, .positiveTime).map { .latency($0) }
     }

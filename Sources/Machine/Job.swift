@@ -24,8 +24,11 @@ struct Job {
   /// Takings of the lock of the shadow tables that are still to come, and where in `executed` the next one is.
   var takings: Int64 = 0
   var nextTaking: Int64 = 0
-  /// Waits for swapped pages that are still to come, their time in nanoseconds, and where in `executed` the next one is.
+  /// Waits for swapped pages that are still to come, the time in nanoseconds of those on devices of known latency, and
+  /// where in `executed` the next one is.
   var pageWaits: Int64 = 0
+  /// How many of them are for the host's disk, whose time is known when it has the page.
+  var diskPages: Int64 = 0
   var pageWaitTime: Int64 = 0
   var nextPageWait: Int64 = 0
   /// Critical sections that are still to come, the next one's lock, its length, and where in `executed` it is; units of work
@@ -99,4 +102,6 @@ struct BulkComponent {
   var takesLock = false
   /// Time in nanoseconds that the vCPU then waits without a core.
   var pageWait: Int64 = 0
+  /// Whether that is for a disk of the host.
+  var readsSwapDisk = false
 }

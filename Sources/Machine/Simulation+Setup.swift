@@ -33,6 +33,7 @@ extension Simulation {
     state.isMultiQueue = max(vm.io.networkOptions.queues, vm.io.blockOptions.queues) > 1
     addNetwork(of: index, design: design, to: &state)
     addBlock(of: index, design: design, to: &state)
+    addSwapDisk(of: index, to: &state)
     describeWork(of: index, in: &state)
     func stream(_ purpose: UInt16) -> RandomStream {
       RandomStream(seed: model.seed, replication: replication, entity: vm.stream, purpose: purpose)
@@ -141,7 +142,8 @@ extension Simulation {
         BulkComponent(
           operation: entry.operation, count: count, firstLeaf: Int(group.first), leafCount: Int(group.count),
           native: FineTime.units(nanoseconds: native), stall: group.mean,
-          takesLock: ShadowLockUse.takers.contains(entry.operation), pageWait: Int64(cost.waitMean.rounded())))
+          takesLock: ShadowLockUse.takers.contains(entry.operation), pageWait: Int64(cost.waitMean.rounded()),
+          readsSwapDisk: vm.swapDisk != nil && entry.operation.readsHostSwap))
       if cost.waitMean > 0 { state.hasPageWaits = true }
       _ = carried.append(0)
     }

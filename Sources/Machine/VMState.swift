@@ -102,6 +102,16 @@ struct VMState {
   var pollsUntil: Int64 = 0
   var network = DevicePath()
 
+  /// The disk to which the host swaps, and the time of a page's bytes on its bus; -1 for a device of known latency.
+  var swapDisk: Int32 = -1
+  var swapTransfer: Int64 = 0
+  /// Share of the pages that make room which are written, pages of a request, the time of its bytes, and pages that
+  /// wait.
+  var swapDirty = 0.0
+  var swapCluster = 1.0
+  var swapWriteTransfer: Int64 = 0
+  var swapDebt = 0.0
+
   // Disk.
   var disk: Int32 = -1
   var block = DevicePath()

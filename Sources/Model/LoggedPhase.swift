@@ -36,6 +36,13 @@ extension VirtualMachine {
     return other
   }
 
+  /// The VM with another time for a page that its host has swapped out, in nanoseconds.
+  public func waitingForSwap(_ time: Double) -> VirtualMachine {
+    var other = self
+    other.changeLoads { $0.adding([], design: $0.design.waitingForSwap(time)) }
+    return other
+  }
+
   /// The VM as it is while its dirty logging is on, and as it is before and after; nil without a window.
   public var phases: (plain: VirtualMachine, logged: VirtualMachine)? {
     guard let logged else { return nil }

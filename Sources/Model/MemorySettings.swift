@@ -45,8 +45,19 @@ public struct BalloonSetting: Sendable, Hashable {
 public enum SwapDevice: Sendable, Hashable {
   /// A device that takes so long for a page.
   case latency(TimeSpan)
-  /// One of the host's disks: the mean of its reads and the transfer of a page.
-  case disk(name: String, location: SourceLocation)
+  /// One of the host's disks, which reads and writes pages as it does any block.
+  case disk(name: String, writes: SwapWrites, location: SourceLocation)
+}
+
+/// What a host writes to its swap for the pages that it reads from there.
+public struct SwapWrites: Sendable, Hashable {
+  /// Share of the pages that make room which have changed since they were read, and must be written. From 0 to 1.
+  public var dirty = 0.5
+  /// Pages of one request, at least 1.
+  public var cluster = 32
+
+  /// What holds where a scenario says nothing: half of the pages, an assumption, and Linux's SWAP_CLUSTER_MAX.
+  public init() {}
 }
 
 /// Memory that VMs of one image share.

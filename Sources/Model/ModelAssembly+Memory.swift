@@ -134,6 +134,7 @@ extension ModelAssembly {
         let group = scenario.vms[member.group]
         vms[member.vm].memory.size = Double(group.memory.bytes)
         vms[member.vm].memory.merged = reclaim.mergedBytes[position]
+        (vms[member.vm].swapDisk, vms[member.vm].swapWrites) = swapDisk(ofSlot: index)
         breakMerged(member.vm, breaks: reclaim.mergeBreaks[position])
         if hasSchedule {
           plan(
@@ -160,12 +161,12 @@ extension ModelAssembly {
 
   // MARK: Steady memory
 
-  /// Time in nanoseconds that the host's swap device takes for a page; nil without one.
+  /// Time in nanoseconds that the host's swap device takes for a page while nobody else uses it; nil without one.
   func swapLatency(of host: HostGroup) -> Double? {
     switch host.overcommit.swap {
     case nil: return nil
     case .latency(let latency): return Double(latency.nanoseconds)
-    case .disk(let name, _):
+    case .disk(let name, _, _):
       guard let model = host.disks.first(where: { $0.name == name })?.model,
         case .storage(let device) = library.devices[model]?.kind
       else { return nil }
@@ -173,9 +174,18 @@ extension ModelAssembly {
     }
   }
 
+  /// The disk to which a host swaps, among all disks of all hosts, and what it writes there.
+  private func swapDisk(ofSlot slot: Int) -> (Int?, SwapWrites) {
+    let host = scenario.hosts[slots[slot].group]
+    guard case .disk(let name, let writes, _) = host.overcommit.swap,
+      let position = host.disks.firstIndex(where: { $0.name == name }), disks[slots[slot].firstDisk + position] != nil
+    else { return (nil, SwapWrites()) }
+    return (slots[slot].firstDisk + position, writes)
+  }
+
   /// Faults a host that swaps to a disk which it does not have, or of which nothing is known.
   mutating func checkSwap(of host: HostGroup) {
-    guard case .disk(let name, let location) = host.overcommit.swap else { return }
+    guard case .disk(let name, _, let location) = host.overcommit.swap else { return }
     guard let disk = host.disks.first(where: { $0.name == name }) else {
       fault(location, unknown("disk", name, among: host.disks.map(\.name), of: "host '\(host.name)'"))
       return
@@ -274,6 +284,7 @@ extension ModelAssembly {
       references: load.translation?.references ?? workload.memory?.referencesPerSecond ?? 0, curve: curve,
       fileReferences: workload.memory?.files?.referencesPerSecond ?? 0, fileCurve: fileCurve,
       guestLatency: Double(group.balloon?.latency?.nanoseconds ?? 0),
+      writeCluster: library.guests[group.guest]?.writeCluster ?? GuestSystem.usualWriteCluster,
       batch: hosts[slot].design.choice.design.balloon.batch)
     let fewest = size - ([first] + orders.map(\.balloon)).reduce(0, max)
     if isScheduled, group.balloon?.latency == nil, fewest < curve.pages + fileCurve.pages {

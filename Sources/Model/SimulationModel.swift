@@ -58,6 +58,10 @@ public struct VirtualMachine: Sendable {
   public internal(set) var memory = MemoryFigures()
   /// What its memory does; nil on a host whose balloons do not move.
   public internal(set) var plan: MemoryPlan?
+  /// The disk, among all disks of all hosts, to which its host swaps; nil where it swaps to a device of known latency.
+  public internal(set) var swapDisk: Int?
+  /// What the host writes there meanwhile.
+  public internal(set) var swapWrites = SwapWrites()
   /// The way of its packets and block requests.
   public var io = IOSetting()
   /// Names the VM's random streams. It follows from the VM's name, so that other VMs, wherever they stand in the

@@ -210,14 +210,17 @@ public struct MemoryPlan: Sendable, Hashable {
   public let fileCurve: FaultCurve
   /// Latency of the guest's swap device in nanoseconds; 0 without one.
   public let guestLatency: Double
+  /// Pages that the guest writes to its swap at a time when it must free some.
+  public let writeCluster: Double
   /// Pages that the driver hands over at a time.
   public let batch: Double
 
-  /// Creates a plan. Rates and times >= 0; orders by time; a batch of at least one page.
+  /// Creates a plan. Rates and times >= 0; orders by time; a cluster and a batch of at least one page.
   public init(
     initial: MemoryResidence, orders: [Order], timePerPage: Double, references: Double, curve: FaultCurve,
-    fileReferences: Double, fileCurve: FaultCurve, guestLatency: Double, batch: Int
+    fileReferences: Double, fileCurve: FaultCurve, guestLatency: Double, writeCluster: Int, batch: Int
   ) {
+    self.writeCluster = Double(writeCluster)
     self.initial = initial
     self.orders = orders
     self.timePerPage = timePerPage
@@ -229,14 +232,12 @@ public struct MemoryPlan: Sendable, Hashable {
     self.batch = Double(batch)
   }
 
-  /// Pages that the guest writes to its swap at a time when it must free some.
-  ///
-  /// Linux, include/linux/swap.h: SWAP_CLUSTER_MAX.
-  public static let writeCluster = 32.0
+  /// Time in nanoseconds until so many pages are written to the guest's swap device: one cluster after the other.
+  public func writing(_ pages: Double) -> Double { Self.writing(pages, latency: guestLatency, cluster: writeCluster) }
 
-  /// Time in nanoseconds until so many pages are written to a swap device of that latency: one cluster after the other.
-  public static func writing(_ pages: Double, latency: Double) -> Double {
-    (pages / writeCluster).rounded(.up) * latency
+  /// The same for a device of that latency, and clusters of so many pages.
+  public static func writing(_ pages: Double, latency: Double, cluster: Double) -> Double {
+    (pages / cluster).rounded(.up) * latency
   }
 }
 

@@ -20,6 +20,10 @@ public struct GuestSystem: Sendable {
   public var inactiveShare = usualInactiveShare
   /// That of Linux, for systems that say nothing.
   public static let usualInactiveShare = 0.25
+  /// Pages that it writes to its swap at a time when it must free some.
+  public var writeCluster = usualWriteCluster
+  /// That of Linux, for systems that say nothing.
+  public static let usualWriteCluster = 32
   /// Paravirtual interfaces that the system has; nil for one that runs on anything.
   public var interfaces: Set<String>?
   /// The kernel's spin locks.

@@ -88,6 +88,13 @@ public enum SwapModel {
   }
 }
 
+extension GuestOperation {
+  /// Operations that read a page from the host's swap.
+  public static let hostSwapReads: [GuestOperation] = [.swapIn, .doublePaging]
+  /// Whether it is one of them.
+  public var readsHostSwap: Bool { Self.hostSwapReads.contains(self) }
+}
+
 extension CompiledDesign {
   /// The design with swap devices of the given latencies in nanoseconds: what a fault waits for beyond its steps.
   public func swapping(hostLatency: Double?, guestLatency: Double?, scenario: String) -> CompiledDesign {
@@ -98,15 +105,36 @@ extension CompiledDesign {
     ]
     for (operation, latency, place) in waits {
       guard let latency, let path = design.cost(of: operation) else { continue }
-      let wait = StepCharge(
-        step: "swap_device", place: place, count: 1, exitsPerStep: 0, stepMean: latency, distribution: .deterministic,
-        kind: .assumed,
-        origin: PriceOrigin(document: scenario, source: "latency of the swap device, as the scenario states it"))
+      let origin = PriceOrigin(document: scenario, source: "latency of the swap device, as the scenario states it")
+      let wait = Self.swapWait(latency, at: place, origin)
       design = design.replacing(
-        operation,
-        by: OperationCost(
-          steps: path.steps + [OperationCost.PathStep(charge: wait, role: .waiting)], bareHost: path.bareHostMean))
+        operation, by: OperationCost(steps: path.steps + [wait], bareHost: path.bareHostMean))
     }
     return design
+  }
+
+  /// The design with another time in nanoseconds that a page takes which the host has swapped out, for its device has a
+  /// queue.
+  public func waitingForSwap(_ time: Double) -> CompiledDesign {
+    var design = self
+    for operation in GuestOperation.hostSwapReads {
+      guard let path = design.cost(of: operation) else { continue }
+      let steps = path.steps.map { step in
+        step.role == .waiting && step.charge.step == Self.swapDevice
+          ? Self.swapWait(time, at: step.charge.place, step.charge.origin) : step
+      }
+      design = design.replacing(operation, by: OperationCost(steps: steps, bareHost: path.bareHostMean))
+    }
+    return design
+  }
+
+  private static let swapDevice = "swap_device"
+
+  private static func swapWait(_ time: Double, at place: Place, _ origin: PriceOrigin?) -> OperationCost.PathStep {
+    OperationCost.PathStep(
+      charge: StepCharge(
+        step: swapDevice, place: place, count: 1, exitsPerStep: 0, stepMean: time, distribution: .deterministic,
+        kind: .assumed, origin: origin),
+      role: .waiting)
   }
 }

@@ -185,7 +185,8 @@ struct BalloonTests {
   @Test(
     "A batch that a thread of the host takes ends by one interrupt, one that the hypervisor takes within a call by none",
     arguments: [
-      ("kvm-virtio", true), ("hyperv-enlightened", true), ("xen-hvm", false), ("xen-pv", false), ("esxi-vmxnet3", false),
+      ("kvm-virtio", true), ("hyperv-enlightened", true), ("xen-hvm", false), ("xen-pv", false),
+      ("esxi-vmxnet3", false),
       ("vmware-workstation", false), ("virtualbox", false),
     ])
   func interrupts(design: String, isInterrupted: Bool) throws {

@@ -52,6 +52,12 @@ struct SharedBackends {
       transfer.add(rate * load.reads, vm.transferTime(load.readSize, device))
       transfer.add(rate * load.writes, vm.transferTime(load.writeSize, device))
     }
+
+    mutating func add(_ other: DiskPassing) {
+      reads += other.reads
+      writes += other.writes
+      transfer.add(other.transfer)
+    }
   }
 
   let model: SimulationModel
@@ -67,6 +73,8 @@ struct SharedBackends {
   private var wires: [Passing]
   private var batches: [Double]
   private var disks: [DiskPassing]
+  /// What hosts read from each disk and write to it for their guests' faults.
+  private var swapping: [DiskPassing]
   private var privileged: [Passing]
 
   /// Open VMs at their rates, closed ones not yet.
@@ -92,6 +100,7 @@ struct SharedBackends {
     wires = [Passing](repeating: Passing(), count: model.nicCount)
     batches = [Double](repeating: 0, count: model.nicCount)
     disks = [DiskPassing](repeating: DiskPassing(), count: model.disks.count)
+    swapping = disks
     privileged = [Passing](repeating: Passing(), count: first[first.count - 1])
     addUp()
   }
@@ -99,6 +108,12 @@ struct SharedBackends {
   /// Takes the rates that were found for the VMs.
   mutating func take(_ rates: [Double]) {
     self.rates = rates
+    addUp()
+  }
+
+  /// Takes what hosts read and write of swapped pages.
+  mutating func takeSwap(_ requests: [(disk: Int, passing: DiskPassing)]) {
+    for (disk, passing) in requests { swapping[disk] = passing }
     addUp()
   }
 
@@ -117,6 +132,16 @@ struct SharedBackends {
       }
       if vm.design.hasPrivilegedDomain { privileged[threads[number]].add(items(of: vm, rate: rates[number])) }
     }
+    for disk in disks.indices { disks[disk].add(swapping[disk]) }
+  }
+
+  /// Block requests of VMs on a disk, pages that hosts read from it left out.
+  func requests(onDisk disk: Int) -> DiskPassing {
+    var passing = DiskPassing()
+    for (number, vm) in model.vms.enumerated() where vm.io.disk == disk {
+      if let device = model.disks[disk] { passing.add(vm, rates[number], device) }
+    }
+    return passing
   }
 
   /// The vCPU of its host's privileged domain that serves a VM, among those of all hosts; nil without such a domain.

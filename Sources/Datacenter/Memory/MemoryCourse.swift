@@ -8,8 +8,9 @@ import Virtualization
 /// What other VMs leave a contended host does not slow balloons down.
 struct MemoryCourse {
   let model: SimulationModel
-  /// The expectation of a VM without pauses, by its wire time.
-  let steady: (VirtualMachine) -> VMExpectation
+  /// The expectation of a VM without pauses, by the pages per nanosecond that others read from the disk of its host's
+  /// swap.
+  let steady: (VirtualMachine, Double) -> VMExpectation
 
   /// A VM on its way through the run.
   fileprivate struct Member {
@@ -20,6 +21,8 @@ struct MemoryCourse {
     /// CPUs' worth of native work that it did last, and vCPUs that it kept busy with it.
     var utilization = 1.0
     var busy = 0.0
+    /// Pages per nanosecond that it read from the host's swap.
+    var swapReads = 0.0
     var sum = WeightedExpectation()
     var use: MemoryUse
     var inflated = 0.0
@@ -133,17 +136,22 @@ struct MemoryCourse {
     // Half a step ahead first: what holds is the state in the middle.
     var middle = members
     let share = swappedShare(members, host: host)
-    for index in middle.indices { move(&middle[index], by: step / 2, share: share, now: now) }
+    let reads = members.reduce(0) { $0 + $1.swapReads }
+    func others(_ index: Int) -> Double { max(0, reads - members[index].swapReads) }
+    for index in middle.indices {
+      move(&middle[index], by: step / 2, share: share, now: now, others: others(index))
+    }
     let inTheMiddle = swappedShare(middle, host: host)
     let window = Double(model.window.nanoseconds)
     for index in members.indices {
       var probe = middle[index]
       let before = members[index].residence.balloon
       let expectation = move(
-        &probe, by: step, share: inTheMiddle, now: now, isMoving: false, distance: abs(members[index].target - before))
+        &probe, by: step, share: inTheMiddle, now: now, others: others(index), isMoving: false,
+        distance: abs(members[index].target - before))
       let sizes = middle[index].residence
       move(
-        &members[index], by: step, share: inTheMiddle, now: now, expectation: expectation,
+        &members[index], by: step, share: inTheMiddle, now: now, others: 0, expectation: expectation,
         middle: middle[index].residence)
       guard isMeasured else { continue }
       members[index].sum.add(expectation, weight: step)
@@ -158,7 +166,7 @@ struct MemoryCourse {
   /// Moves a VM's memory on. Returns what it is expected to do meanwhile.
   @discardableResult
   private func move(
-    _ member: inout Member, by step: Double, share: Double, now: Double, isMoving: Bool = true,
+    _ member: inout Member, by step: Double, share: Double, now: Double, others: Double, isMoving: Bool = true,
     expectation known: VMExpectation? = nil, middle: MemoryResidence? = nil, distance: Double? = nil
   ) -> VMExpectation {
     var vm = phase(of: member.vm, at: now)
@@ -176,7 +184,7 @@ struct MemoryCourse {
           (GuestOperation.guestSwapIn, events.guestSwapIn), (.swapIn, events.hostSwapIn),
           (.doublePaging, events.doublePaging), (.cacheRead, events.cacheRead), (.firstTouch, events.firstTouch),
         ].filter { $0.1 > 0 }.map { OperationLoad.Entry(operation: $0.0, rate: $0.1 / seconds) })
-      var made = steady(vm)
+      var made = steady(vm, others)
       if pages > 0 {
         balloon.add(to: &made, vm: vm, batches: pages / balloon.pages / step)
       }
@@ -184,6 +192,7 @@ struct MemoryCourse {
     }
     member.utilization = expectation.utilization
     member.busy = busyVCPUs(of: member.vm, expectation)
+    member.swapReads = expectation.swapReads
     guard isMoving else { return expectation }
     if member.target > residence.balloon { _ = residence.inflate(pages) } else { residence.deflate(pages) }
     member.residence = residence
@@ -262,7 +271,7 @@ struct MemoryCourse {
             swapped: swappedShare * before.backed, of: before.resident + before.cached,
             inactive: before.inactiveShare)
         operations += [(.pageReclaim, dropped), (.guestSwapOut, evicted), (.doublePaging, double)].filter { $0.1 > 0 }
-        writing = MemoryPlan.writing(evicted, latency: member.plan.guestLatency)
+        writing = member.plan.writing(evicted)
       }
       let load = min(1, member.busy / Double(max(1, vm.vcpus)))
       var all = 1.0

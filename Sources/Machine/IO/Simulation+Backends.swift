@@ -153,18 +153,10 @@ extension Simulation {
     kind == .read ? vms[vm].block.transmit.isEmpty : kind == .write && vms[vm].block.write.isEmpty
   }
 
-  /// The first free channel takes the request, no earlier than the limits of disk and VM allow; its bytes go
-  /// over the bus first.
-  ///
-  /// - Complexity: O(channels).
+  /// The disk takes a VM's request, no earlier than the VM's limits allow.
   private mutating func startDisk(job: Int32, vm: Int, isRead: Bool) {
     let disk = Int(vms[vm].disk)
-    let first = Int(disks[disk].firstChannel)
-    var channel = first
-    for other in first..<first + Int(disks[disk].channels) where channelFree[other] < channelFree[channel] {
-      channel = other
-    }
-    var start = max(now, channelFree[channel], disks[disk].nextStart)
+    var start = max(now, channelFree[freeChannel(of: disk)], disks[disk].nextStart)
     if vms[vm].diskGap > 0 {
       start = max(start, vms[vm].diskFree)
       vms[vm].diskFree = start + vms[vm].diskGap
@@ -174,19 +166,39 @@ extension Simulation {
       start = max(start, vms[vm].quotaFree)
       vms[vm].quotaFree = start + quota
     }
+    let end = serve(
+      disk: disk, from: start, isRead: isRead, transfer: isRead ? vms[vm].readTransfer : vms[vm].writeTransfer)
+    events.insert(Event(time: end, kind: EventKind.diskEnd, handle: UInt32(job), generation: 0))
+  }
+
+  private func freeChannel(of disk: Int) -> Int {
+    let first = Int(disks[disk].firstChannel)
+    var channel = first
+    for other in first..<first + Int(disks[disk].channels) where channelFree[other] < channelFree[channel] {
+      channel = other
+    }
+    return channel
+  }
+
+  /// The first free channel of a disk takes a request, no earlier than asked and than the disk's limits allow; its
+  /// bytes, which take `transfer`, go over the bus first. Returns when it is done.
+  ///
+  /// - Complexity: O(channels).
+  mutating func serve(disk: Int, from earliest: Int64, isRead: Bool, transfer: Int64) -> Int64 {
+    let channel = freeChannel(of: disk)
+    var start = max(earliest, channelFree[channel], disks[disk].nextStart)
     disks[disk].nextStart = start + (isRead ? disks[disk].readGap : disks[disk].writeGap)
     let latency =
       isRead
       ? readSamplers[disk].sample(using: &diskStreams[disk]) : writeSamplers[disk].sample(using: &diskStreams[disk])
     // Bytes go over the bus in the order of starts, so that nobody waits for a slower request before.
-    let transfer = isRead ? vms[vm].readTransfer : vms[vm].writeTransfer
     if transfer > 0 {
       start = max(start, disks[disk].busFree) + transfer
       disks[disk].busFree = start
     }
     let end = start + Int64(min(latency, endlessWork).rounded())
     channelFree[channel] = end
-    events.insert(Event(time: end, kind: EventKind.diskEnd, handle: UInt32(job), generation: 0))
+    return end
   }
 
   /// A disk has done a block request.

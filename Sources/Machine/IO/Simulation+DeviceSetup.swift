@@ -125,6 +125,18 @@ extension Simulation {
     state.network.transmit = open(.netTx, of: index, charges: transmit)
   }
 
+  /// What a VM's host swaps to.
+  func addSwapDisk(of index: Int, to state: inout VMState) {
+    guard let disk = model.vms[index].swapDisk, let device = model.disks[disk] else { return }
+    state.swapDisk = Int32(disk)
+    let transfer = device.transfer(ByteCount(bytes: BasePage.bytes))
+    let writes = model.vms[index].swapWrites
+    state.swapTransfer = Int64(transfer.rounded())
+    state.swapDirty = writes.dirty
+    state.swapCluster = Double(writes.cluster)
+    state.swapWriteTransfer = Int64((transfer * Double(writes.cluster)).rounded())
+  }
+
   mutating func addBlock(of index: Int, design: CompiledDesign, to state: inout VMState) {
     let vm = model.vms[index]
     let load = vm.load.block

@@ -66,6 +66,7 @@ struct MemoryState {
   var timePerPage = 0.0
   var begun: Int64 = 0
   var guestLatency = 0.0
+  var writeCluster = 1.0
   var worker: Int32 = -1
   var inflate = LeafGroup()
   var deflate = LeafGroup()

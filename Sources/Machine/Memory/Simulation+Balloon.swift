@@ -28,6 +28,7 @@ extension Simulation {
     memory.fileReferences = plan.fileReferences
     memory.timePerPage = plan.timePerPage
     memory.guestLatency = plan.guestLatency
+    memory.writeCluster = plan.writeCluster
     memory.largestBatch = plan.batch
     memory.curve = add(plan.curve)
     memory.fileCurve = add(plan.fileCurve)
@@ -140,8 +141,6 @@ extension Simulation {
     let active = activeComponents(of: vm)
     clearIdleComponents(of: vm, job: job)
     var total: Int64 = 0
-    var waits: Int64 = 0
-    var waitTime: Int64 = 0
     for component in active {
       guard case .balloon(let part) = components[component].count else { continue }
       let operations: Int64
@@ -153,20 +152,20 @@ extension Simulation {
       case .swapOut: operations = carry(evicted, component: component)
       case .doublePaging: operations = carry(double, component: component)
       }
-      if operations > 0, components[component].pageWait > 0 {
-        waits += operations
-        waitTime += operations * components[component].pageWait
-      }
       total += charge(component: component, operations: operations, job: job, vm: vm)
     }
     total += chargeTicks(from: active.lowerBound, to: active.upperBound, job: job, vm: vm, busy: total)
     start(job: job, vm: vm, total: total)
     jobs[job].isBalloon = true
-    jobs[job].pageWaits = waits
-    jobs[job].pageWaitTime = waitTime
-    if waits > 0 { placeNextPageWait(job: job, vm: vm) }
+    for component in active {
+      guard case .balloon = components[component].count else { continue }
+      addPageWaits(of: component, job: job, vm: vm)
+    }
+    if jobs[job].pageWaits > 0 { placeNextPageWait(job: job, vm: vm) }
     // Pages that are written to the guest's swap are free when the device has them.
-    jobs[job].left = Int64(MemoryPlan.writing(evicted, latency: memories[vm].guestLatency).rounded())
+    let written = MemoryPlan.writing(
+      evicted, latency: memories[vm].guestLatency, cluster: memories[vm].writeCluster)
+    jobs[job].left = Int64(written.rounded())
     return Int32(job)
   }
 

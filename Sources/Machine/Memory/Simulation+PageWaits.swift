@@ -5,19 +5,31 @@ import Virtualization
 
 /// Waits for pages that were swapped out, as events.
 ///
-/// A job's faults lie at random in it. At each its vCPU gives up its core for the latency of the device and goes on with
-/// the job as soon as it has a core again; what the fault costs in CPU time is charged with the job. The guest does not
-/// switch to another thread meanwhile.
+/// A job's faults lie at random in it. At each its vCPU gives up its core until the device has the page and goes on
+/// with the job as soon as it has a core again; what the fault costs in CPU time is charged with the job. The guest
+/// does not switch to another thread meanwhile. A disk of the host serves faults as it does any request, one after the
+/// other.
 extension Simulation {
   /// Places the faults of a new job.
   mutating func placePageWaits(job: Int, vm: Int) {
     guard vms[vm].hasPageWaits else { return }
     let first = vms[vm].firstComponent
-    for component in first..<first + vms[vm].componentCount where components[component].pageWait > 0 {
-      jobs[job].pageWaits += jobCounts[job * jobStride + component - first]
-      jobs[job].pageWaitTime += jobCounts[job * jobStride + component - first] * components[component].pageWait
+    for component in first..<first + vms[vm].componentCount {
+      addPageWaits(of: component, job: job, vm: vm)
     }
     placeNextPageWait(job: job, vm: vm)
+  }
+
+  /// Adds the waits of one component's operations to a job.
+  mutating func addPageWaits(of component: Int, job: Int, vm: Int) {
+    guard components[component].pageWait > 0 else { return }
+    let operations = jobCounts[job * jobStride + component - vms[vm].firstComponent]
+    jobs[job].pageWaits += operations
+    if components[component].readsSwapDisk {
+      jobs[job].diskPages += operations
+    } else {
+      jobs[job].pageWaitTime += operations * components[component].pageWait
+    }
   }
 
   mutating func placeNextPageWait(job: Int, vm: Int) {
@@ -28,17 +40,36 @@ extension Simulation {
     jobs[job].nextPageWait = jobs[job].executed + min(outside, Int64(Double(outside) * share))
   }
 
-  /// The vCPU gives its core up until the page is there. Faults on the host's and on the guest's device share the time.
+  /// The vCPU gives its core up until the page is there. Faults on devices of known latency share the time.
   mutating func waitForPage(thread index: Int, vm: Int) {
     let job = Int(threads[index].current)
-    let time = jobs[job].pageWaitTime / jobs[job].pageWaits
-    jobs[job].pageWaitTime -= time
+    let (waits, onDisk) = (jobs[job].pageWaits, jobs[job].diskPages)
+    let end: Int64
+    if onDisk > 0, onDisk == waits || costStreams[vm].nextUniform() * Double(waits) < Double(onDisk) {
+      jobs[job].diskPages -= 1
+      end = serve(disk: Int(vms[vm].swapDisk), from: now, isRead: true, transfer: vms[vm].swapTransfer)
+      writeSwap(vm: vm)
+    } else {
+      let time = jobs[job].pageWaitTime / (waits - onDisk)
+      jobs[job].pageWaitTime -= time
+      end = now + time
+    }
     jobs[job].pageWaits -= 1
     placeNextPageWait(job: job, vm: vm)
     threads[index].activity = .pageWait
     threads[index].remaining = 0
-    events.insert(Event(time: now + time, kind: EventKind.pageArrival, handle: UInt32(index), generation: 0))
+    events.insert(Event(time: end, kind: EventKind.pageArrival, handle: UInt32(index), generation: 0))
     block(thread: index)
+  }
+
+  /// The page takes the place of another, which must be written if it has changed: by a cluster at a time, for which
+  /// nobody waits.
+  private mutating func writeSwap(vm: Int) {
+    vms[vm].swapDebt += vms[vm].swapDirty
+    while vms[vm].swapDebt >= vms[vm].swapCluster {
+      vms[vm].swapDebt -= vms[vm].swapCluster
+      _ = serve(disk: Int(vms[vm].swapDisk), from: now, isRead: false, transfer: vms[vm].swapWriteTransfer)
+    }
   }
 
   /// The page is there.
