@@ -18,7 +18,7 @@ struct HostContention {
   /// What the threads of each VM meet.
   private(set) var delays: [ProcessorDelays]
   /// The vCPU of the privileged domain that serves each VM, among those of all hosts.
-  private let domainThreads: [Int]
+  let domainThreads: [Int]
   /// The first such vCPU of each host, in the order of the hosts.
   private let firstDomainThread: [Int]
 
@@ -30,7 +30,7 @@ struct HostContention {
   }
 
   /// Whose threads these are.
-  private enum Owner: Hashable {
+  enum Owner: Hashable {
     case vcpus(Int)
     case network(Int)
     case disk(Int)
@@ -39,7 +39,7 @@ struct HostContention {
   }
 
   /// Threads that are alike.
-  private struct Threads {
+  struct Threads {
     var owner: Owner
     var count: Double
     /// Length of a burst on a processor, and squared coefficient of variation of that.
@@ -66,8 +66,10 @@ struct HostContention {
       let count = threads.reduce(0) { $0 + $1.count }
       // Those that are pinned wait for others that are pinned to the same processors, which is left out.
       let isPinned = vms.contains { model.vms[$0].share.pinned != nil }
-      guard count > Double(processors), threads.count > 1, !isPinned else { continue }
-      let level = level(of: host, vms: vms, expectations)
+      let isContended = count > Double(processors) && threads.count > 1 && !isPinned
+      let sleep = coreSleep(of: host, threads)
+      guard isContended || sleep != nil else { continue }
+      let level = isContended ? level(of: host, vms: vms, expectations) : nil
       for vm in vms {
         let before = delays[vm]
         let use = expectations[vm].use
@@ -79,12 +81,19 @@ struct HostContention {
           beside[.domain(domainThreads[vm])] = shareOfDomain(vm, threads, use)
           domain[.domain(domainThreads[vm])] = 1
         }
-        let round = Round(use, rate: expectations[vm].throughput * 1e-9)
-        delays[vm].vcpus.wait.approach(wait(beside: beside, among: threads, on: host, round))
-        delays[vm].network.wait.approach(wait(beside: domain, among: threads, on: host, round))
-        delays[vm].disk.wait = delays[vm].network.wait
-        slowDown(vm, expectations[vm], level)
-        for (old, new) in [(before.vcpus, delays[vm].vcpus), (before.network, delays[vm].network)] {
+        var found = ProcessorDelays()
+        if isContended {
+          let round = Round(use, rate: expectations[vm].throughput * 1e-9)
+          found.vcpus.wait = wait(beside: beside, among: threads, on: host, round)
+          found.network.wait = wait(beside: domain, among: threads, on: host, round)
+          found.disk.wait = found.network.wait
+        }
+        if let sleep { add(sleep, of: vm, to: &found) }
+        delays[vm].vcpus.wait.approach(found.vcpus.wait)
+        delays[vm].network.wait.approach(found.network.wait)
+        delays[vm].disk.wait.approach(found.disk.wait)
+        if let level { slowDown(vm, expectations[vm], level) }
+        for (old, new) in zip(before.all, delays[vm].all) {
           change = max(
             change, abs(new.wait.mean - old.wait.mean) / (1000 + new.wait.mean),
             abs(new.slowdown - old.slowdown) / new.slowdown)
@@ -266,7 +275,7 @@ struct HostContention {
   /// Probabilities of the number of threads that want a processor.
   ///
   /// - Complexity: O(threads²).
-  private func distribution(_ threads: [Threads], processors: Int) -> [Double] {
+  func distribution(_ threads: [Threads], processors: Int) -> [Double] {
     var weights = [1.0]
     for thread in threads {
       for _ in 0..<Int(thread.count.rounded()) {

@@ -18,6 +18,12 @@ struct ProcessorWait {
     ProcessorWait(mean: wait.mean * share, secondMoment: wait.secondMoment * share)
   }
 
+  /// Adds a wait that is independent of this one.
+  mutating func add(_ other: ProcessorWait) {
+    secondMoment += 2 * mean * other.mean + other.secondMoment
+    mean += other.mean
+  }
+
   mutating func approach(_ other: ProcessorWait) {
     mean = (mean + other.mean) / 2
     secondMoment = (secondMoment + other.secondMoment) / 2
@@ -36,6 +42,8 @@ struct ProcessorDelays {
   var vcpus = ProcessorDelay()
   var network = ProcessorDelay()
   var disk = ProcessorDelay()
+
+  var all: [ProcessorDelay] { [vcpus, network, disk] }
 }
 
 /// How the threads of a VM use processors.

@@ -63,7 +63,9 @@ extension Expectation where Value == HostGroup.Processor {
       guard
         let fields = reader.fields(
           of: node, in: "a cpu",
-          known: ["model", "sockets", "cores", "threads_per_core", "smt_throughput", "frequency", "boost"])
+          known: [
+            "model", "sockets", "cores", "threads_per_core", "smt_throughput", "frequency", "boost", "idle_states",
+          ])
       else { return nil }
       let model = reader.optional("model", in: fields, .name)
       let sockets = reader.optional("sockets", in: fields, .integer(in: 1...64))
@@ -73,6 +75,7 @@ extension Expectation where Value == HostGroup.Processor {
         "smt_throughput", in: fields, .real("a number from 1 to 8") { (1...8).contains($0) })
       let frequency = reader.required("frequency", in: fields, .frequency)
       let boost = reader.optional("boost", in: fields, .list(of: .boost, "a list of at least one entry", minimum: 1))
+      let idle = reader.optional("idle_states", in: fields, .idleSetting)
       guard let cores, let frequency else { return nil }
       var processor = HostGroup.Processor(
         model: model, sockets: sockets ?? Defaults.sockets, coresPerSocket: cores, frequency: frequency)
@@ -87,6 +90,7 @@ extension Expectation where Value == HostGroup.Processor {
         }
       }
       processor.boost = boost ?? []
+      processor.idleStates = idle ?? .profile
       for (entry, next) in zip(processor.boost, processor.boost.dropFirst())
       where entry.cores >= next.cores || entry.frequency < next.frequency {
         reader.error(

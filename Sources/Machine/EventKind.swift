@@ -36,4 +36,6 @@ enum EventKind {
   static let reservationPeriod: UInt8 = 21
   /// The reserved time of VM `handle` is used up.
   static let reservationEnd: UInt8 = 22
+  /// The core that thread `handle` was woken on has left its idle state.
+  static let idleExit: UInt8 = 23
 }

@@ -50,6 +50,7 @@ extension Simulation {
     _ = codeStates.append(CodeState(translation: vm.load.codeTranslation))
     addMemory(of: index, to: &state)
     addHaltPolling(of: index, to: &state)
+    addIncludedWakes(of: index, to: &state)
     _ = vms.append(state)
     addSpinLocks(of: index)
   }

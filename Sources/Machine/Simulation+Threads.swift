@@ -46,8 +46,8 @@ extension Simulation {
 
   /// Takes a waiting or running thread out of the competition; it counts as waiting.
   mutating func suspend(thread index: Int) {
-    if threads[index].state == .running {
-      cut(thread: index)
+    if threads[index].state == .running || threads[index].isAwaitingCore {
+      interrupt(thread: index)
       enter(.waiting, thread: index)
       let processor = vacate(thread: index)
       leave(thread: index)
@@ -69,7 +69,7 @@ extension Simulation {
 
   // MARK: Processors
 
-  /// An idle processor that the thread may use, on an idle core if there is one.
+  /// An idle processor that the thread may use, on an idle core if there is one; where cores sleep, its own before others.
   ///
   /// - Complexity: O(processors of the host).
   func idleProcessor(for index: Int) -> Int? {
@@ -78,6 +78,14 @@ extension Simulation {
     let queue = Int(shares[index].queue)
     let isFree = hosts[host].queues == 1
     let isCoreScheduled = hosts[host].scheduler == .core
+    if hosts[host].idleStates > 0, !isCoreScheduled {
+      let home = Int(threads[index].home)
+      if processors[home].thread < 0, isFree || allows(queue: queue, processor: home),
+        !hosts[host].isShared || isCoreIdle(home)
+      {
+        return home
+      }
+    }
     var second: Int?
     let first = Int(hosts[host].firstProcessor)
     for processor in first..<first + Int(hosts[host].processors) {
@@ -101,6 +109,7 @@ extension Simulation {
 
   mutating func place(thread index: Int, on processor: Int) {
     let host = Int(threads[index].host)
+    let latency = leaveIdle(processor: processor, for: index)
     advanceClock(host: host)
     hosts[host].runningThreads += 1
     hosts[host].idle -= 1
@@ -108,11 +117,23 @@ extension Simulation {
     threads[index].core = Int32(processor)
     threads[index].sliceStart = now
     shares[index].charged = now
+    threads[index].home = Int32(processor)
     if threads[index].vcpu >= 0 { waiters[index].window = spins[Int(threads[index].vm)].window }
-    enter(.running, thread: index)
+    if latency == 0 { enter(.running, thread: index) }
     if hosts[host].isShared { stretch(coreOf: processor, by: 1) }
     if threads[index].vcpu >= 0 { account(vm: Int(threads[index].vm), by: 1) }
-    if hosts[host].waiting > 0 { boundSlice(processor) }
+    if latency > 0 {
+      awaitCore(thread: index, latency: latency)
+      if hosts[host].waiting > 0 { boundSlice(processor) }
+    } else {
+      run(thread: index)
+    }
+  }
+
+  /// A thread has a processor that does not sleep.
+  mutating func run(thread index: Int) {
+    if threads[index].state != .running { enter(.running, thread: index) }
+    if hosts[Int(threads[index].host)].waiting > 0 { boundSlice(Int(threads[index].core)) }
     if threads[index].vcpu >= 0, vms[Int(threads[index].vm)].coStopped > 0 {
       planCoStart(vm: Int(threads[index].vm))
     }
@@ -132,6 +153,7 @@ extension Simulation {
     hosts[host].runningThreads -= 1
     hosts[host].idle += 1
     processors[processor].thread = -1
+    processors[processor].idleSince = now
     threads[index].core = -1
     cancelSlice(processor)
     if hosts[host].isShared { stretch(coreOf: processor, by: -1) }

@@ -38,6 +38,10 @@ struct Simulation: ~Copyable {
   var reservations: Pool<Reservation>
   /// Slowdown by host and number of busy threads of a core.
   var stretches: Pool<Double>
+  /// Exit latencies and target residencies of hosts' idle states, and the last idle times of processors, in nanoseconds.
+  var idleLatencies = Pool<Int64>(capacity: 4)
+  var idleResidencies = Pool<Int64>(capacity: 4)
+  var idleTimes = Pool<Int64>(capacity: 8)
   /// Speeds of hosts with a boost, by active cores.
   var speeds = Pool<Double>(capacity: 16)
   var jobs = Pool<Job>(capacity: 256)
@@ -209,6 +213,9 @@ struct Simulation: ~Copyable {
     bandwidths.deallocate()
     reservations.deallocate()
     stretches.deallocate()
+    idleLatencies.deallocate()
+    idleResidencies.deallocate()
+    idleTimes.deallocate()
     speeds.deallocate()
     jobs.deallocate()
     items.deallocate()
@@ -289,6 +296,12 @@ struct Simulation: ~Copyable {
         } else {
           events.noteDropped()
         }
+      case EventKind.idleExit:
+        if threads[index].generation & Event.generationMask == event.generation {
+          endIdleExit(thread: index)
+        } else {
+          events.noteDropped()
+        }
       case EventKind.arrival: arrive(index)
       case EventKind.thinkEnd: submit(vm: index)
       case EventKind.servicePeriod: beginPeriod(service: index)
@@ -334,7 +347,7 @@ struct Simulation: ~Copyable {
     let reservations = reservations.base
     events.compact { event in
       switch event.kind {
-      case EventKind.burstEnd:
+      case EventKind.burstEnd, EventKind.idleExit:
         threads[Int(event.handle)].generation & Event.generationMask != event.generation
       case EventKind.sliceEnd:
         processors[Int(event.handle)].sliceGeneration & Event.generationMask != event.generation

@@ -133,6 +133,9 @@ struct Thread {
   /// How long the host polls for its wake-up when it halts, and when it halted, in nanoseconds.
   var pollWindow = 0.0
   var haltedAt: Int64 = 0
+  /// Whether it has a processor whose core has yet to leave an idle state, and the processor that it comes back to.
+  var isAwaitingCore = false
+  var home: Int32 = 0
   /// When the thread got its core, for the time slice.
   var sliceStart: Int64 = 0
   /// When the present state began, and the time spent in each state, in nanoseconds.

@@ -55,6 +55,9 @@ struct VMState {
   var flushesPreempted = false
   var halt = LeafGroup()
   var haltPoll = LeafGroup()
+  /// Time in nanoseconds of leaving an idle state that the prices of waking a vCPU and a backend hold already.
+  var includedWake: Int64 = 0
+  var includedBackendWake: Int64 = 0
   /// Interrupt of a vCPU for whose wake-up the host polls.
   var polledWake = LeafGroup()
   /// Index range of the VM's bulk components, and the first leaf of them all.

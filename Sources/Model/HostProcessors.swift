@@ -26,6 +26,8 @@ public struct HostProcessors: Sendable, Hashable {
   public var longestPauseWindow = Double.infinity
   /// Polling for wake-ups of halted vCPUs; nil for none.
   public var haltPolling: HaltPolling?
+  /// Idle states of the cores; nil for cores that wake up at once.
+  public var idleStates: IdleStates?
 
   /// The speed of all active cores while no more than so many are.
   public struct Boost: Sendable, Hashable {

@@ -11,6 +11,7 @@ extension ModelAssembly {
     for group in scenario.hosts {
       let leftOut = [
         ("numa", group.nodes != nil), ("boost", !group.cpu.boost.isEmpty),
+        ("idle_states", group.cpu.idleStates.isOwn),
         ("threads_per_core", group.cpu.threadsPerCore > 1),
         ("scheduling", group.slice != nil || group.skew != nil || group.pauseWindow != nil),
         ("iommu", group.iommu != nil), ("privileged_domain: {weight}", group.design.privilegedWeight != nil),

@@ -215,8 +215,21 @@ public struct HostGroup: Sendable {
     public var smtThroughput = HostProcessors.usualSMTThroughput
     /// Frequencies by active cores; empty for a fixed one.
     public var boost: [Boost] = []
+    /// Idle states of its cores.
+    public var idleStates = IdleSetting.profile
     /// Cores of a host.
     public var cores: Int { sockets * coresPerSocket }
+
+    /// Which idle states the cores have.
+    public enum IdleSetting: Sendable {
+      /// Those of the profile, if it has any.
+      case profile
+      /// The scenario's own; none where empty.
+      case own([IdleStates.State])
+
+      /// Whether the scenario states them.
+      var isOwn: Bool { if case .own = self { true } else { false } }
+    }
 
     /// Creates a processor.
     public init(model: String?, sockets: Int, coresPerSocket: Int, frequency: Frequency) {

@@ -187,6 +187,13 @@ struct ModelAssembly {
     processors.slice = group.slice?.nanoseconds
     if let skew = group.skew { processors.skew = skew.nanoseconds }
     if design.choice.axes[.haltPolling] == "on" { processors.haltPolling = design.choice.design.haltPolling }
+    switch group.cpu.idleStates {
+    case .profile: processors.idleStates = design.profile.idleStates
+    case .own(let states) where !states.isEmpty:
+      processors.idleStates = IdleStates(
+        states: states, included: design.profile.idleStates?.included ?? [:], kind: .assumed, source: "the scenario")
+    case .own: break
+    }
     processors.setPauseLoops(of: design, at: group.cpu.frequency, window: group.pauseWindow)
     return processors
   }

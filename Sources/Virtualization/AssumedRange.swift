@@ -20,8 +20,8 @@ extension CostProfile {
     }
     return CostProfile(
       name: name, title: title, backend: backend, frequency: frequency, processors: processors, tlb: tlb, walks: walks,
-      memoryNodes: memoryNodes, costs: moved(costs), otherBackends: otherBackends.mapValues(moved),
-      provenance: provenance,
+      memoryNodes: memoryNodes, idleStates: idleStates, costs: moved(costs),
+      otherBackends: otherBackends.mapValues(moved), provenance: provenance,
       bases: bases.map { $0.atRangeEnds(ends) }, digest: digest)
   }
 }

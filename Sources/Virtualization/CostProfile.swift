@@ -83,6 +83,8 @@ public struct CostProfile: Sendable {
   public let walks: WalkHardware?
   /// What memory of another node costs, if the profile has it.
   public let memoryNodes: MemoryNodes?
+  /// The idle states of its cores, if the profile knows them; those of a base are another processor's.
+  public let idleStates: IdleStates?
   /// The profile's own prices by step.
   public let costs: [String: StepCost]
   /// Prices by backend and step for designs that run on another backend of the same machine than `backend`.
@@ -111,7 +113,8 @@ public struct CostProfile: Sendable {
   /// Creates a profile.
   public init(
     name: String, title: String, backend: String, frequency: Frequency, processors: [String] = [], tlb: ProcessorTLB?,
-    walks: WalkHardware? = nil, memoryNodes: MemoryNodes? = nil, costs: [String: StepCost],
+    walks: WalkHardware? = nil, memoryNodes: MemoryNodes? = nil, idleStates: IdleStates? = nil,
+    costs: [String: StepCost],
     otherBackends: [String: [String: StepCost]] = [:], provenance: [Fact] = [], bases: [CostProfile] = [],
     digest: String = ""
   ) {
@@ -123,6 +126,7 @@ public struct CostProfile: Sendable {
     self.tlb = tlb
     self.walks = walks
     self.memoryNodes = memoryNodes
+    self.idleStates = idleStates
     self.costs = costs
     self.otherBackends = otherBackends
     self.provenance = provenance
@@ -172,8 +176,8 @@ public struct CostProfile: Sendable {
   public func at(_ frequency: Frequency) -> CostProfile {
     CostProfile(
       name: name, title: title, backend: backend, frequency: frequency, processors: processors, tlb: tlb, walks: walks,
-      memoryNodes: memoryNodes, costs: costs, otherBackends: otherBackends, provenance: provenance,
-      bases: bases.map { $0.at(frequency) }, digest: digest)
+      memoryNodes: memoryNodes, idleStates: idleStates, costs: costs, otherBackends: otherBackends,
+      provenance: provenance, bases: bases.map { $0.at(frequency) }, digest: digest)
   }
 
   /// The profile as the base of another machine's: every price is scaled and becomes an assumption, which says so. Prices
@@ -187,8 +191,9 @@ public struct CostProfile: Sendable {
     }
     return CostProfile(
       name: name, title: title, backend: backend, frequency: frequency, processors: processors, tlb: tlb, walks: walks,
-      memoryNodes: memoryNodes, costs: scaled(costs), otherBackends: otherBackends.mapValues(scaled),
-      provenance: provenance, bases: bases.map { $0.scaled(by: scaling, leaving: ratios) }, digest: digest)
+      memoryNodes: memoryNodes, idleStates: idleStates, costs: scaled(costs),
+      otherBackends: otherBackends.mapValues(scaled), provenance: provenance,
+      bases: bases.map { $0.scaled(by: scaling, leaving: ratios) }, digest: digest)
   }
 
   /// The TLB's data of this profile or of the nearest base that has it.

@@ -12,6 +12,11 @@ struct Processor {
   var isSliceScheduled = false
   /// When the slice ends, if one is scheduled.
   var sliceEnd: Int64 = 0
+  /// Since when it is idle, if it is; its last idle times in a ring, the oldest of them, and their sum, in nanoseconds.
+  var idleSince: Int64 = 0
+  var firstIdleTime: Int32 = 0
+  var nextIdleTime: Int32 = 0
+  var idleSum: Int64 = 0
 }
 
 /// A host's processors and what its scheduler knows.
@@ -42,6 +47,9 @@ struct HostState {
   var armed: Int32 = 0
   /// The VM for whose vCPUs processors are collected; -1 for none.
   var collecting: Int32 = -1
+  /// Idle states of the cores: the first of them, and how many there are.
+  var firstIdleState: Int32 = 0
+  var idleStates: Int32 = 0
   /// vCPUs for whose wake-up the host polls on a processor.
   var polling: Int32 = 0
   /// Order of arrival in the queues.

@@ -28,6 +28,7 @@ extension Simulation {
         isBoosted: !description.boost.isEmpty, firstSpeed: Int32(firstSpeed),
         speed: description.speed(active: 0),
         slice: description.slice ?? HostProcessors.usualSlice(of: scheduler), skew: description.skew))
+    addIdleStates(of: index)
   }
 
   /// Gives every thread its weight, cap and queue; called when all threads are there.
@@ -61,6 +62,7 @@ extension Simulation {
         if isPrivileged(thread: thread) { shares[thread].weight = model.hosts[host].privilegedWeight }
       }
       hosts[host].queues = Int32(queues.count)
+      addHomes(of: host)
     }
   }
 

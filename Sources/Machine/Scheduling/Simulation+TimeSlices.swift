@@ -108,7 +108,7 @@ extension Simulation {
   }
 
   private mutating func putBack(thread index: Int) {
-    cut(thread: index)
+    interrupt(thread: index)
     enter(.waiting, thread: index)
     vacate(thread: index)
     enqueue(thread: index)
