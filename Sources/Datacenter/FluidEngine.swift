@@ -15,9 +15,9 @@ public enum FluidEngine {
     let (solved, neighbours) = expectations(of: model)
     var expectations = solved
     for host in model.hosts.indices where model.vms.contains(where: { $0.host == host && $0.plan != nil }) {
-      let course = MemoryCourse(model: model) { vm, others in
-        waiting(vm, in: model, beside: neighbours, others: others)
-      }
+      let course = MemoryCourse(
+        model: model, steady: { steady($0, in: model, beside: neighbours) },
+        requests: { neighbours.requests(onDisk: $0) })
       for (vm, expectation) in course.expectations(of: host) { expectations[vm] = expectation }
     }
     addServices(of: model, to: &expectations)
@@ -85,25 +85,6 @@ public enum FluidEngine {
       result.addOnce(
         .hiddenFault, load.design.cost(of: .hiddenFault)?.synchronous ?? [], count: count,
         seconds: model.window.seconds, parallel: parallel)
-    }
-    return result
-  }
-
-  /// The expectation of a VM while its memory is as it is, which waits for its host's disk if it swaps to one.
-  ///
-  /// - Parameter others: pages per nanosecond that other VMs read from the same disk.
-  private static func waiting(
-    _ vm: VirtualMachine, in model: SimulationModel, beside neighbours: SharedBackends, others: Double
-  ) -> VMExpectation {
-    var swap = SwapDisks(model: model)
-    guard let disk = vm.swapDisk else { return steady(vm, in: model, beside: neighbours) }
-    var result = steady(swap.waiting(vm), in: model, beside: neighbours)
-    guard result.swapReads > 0 else { return result }
-    for _ in 0..<40 {
-      let change = swap.update([(disk, result.swapReads + others)]) { neighbours.requests(onDisk: $0) }
-      if change == 0 { break }
-      result = steady(swap.waiting(vm), in: model, beside: neighbours)
-      if change < 1e-4 { break }
     }
     return result
   }

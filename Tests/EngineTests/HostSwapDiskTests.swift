@@ -101,6 +101,28 @@ struct HostSwapDiskTests {
     #expect(SwapDisks.repairman(sources: 9, servers: 1, service: 1, rate: 1).isInfinite)
   }
 
+  @Test("Engines agree where a balloon gives memory back to a host that swaps to a disk")
+  func balloons() throws {
+    let scenario = try Self.scenario(
+      references: "2000/s", duration: "120 s", memory: "21 GiB",
+      others: """
+          - name: shrinking
+            vcpus: 1
+            memory: {size: 8 GiB, balloon: [{at: 60 s, target: 5 GiB}]}
+            workload: work
+        """)
+    let model = try Support.model(scenario)
+    let exit = try Support.exit(model)
+    let fluid = try Support.fluid(model)
+    let swapped = [exit, fluid].map { $0.vms.reduce(0) { $0 + ($1.memory?.swapped ?? 0) } }
+    #expect(swapped[0] > 0 && abs(swapped[0] / swapped[1] - 1) < 0.02, "\(swapped)")
+    #expect(abs(Self.reads(exit) / Self.reads(fluid) - 1) < 0.05, "\(Self.reads(exit)), \(Self.reads(fluid))")
+    let value = try #require(exit.value(of: .throughput))
+    let expected = try #require(fluid.value(of: .throughput))
+    // As without balloons, 4 %.
+    #expect(abs(value / expected - 1) < 0.04, "\(value) against \(expected)")
+  }
+
   @Test("Block requests of a VM wait behind another's faults on the same disk")
   func neighbours() throws {
     let others = "  - {name: files, vcpus: 1, memory: {size: 512 MiB}, workload: reader, disk: data}"

@@ -17,7 +17,8 @@ struct SwapDisks {
     let writes: SwapWrites
     /// vCPUs that may wait for a page of it.
     var sources = 0
-    /// Time of a page in nanoseconds that VMs are told, and between which times it is.
+    /// Time of a page in nanoseconds while nobody else uses the disk; the one that VMs are told, and between which it is.
+    var alone = 0.0
     var time = 0.0
     var lower = 0.0
     var upper = 0.0
@@ -45,8 +46,17 @@ struct SwapDisks {
     }
     for (number, disk) in disks {
       let alone = Self.time(of: disk.device, sources: 1, pages: 0, beside: SharedBackends.DiskPassing())
-      disks[number]?.time = alone
-      disks[number]?.lower = alone
+      disks[number]?.alone = alone
+    }
+    restart()
+  }
+
+  /// Looks for the times anew, as those of disks without a queue.
+  mutating func restart() {
+    for (number, disk) in disks {
+      disks[number]?.time = disk.alone
+      disks[number]?.lower = disk.alone
+      disks[number]?.upper = 0
     }
   }
 

@@ -8,9 +8,10 @@ import Virtualization
 /// What other VMs leave a contended host does not slow balloons down.
 struct MemoryCourse {
   let model: SimulationModel
-  /// The expectation of a VM without pauses, by the pages per nanosecond that others read from the disk of its host's
-  /// swap.
-  let steady: (VirtualMachine, Double) -> VMExpectation
+  /// The expectation of a VM without pauses, by its wire time.
+  let steady: (VirtualMachine) -> VMExpectation
+  /// Block requests of VMs on a disk.
+  let requests: (Int) -> SharedBackends.DiskPassing
 
   /// A VM on its way through the run.
   fileprivate struct Member {
@@ -21,8 +22,6 @@ struct MemoryCourse {
     /// CPUs' worth of native work that it did last, and vCPUs that it kept busy with it.
     var utilization = 1.0
     var busy = 0.0
-    /// Pages per nanosecond that it read from the host's swap.
-    var swapReads = 0.0
     var sum = WeightedExpectation()
     var use: MemoryUse
     var inflated = 0.0
@@ -49,6 +48,7 @@ struct MemoryCourse {
     for member in members {
       if let phase = model.vms[member.vm].logged { breaks.formUnion([phase.logging.start, phase.logging.stop]) }
     }
+    var swap = SwapDisks(model: model)
     let times = breaks.filter { $0 > 0 && $0 <= end }.sorted()
     var now = 0.0
     for next in times {
@@ -61,7 +61,7 @@ struct MemoryCourse {
       while now < next {
         let step = min(next - now, max(least, length(members, host: host, now: now)))
         let isMeasured = now >= warmup
-        advance(&members, by: step, host: host, from: now, isMeasured: isMeasured)
+        advance(&members, by: step, host: host, from: now, isMeasured: isMeasured, swap: &swap)
         now = next - now - step < 1 ? next : now + step
       }
     }
@@ -132,26 +132,41 @@ struct MemoryCourse {
     }
   }
 
-  private func advance(_ members: inout [Member], by step: Double, host: Int, from now: Double, isMeasured: Bool) {
+  private func advance(
+    _ members: inout [Member], by step: Double, host: Int, from now: Double, isMeasured: Bool, swap: inout SwapDisks
+  ) {
     // Half a step ahead first: what holds is the state in the middle.
     var middle = members
     let share = swappedShare(members, host: host)
-    let reads = members.reduce(0) { $0 + $1.swapReads }
-    func others(_ index: Int) -> Double { max(0, reads - members[index].swapReads) }
-    for index in middle.indices {
-      move(&middle[index], by: step / 2, share: share, now: now, others: others(index))
-    }
+    for index in middle.indices { move(&middle[index], by: step / 2, share: share, now: now, swap: swap) }
     let inTheMiddle = swappedShare(middle, host: host)
     let window = Double(model.window.nanoseconds)
+    func expectations() -> [VMExpectation] {
+      members.indices.map { index in
+        var probe = middle[index]
+        return move(
+          &probe, by: step, share: inTheMiddle, now: now, swap: swap, isMoving: false,
+          distance: abs(members[index].target - members[index].residence.balloon))
+      }
+    }
+    var found = expectations()
+    if swap.isUsed {
+      // All wait for the same disk.
+      swap.restart()
+      for _ in 0..<40 {
+        found = expectations()
+        let faults = zip(members, found).compactMap { member, result in
+          model.vms[member.vm].swapDisk.map { ($0, result.swapReads) }
+        }
+        if swap.update(faults, beside: requests) < 1e-5 { break }
+      }
+    }
     for index in members.indices {
-      var probe = middle[index]
       let before = members[index].residence.balloon
-      let expectation = move(
-        &probe, by: step, share: inTheMiddle, now: now, others: others(index), isMoving: false,
-        distance: abs(members[index].target - before))
+      let expectation = found[index]
       let sizes = middle[index].residence
       move(
-        &members[index], by: step, share: inTheMiddle, now: now, others: 0, expectation: expectation,
+        &members[index], by: step, share: inTheMiddle, now: now, swap: swap, expectation: expectation,
         middle: middle[index].residence)
       guard isMeasured else { continue }
       members[index].sum.add(expectation, weight: step)
@@ -166,7 +181,7 @@ struct MemoryCourse {
   /// Moves a VM's memory on. Returns what it is expected to do meanwhile.
   @discardableResult
   private func move(
-    _ member: inout Member, by step: Double, share: Double, now: Double, others: Double, isMoving: Bool = true,
+    _ member: inout Member, by step: Double, share: Double, now: Double, swap: SwapDisks, isMoving: Bool = true,
     expectation known: VMExpectation? = nil, middle: MemoryResidence? = nil, distance: Double? = nil
   ) -> VMExpectation {
     var vm = phase(of: member.vm, at: now)
@@ -184,7 +199,7 @@ struct MemoryCourse {
           (GuestOperation.guestSwapIn, events.guestSwapIn), (.swapIn, events.hostSwapIn),
           (.doublePaging, events.doublePaging), (.cacheRead, events.cacheRead), (.firstTouch, events.firstTouch),
         ].filter { $0.1 > 0 }.map { OperationLoad.Entry(operation: $0.0, rate: $0.1 / seconds) })
-      var made = steady(vm, others)
+      var made = steady(swap.waiting(vm))
       if pages > 0 {
         balloon.add(to: &made, vm: vm, batches: pages / balloon.pages / step)
       }
@@ -192,7 +207,6 @@ struct MemoryCourse {
     }
     member.utilization = expectation.utilization
     member.busy = busyVCPUs(of: member.vm, expectation)
-    member.swapReads = expectation.swapReads
     guard isMoving else { return expectation }
     if member.target > residence.balloon { _ = residence.inflate(pages) } else { residence.deflate(pages) }
     member.residence = residence
