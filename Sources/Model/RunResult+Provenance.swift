@@ -31,7 +31,24 @@ extension RunResult {
         }
       }
     }
+    if model.fleet == nil { rows.merge(idleStates(of: model)) { $1 } }
     return rows.sorted { $0.key < $1.key }.map(\.value)
+  }
+
+  /// The exit latencies of the hosts' idle states.
+  private static func idleStates(of model: SimulationModel) -> [String: ProvenanceRow] {
+    var rows: [String: ProvenanceRow] = [:]
+    for host in model.hosts {
+      guard let idle = host.processors.idleStates else { continue }
+      let profile = host.design.profile
+      let document = idle == profile.idleStates ? profile.name : model.scenario
+      for state in idle.states {
+        rows["\(document)/idle_exit/\(state.name)"] = ProvenanceRow(
+          step: "idle_exit (\(state.name))", mean: state.exitLatency, unit: "ns", kind: idle.kind, source: idle.source,
+          profile: document, range: nil)
+      }
+    }
+    return rows
   }
 }
 

@@ -144,6 +144,9 @@ struct IdleStateTests {
     #expect(none.exits.map(\.nanoseconds) == profile.exits.map(\.nanoseconds))
     #expect(none.vms.map(\.steal) == profile.vms.map(\.steal))
     let sleeping = try run(Self.list)
+    #expect(!none.provenance.contains { $0.step.hasPrefix("idle_exit") })
+    let exits = sleeping.provenance.filter { $0.step.hasPrefix("idle_exit") }
+    #expect(exits.map(\.mean) == [2000, 10_000, 80_000, 104_000])
     #expect(sleeping.vms[0].steal > none.vms[0].steal)
     #expect(try #require(sleeping.workloads[0].meanLatency) > #require(none.workloads[0].meanLatency))
   }
