@@ -33,7 +33,7 @@ struct EngineAgreementTests {
       }
       let mean = values.reduce(0, +) / Double(values.count)
       #expect(
-        abs(mean - expected) <= Self.tolerance(of: metric, in: fluid) * abs(expected) + 1e-12,
+        abs(mean - expected) <= 0.02 * abs(expected) + 1e-12,
         "\(name) on \(design): \(metric.name) is \(mean) at exit and \(expected) at fluid fidelity")
     }
     let simulated = Self.byReason(exit[0])
@@ -43,15 +43,6 @@ struct EngineAgreementTests {
       let other = expected[reason] ?? 0
       #expect(abs(count - other) <= 0.02 * other, "\(name) on \(design): \(reason) \(count) against \(other)")
     }
-  }
-
-  /// 2 %; of the part of virtualization's CPU time in which the host polls, whose windows depend on rare events, 5 %.
-  static func tolerance(of metric: SummaryMetric, in fluid: RunResult) -> Double {
-    guard metric == .virtualizationCPU || metric == .virtualizationOverhead,
-      let all = fluid.value(of: .virtualizationCPU), all > 0
-    else { return 0.02 }
-    let polling = fluid.exits.reduce(0) { $0 + ($1.operation == .haltPoll ? Double($1.nanoseconds) * 1e-9 : 0) }
-    return 0.02 + 0.03 * polling / all
   }
 
   static func byReason(_ result: RunResult) -> [String: Double] {

@@ -42,9 +42,7 @@ struct MemoryTests {
     let fluid = try Support.fluid(model)
     for metric in EngineAgreementTests.metrics {
       guard let expected = fluid.value(of: metric), let value = exit.value(of: metric) else { continue }
-      let tolerance = EngineAgreementTests.tolerance(of: metric, in: fluid)
-      #expect(
-        abs(value - expected) <= tolerance * abs(expected) + 1e-12, "\(metric.name): \(value) against \(expected)")
+      #expect(abs(value - expected) <= 0.02 * abs(expected) + 1e-12, "\(metric.name): \(value) against \(expected)")
     }
     func counts(_ result: RunResult) -> [String: Double] {
       result.exits.reduce(into: [:]) { $0["\($1.operation)/\($1.step)", default: 0] += Double($1.count) }
@@ -57,9 +55,7 @@ struct MemoryTests {
     for (key, count) in simulated where count > least {
       let isMutual = ["lock_wait/", "remote_flush/"].contains { key.hasPrefix($0) }
       let mean = (expected[key] ?? 0) * (isMutual ? load * load : 1)
-      // How often the host polls follows from how often windows fall to nothing, which is rare.
-      let tolerance = key.hasPrefix("halt_poll/") ? 0.1 : 0.02
-      #expect(abs(count - mean) <= tolerance * count, "\(key): \(count) against \(mean)")
+      #expect(abs(count - mean) <= 0.02 * count, "\(key): \(count) against \(mean)")
     }
   }
 

@@ -165,18 +165,11 @@ extension RequestPath {
       // What has changed reaches the throughput with the next but one iteration.
       if let sampled, iteration < sampled + 3 { continue }
       guard polling != nil, sampled == nil else { break }
-      take(polls(flow, blockTime: blockTime), into: &flow)
+      take(polls(flow), into: &flow)
       sampled = iteration
     }
     flow.latency = flow.rate > 0 ? max(job, Double(clients) / flow.rate * 1e9 - think) : nil
     return flow
-  }
-
-  /// Time of a block request outside the guest while nobody else's is under way, in nanoseconds.
-  var blockTime: Double {
-    guard blocks > 0, let disk = disk(rate: 1e-12) else { return 0 }
-    let thread = max(submitTime, completionTime) > 0 ? elsewhere(.deviceInterrupt) + submitTime + completionTime : 0
-    return disk.service + transferTime + thread + (submitTime > 0 ? elsewhere(.doorbell) : 0)
   }
 
   /// Between two block requests of a loop lies the last part of one round and the first of the next.

@@ -14,50 +14,91 @@ extension RequestPath {
   private var polledWakeTime: Double { stall(.interrupt, .polled) + stall(.eoi, .polled) }
 
   /// What polling does for the vCPUs of a flow.
-  ///
-  /// - Parameters:
-  ///   - flow: what else is known of the requests.
-  ///   - blockTime: time of a block request outside the guest in nanoseconds.
-  func polls(_ flow: Flow, blockTime: Double) -> SampledHalts.Result {
+  func polls(_ flow: Flow) -> SampledHalts.Result {
     guard let polling, flow.rate > 0, !flow.isSaturated else { return SampledHalts.Result() }
     var service = Distribution.deterministic(mean: vm.guest.idleWork)
     var arrivals = ArrivalProcess.poisson(rate: .init(perSecond: flow.rate))
+    var discipline = ServiceDiscipline.processorSharing
     if case .requests(let requests) = model.workloads[vm.workload].shape {
       service = requests.service
       arrivals = requests.arrivals
+      discipline = requests.discipline
     }
     if case .poisson = arrivals { arrivals = .poisson(rate: .init(perSecond: flow.rate)) }
     let added = flow.interrupts * interruptTime + flow.kicks * kickTime
     var halts = SampledHalts(
       polling: polling, vcpus: vm.vcpus, arrivals: arrivals, service: service,
       scale: service.mean > 0 ? max(0, job - fixed) / service.mean : 0, fixed: fixed + added)
-    halts.wake = wakeTime
+    halts.isSharing = discipline == .processorSharing
+    halts.wake = wakeTime + delays.vcpus.wait.mean
     halts.polledWake = polledWakeTime
     halts.halt = stall(.halt)
-    halts.bells = flow.bells * stall(.doorbell)
+    halts.bell = stall(.doorbell)
+    halts.alwaysRings = sends && !handsOver
     halts.hasFlows = max(vm.io.networkOptions.queues, vm.io.blockOptions.queues) > 1
     halts.arrivesInFlows = vm.load.packetsReceived > 0
-    if let device, blocks > 0 {
-      halts.reads = vm.load.block.reads
-      halts.writes = vm.load.block.writes
-      halts.readTime = device.read.latency
-      halts.writeTime = device.write.latency
-      let mean = readShare * device.read.latency.mean + (1 - readShare) * device.write.latency.mean
-      halts.blockTime = max(0, blockTime - mean)
-      halts.blockBells = flow.diskBells / blocks * stall(.doorbell)
-    }
+    addBackends(to: &halts)
+    addDisk(to: &halts, rate: flow.rate * 1e-9)
     if case .closed(let clients, let think) = arrivals {
-      halts.rate = flow.rate * 1e-9
       halts.isThinkingAlone = vm.load.packetsSent + vm.load.packetsReceived == 0
       halts.isLocal = isLocal(think: Double(think.nanoseconds))
-      // Several clients also wait for each other: the sample finds out for how long.
-      if clients == 1 {
-        let inside = job + added + blocks * blockTime + Double(think.nanoseconds) + halts.wake
-        halts.away = max(0, 1 / halts.rate - inside)
+      if clients == 1, vm.vcpus == 1, blocks == 0, think.nanoseconds > 0 {
+        // All that is not the vCPU's.
+        let inside = job + added + flow.bells * halts.bell + Double(think.nanoseconds) + halts.wake
+        halts.away = max(0, 1e9 / flow.rate - inside)
+      } else {
+        halts.away = vm.io.walkDelay + moderationDelay(flow.rate * 1e-9)
+        if vm.load.packetsSent > 0 { halts.away += wireTime + Double(model.limitTime(ofRequestBy: vm)) }
+        if hasCompany { halts.rate = flow.rate * 1e-9 }
       }
     }
     halts.coarsen()
     return neighbours.halts.solve(halts)
+  }
+
+  /// Whether other VMs or threads delay the requests.
+  private var hasCompany: Bool {
+    let disk = neighbours.disk(beside: vm)
+    return neighbours.wire(beside: vm).load > 0 || disk.reads + disk.writes > 0
+      || neighbours.privileged(beside: vm).load > 0 || delays.vcpus.wait.mean > 0 || delays.vcpus.slowdown > 1
+      || delays.network.slowdown > 1
+  }
+
+  private func addBackends(to halts: inout SampledHalts) {
+    var worker = SampledHalts.Worker()
+    worker.bellWake = elsewhere(.doorbell)
+    worker.deviceWake = elsewhere(.deviceInterrupt)
+    worker.ofPackets = vm.io.network?.notification ?? .eventIndex
+    worker.ofBlocks = vm.io.block?.notification ?? .eventIndex
+    halts.network = worker
+    halts.network.threads = hasBackend ? networkWorkers : 1
+    if receives { halts.network.receive = receiveTime }
+    if handsOver { halts.network.transmit = sendTime }
+    if hasDiskBackend {
+      worker.threads = diskWorkers
+      worker.submit = submitTime
+      worker.complete = completionTime
+    }
+    halts.disk = worker
+    guard isShared else { return }
+    halts.disk = nil
+    halts.network.submit = worker.submit
+    halts.network.complete = worker.complete
+  }
+
+  private func addDisk(to halts: inout SampledHalts, rate: Double) {
+    guard blocks > 0, let shared = disk(rate: rate), let alone = disk(rate: rate, isAlone: true) else {
+      return
+    }
+    halts.reads = vm.load.block.reads
+    halts.writes = vm.load.block.writes
+    halts.readTime = alone.device.read.latency
+    halts.writeTime = alone.device.write.latency
+    halts.channels = alone.device.parallelism
+    halts.starts = max(alone.start, alone.gap)
+    halts.transfer = transferTime
+    // What others make it wait for.
+    if shared.isStable, alone.isStable { halts.blockTime = max(0, shared.sojourn - alone.sojourn) }
   }
 
   /// Takes over what polling does for a flow.

@@ -151,7 +151,7 @@ extension RequestPath {
       return saturated(rate: rate)
     }
     if polling != nil {
-      let polls = polls(flow, blockTime: blockTime(diskBackend, disk))
+      let polls = polls(flow)
       (flow, station, network, diskBackend, disk) = self.flow(
         rate: rate, variability: variability, isRegular: isRegular, polls: polls)
     }
@@ -215,7 +215,7 @@ extension RequestPath {
     }
     flow.rate = rate
     flow.isSaturated = false
-    take(polls(flow, blockTime: blockTime), into: &flow)
+    take(polls(flow), into: &flow)
     flow.latency = rate > 0 ? max(job, Double(clients) / rate * 1e9 - think) : nil
     return flow
   }

@@ -144,12 +144,12 @@ struct RequestPath {
     return station
   }
 
-  func disk(rate: Double) -> DiskStation? {
+  /// The disk, as it is for the VM at so many requests per nanosecond, or would be without others.
+  func disk(rate: Double, isAlone: Bool = false) -> DiskStation? {
     guard var device, blocks > 0 else { return nil }
     // An emulated disk takes so many requests at a time. That it is told of an end later than the disk is left out.
     if hasDiskBackend, submitTime == 0, let ring = vm.io.blockOptions.ring { device = device.taking(ring) }
-    let others = neighbours.disk(beside: vm)
-    var all = others
+    var all = isAlone ? SharedBackends.DiskPassing() : neighbours.disk(beside: vm)
     all.add(vm, rate, device)
     return DiskStation(
       device: device, reads: all.reads, writes: all.writes, ownTransfer: transferTime, transfer: all.transfer,

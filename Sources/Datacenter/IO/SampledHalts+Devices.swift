@@ -1,0 +1,136 @@
+import EventKernel
+import Model
+import Virtualization
+
+/// The threads of backends and the disk of a sample: where requests are while no vCPU works on them.
+extension SampledHalts.Course {
+  /// The thread that serves a request's queue.
+  func thread(of job: Int, isBlock: Bool) -> Int {
+    let count = isBlock && firstOfDisk > 0 ? threads.count - firstOfDisk : setting.network.threads
+    let first = isBlock ? firstOfDisk : 0
+    return count > 1 ? first + Int(jobs[job].flow * Double(count)) : first
+  }
+
+  /// The guest hands an item over. Returns the thread that it has to ring for; nil where that needs no bell.
+  mutating func handOver(_ kind: SampledHalts.Thread.Kind, _ job: Int, thread index: Int) -> Int? {
+    threads[index].items.append(SampledHalts.Thread.Item(kind: kind, job: job))
+    let (pending, notification): (Int, FrontEnd.Notification)
+    if kind == .transmit {
+      threads[index].packets += 1
+      (pending, notification) = (threads[index].packets, threads[index].worker.ofPackets)
+    } else {
+      threads[index].blocks += 1
+      (pending, notification) = (threads[index].blocks, threads[index].worker.ofBlocks)
+    }
+    let isWaking = threads[index].isAsleep || threads[index].current.kind == .wake
+    return switch notification {
+    case .always: index
+    case .eventIndex: pending == 1 ? index : nil
+    case .flags: pending == 1 || isWaking ? index : nil
+    }
+  }
+
+  /// The host hands an item to a thread.
+  mutating func push(_ kind: SampledHalts.Thread.Kind, _ job: Int, thread index: Int) {
+    threads[index].items.append(SampledHalts.Thread.Item(kind: kind, job: job))
+    wakeThread(index, isBell: false)
+  }
+
+  mutating func wakeThread(_ index: Int, isBell: Bool) {
+    guard threads[index].isAsleep else { return }
+    threads[index].isAsleep = false
+    threads[index].current.kind = .wake
+    schedule(.worker, index, after: isBell ? threads[index].worker.bellWake : threads[index].worker.deviceWake)
+  }
+
+  private mutating func next(_ index: Int) {
+    guard threads[index].head < threads[index].items.count else {
+      threads[index].items.removeAll(keepingCapacity: true)
+      threads[index].head = 0
+      threads[index].isAsleep = true
+      threads[index].current.kind = .none
+      return
+    }
+    let item = threads[index].items[threads[index].head]
+    threads[index].head += 1
+    threads[index].current = item
+    let worker = threads[index].worker
+    let time =
+      switch item.kind {
+      case .receive: worker.receive
+      case .transmit: worker.transmit
+      case .submit: worker.submit
+      case .complete: worker.complete
+      case .wake, .none: 0.0
+      }
+    schedule(.worker, index, after: time)
+  }
+
+  /// A thread is through with an item, or has woken up.
+  mutating func endItem(_ index: Int) {
+    let item = threads[index].current
+    switch item.kind {
+    case .receive: enter(item.job, inFlow: setting.hasFlows)
+    case .transmit:
+      threads[index].packets -= 1
+      leave(item.job)
+    case .submit:
+      threads[index].blocks -= 1
+      start(item.job)
+    case .complete: comeFromDisk(item.job)
+    case .wake, .none: break
+    }
+    next(index)
+  }
+
+  // MARK: Disk
+
+  private var diskWorker: SampledHalts.Worker { setting.disk ?? setting.network }
+
+  /// The guest issues a job's block request. Returns the thread that it has to ring for.
+  mutating func issue(_ job: Int) -> Int? {
+    guard diskWorker.submit > 0 else {
+      start(job)
+      return nil
+    }
+    return handOver(.submit, job, thread: thread(of: job, isBlock: true))
+  }
+
+  /// The disk takes a block request, unless it has as many as it can.
+  private mutating func start(_ job: Int) {
+    guard onDisk < setting.channels else {
+      held.append(job)
+      return
+    }
+    onDisk += 1
+    var start = max(Double(now), nextStart)
+    nextStart = start + setting.starts
+    if setting.transfer > 0 {
+      start = max(start, busFree) + setting.transfer
+      busFree = start
+    }
+    let isRead = jobs[job].stage < jobs[job].reads
+    let time = isRead ? readTime.sample(using: &random[2]) : writeTime.sample(using: &random[2])
+    schedule(.disk, job, after: start - Double(now) + time + setting.blockTime)
+  }
+
+  mutating func endDisk(_ job: Int) {
+    onDisk -= 1
+    if heldHead < held.count {
+      let next = held[heldHead]
+      heldHead += 1
+      if heldHead == held.count {
+        held.removeAll(keepingCapacity: true)
+        heldHead = 0
+      }
+      start(next)
+    }
+    guard diskWorker.complete > 0 else { return comeFromDisk(job) }
+    push(.complete, job, thread: thread(of: job, isBlock: true))
+  }
+
+  private mutating func comeFromDisk(_ job: Int) {
+    jobs[job].stage += 1
+    enter(job, inFlow: setting.hasFlows)
+  }
+}
