@@ -12,7 +12,7 @@ enum GuestReader {
         of: root, in: "the guest",
         known: ["guest", "base", "title"] + figures + [
           "interrupts_off", "inactive_share", "write_cluster", "interfaces", "expansions", "paging", "spin_locks",
-          "code", "sources",
+          "switch_footprint", "code", "sources",
         ],
         ignoring: "x-")
     else { return nil }
@@ -29,11 +29,13 @@ enum GuestReader {
     let writeCluster = reader.optional("write_cluster", in: fields, .integer(in: 1...512))
     let interfaces = reader.optional("interfaces", in: fields, .interfaces)
     let spinLocks = reader.optional("spin_locks", in: fields, .spinLocks)
+    let footprint = reader.optional("switch_footprint", in: fields, .switchFootprint)
     let known =
       figures + expansions.keys.map(\.name).sorted()
-      + ["paging", "code", "interfaces", "spin_locks", "interrupts_off", "inactive_share", "write_cluster"].filter {
-        fields[$0] != nil
-      }
+      + [
+        "paging", "code", "interfaces", "spin_locks", "switch_footprint", "interrupts_off", "inactive_share",
+        "write_cluster",
+      ].filter { fields[$0] != nil }
     var sources = base?.sources ?? [:]
     if let node = fields["sources"], let stated = reader.fields(of: node, in: "the sources", known: known) {
       for key in known { sources[key] = reader.optional(key, in: stated, .prose) ?? sources[key] }
@@ -46,6 +48,7 @@ enum GuestReader {
     var guest = GuestSystem(
       name: name, title: title, tickRate: tickRate, idleWakeups: wakeups, idleWork: work, expansions: expansions,
       paging: paging, code: code, sources: sources)
+    guest.switchFootprint = footprint ?? base?.switchFootprint ?? SwitchFootprint()
     guest.spinLocks = spinLocks ?? base?.spinLocks ?? SpinLockPolicy()
     guest.inactiveShare = inactiveShare ?? base?.inactiveShare ?? GuestSystem.usualInactiveShare
     guest.writeCluster = writeCluster ?? base?.writeCluster ?? GuestSystem.usualWriteCluster

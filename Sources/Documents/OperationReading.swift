@@ -65,9 +65,12 @@ extension DocumentReader {
   fileprivate mutating func memoryCount<Value>(
     of node: DocumentNode, _ operation: GuestOperation, key: String, _ expectation: Expectation<Value>
   ) -> Value? {
-    guard operation.hasExtent, case .mapping = node.content else { return read(node, expectation) }
+    guard operation.hasExtent || operation == .contextSwitch, case .mapping = node.content else {
+      return read(node, expectation)
+    }
     let known =
       switch operation {
+      case .contextSwitch: [key, "processes", "data"]
       case .mmap: [key, "pages", "touched", "huge", "split", "collapsed", "file", "new_tables", "siblings"]
       case .mprotect: [key, "pages", "huge", "siblings"]
       case .copyOnWrite: [key, "pages", "huge", "by_parent", "program"]
@@ -75,6 +78,13 @@ extension DocumentReader {
       default: [key, "pages", "huge", "program"]
       }
     guard let fields = fields(of: node, in: "'\(operation)'", known: known) else { return nil }
+    if operation == .contextSwitch {
+      for name in ["processes", "data"] where fields[name] == nil {
+        error(
+          at: fields.location,
+          "missing key '\(name)' in '\(operation)'; expected processes and data, or a number alone")
+      }
+    }
     return required(key, in: fields, expectation)
   }
 

@@ -22,7 +22,7 @@ enum ProfileReader {
         of: root, in: "the profile",
         known: [
           "profile", "base", "scaling", "title", "backend", "frequency", "processors", "provenance", "tlb", "walks",
-          "memory_nodes", "idle_states", "steps", "other_backends",
+          "memory_nodes", "idle_states", "cache", "steps", "other_backends",
         ], ignoring: "x-")
     else { return nil }
     let name = reader.required("profile", in: fields, .name)
@@ -34,6 +34,7 @@ enum ProfileReader {
     let walks = reader.optional("walks", in: fields, .walkHardware)
     let nodes = reader.optional("memory_nodes", in: fields, .memoryNodes)
     let idle = reader.optional("idle_states", in: fields, .idleStates(catalogue))
+    let cache = reader.optional("cache", in: fields, .physicalCache)
     let steps = reader.required("steps", in: fields, .node("a mapping of steps and costs"))
     let provenance = reader.optional("provenance", in: fields, .facts)
     let costs = reader.stepCosts(steps, at: frequency, catalogue)
@@ -55,7 +56,7 @@ enum ProfileReader {
     guard let name, let title, let backend, let frequency else { return nil }
     return CostProfile(
       name: name, title: title, backend: backend, frequency: frequency, processors: processors ?? [], tlb: tlb,
-      walks: walks, memoryNodes: nodes, idleStates: idle, costs: costs, otherBackends: others,
+      walks: walks, memoryNodes: nodes, idleStates: idle, cache: cache, costs: costs, otherBackends: others,
       provenance: provenance ?? [],
       bases: taken.map { [$0] + $0.bases } ?? [],
       digest: digest)

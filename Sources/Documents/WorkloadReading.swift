@@ -87,6 +87,7 @@ extension DocumentReader {
       extents: memoryExtents(of: [fields["per_request"], fields["per_cpu_second"]]), code: code, objective: objective,
       location: location)
     workload.locks = locks
+    workload.switching = switchedData(of: [fields["per_request"], fields["per_cpu_second"]])
     return workload
   }
 
@@ -109,6 +110,7 @@ extension DocumentReader {
       name: name, shape: .batch(shape), memory: memory, extents: memoryExtents(of: [fields["per_cpu_second"]]),
       code: code, location: location)
     workload.locks = locks
+    workload.switching = switchedData(of: [fields["per_cpu_second"]])
     return workload
   }
 
@@ -128,8 +130,10 @@ extension DocumentReader {
     guard let iterations else { return nil }
     let shape = ProgramWorkload(
       iterations: iterations, operations: operations ?? [:], compute: compute ?? Defaults.compute)
-    return Workload(
+    var workload = Workload(
       name: name, shape: .program(shape), extents: memoryExtents(of: [parts["loop"]]), code: code, location: location)
+    workload.switching = switchedData(of: [parts["loop"]])
+    return workload
   }
 }
 

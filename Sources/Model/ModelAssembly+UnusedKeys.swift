@@ -39,6 +39,13 @@ extension ModelAssembly {
         warn("'cpu: {cap}' of vm group '\(group.name)' has no effect: it is more than its vCPUs")
       }
       if let workload = scenario.workloads.first(where: { $0.name == group.workload }) {
+        if workload.switching != nil {
+          let missing = Set(hosts.map(\.design.profile).filter { $0.effectiveCache == nil }.map(\.name))
+          for profile in missing.sorted() {
+            warn(
+              "'data' of the switches of workload '\(workload.name)' has no effect: profile '\(profile)' has no cache")
+          }
+        }
         for operation in GuestOperation.allCases {
           let siblings = workload.extents[operation]?.siblings ?? 0
           if siblings > 0, group.vcpus != VMGroup.tracedVCPUs, siblings >= group.vcpus {

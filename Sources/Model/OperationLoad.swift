@@ -184,6 +184,12 @@ public struct OperationLoad: Sendable {
     let code = (program: workload.code ?? .usualProgram, kernel: guest.code ?? .usualKernel)
     var priced = (translation.map { design.pricing($0) } ?? design).touching(memory.host).accessingDevices()
       .translating(program: code.program, kernel: code.kernel)
+    if let data = workload.switching, design.profile.effectiveCache != nil {
+      priced = priced.refilling(
+        data, footprint: guest.switchFootprint, isTagged: guest.paging?.isTagged ?? false)
+      perRequest[.switchRefill] = perRequest[.contextSwitch]
+      perCPUSecond[.switchRefill] = perCPUSecond[.contextSwitch]
+    }
     codeTranslation = CodeTranslation(
       design.translatedCode, program: code.program, kernel: code.kernel, cache: design.choice.design.translationCache)
     bareHostTLBMisses = bareHostMisses

@@ -18,6 +18,8 @@ public struct Workload: Sendable {
   public let code: CodeDescription?
   /// Spin locks of the guest's kernel that the work takes.
   public var locks: [GuestLock] = []
+  /// The processes that take turns at switches of the address space and their data; nil where it does not say.
+  public var switching: SwitchedData?
   /// A bound on a latency quantile, if any.
   public let objective: LatencyObjective?
   /// The share of its vCPUs that the workload asks for over time; its shape is then a batch that never ends.

@@ -20,7 +20,7 @@ extension CostProfile {
     }
     return CostProfile(
       name: name, title: title, backend: backend, frequency: frequency, processors: processors, tlb: tlb, walks: walks,
-      memoryNodes: memoryNodes, idleStates: idleStates, costs: moved(costs),
+      memoryNodes: memoryNodes, idleStates: idleStates, cache: cache, costs: moved(costs),
       otherBackends: otherBackends.mapValues(moved), provenance: provenance,
       bases: bases.map { $0.atRangeEnds(ends) }, digest: digest)
   }

@@ -85,6 +85,8 @@ public struct CostProfile: Sendable {
   public let memoryNodes: MemoryNodes?
   /// The idle states of its cores, if the profile knows them; those of a base are another processor's.
   public let idleStates: IdleStates?
+  /// The cache that processes share, if the profile has it.
+  public let cache: PhysicalCache?
   /// The profile's own prices by step.
   public let costs: [String: StepCost]
   /// Prices by backend and step for designs that run on another backend of the same machine than `backend`.
@@ -114,7 +116,7 @@ public struct CostProfile: Sendable {
   public init(
     name: String, title: String, backend: String, frequency: Frequency, processors: [String] = [], tlb: ProcessorTLB?,
     walks: WalkHardware? = nil, memoryNodes: MemoryNodes? = nil, idleStates: IdleStates? = nil,
-    costs: [String: StepCost],
+    cache: PhysicalCache? = nil, costs: [String: StepCost],
     otherBackends: [String: [String: StepCost]] = [:], provenance: [Fact] = [], bases: [CostProfile] = [],
     digest: String = ""
   ) {
@@ -127,6 +129,7 @@ public struct CostProfile: Sendable {
     self.walks = walks
     self.memoryNodes = memoryNodes
     self.idleStates = idleStates
+    self.cache = cache
     self.costs = costs
     self.otherBackends = otherBackends
     self.provenance = provenance
@@ -176,7 +179,7 @@ public struct CostProfile: Sendable {
   public func at(_ frequency: Frequency) -> CostProfile {
     CostProfile(
       name: name, title: title, backend: backend, frequency: frequency, processors: processors, tlb: tlb, walks: walks,
-      memoryNodes: memoryNodes, idleStates: idleStates, costs: costs, otherBackends: otherBackends,
+      memoryNodes: memoryNodes, idleStates: idleStates, cache: cache, costs: costs, otherBackends: otherBackends,
       provenance: provenance, bases: bases.map { $0.at(frequency) }, digest: digest)
   }
 
@@ -191,7 +194,7 @@ public struct CostProfile: Sendable {
     }
     return CostProfile(
       name: name, title: title, backend: backend, frequency: frequency, processors: processors, tlb: tlb, walks: walks,
-      memoryNodes: memoryNodes, idleStates: idleStates, costs: scaled(costs),
+      memoryNodes: memoryNodes, idleStates: idleStates, cache: cache, costs: scaled(costs),
       otherBackends: otherBackends.mapValues(scaled), provenance: provenance,
       bases: bases.map { $0.scaled(by: scaling, leaving: ratios) }, digest: digest)
   }

@@ -17,7 +17,7 @@ public enum GuestOperation: UInt8, CaseIterable, Sendable, Hashable {
   case blockCompletion, devicePort, deviceMemory, busyPoll, dmaMap, dmaUnmap, iotlbFlush, iotlbMiss, remoteAccess
   case balloonPage, balloonReturn, balloonBatch, pageReclaim, guestSwapOut, cacheRead, doublePaging, mergeBreak
   case shadowRecycle, lockSpin, lockKick, lockHalt, lockWake, pauseLoop
-  case blockMerge, copiedPage, interruptWindow, flushWait, haltPoll
+  case blockMerge, copiedPage, interruptWindow, flushWait, haltPoll, switchRefill
   // Micro-benchmarks of hypervisors, as programs may state them.
   case interruptController, vmSwitch, ioLatencyOut, ioLatencyIn
 
@@ -264,6 +264,9 @@ public enum GuestOperation: UInt8, CaseIterable, Sendable, Hashable {
       meaning: "wait, spinning, for the flush of sibling vCPUs that have lost their processors"),
     Entry(
       operation: .haltPoll, name: "halt_poll", meaning: "the host polls for the wake-up of a vCPU that has halted"),
+    Entry(
+      operation: .switchRefill, name: "switch_refill",
+      meaning: "a process finds its data no longer in the cache and the TLB after a switch to it"),
     Entry(
       operation: .interruptController, name: "interrupt_controller",
       meaning: "access to a register of the interrupt controller that the hypervisor emulates"),

@@ -24,6 +24,8 @@ public struct GuestSystem: Sendable {
   public var writeCluster = usualWriteCluster
   /// That of Linux, for systems that say nothing.
   public static let usualWriteCluster = 32
+  /// What a switch between processes brings into a cache beside their data.
+  public var switchFootprint = SwitchFootprint()
   /// Paravirtual interfaces that the system has; nil for one that runs on anything.
   public var interfaces: Set<String>?
   /// The kernel's spin locks.

@@ -22,8 +22,9 @@ extension GuestOperation {
     case .pageFault, .pageTableUpdate, .tlbFlush, .processCreation, .exec, .mmap, .mprotect, .copyOnWrite,
       .contextSwitch, .firstTouch, .hiddenFault, .rootLoad, .rootRead, .emulatedStore, .tableUnprotect, .tableSync,
       .entrySync, .remoteFlush, .shootdown, .flushWait, .lockWait, .mmuUpdate, .mmuValidation, .mmuPin, .dirtyPage,
-      .dirtyLogFull, .dirtyLogRound, .swapIn, .guestSwapIn, .memoryScan, .remoteAccess, .balloonPage, .balloonReturn,
-      .balloonBatch, .pageReclaim, .guestSwapOut, .cacheRead, .doublePaging, .mergeBreak, .shadowRecycle:
+      .dirtyLogFull, .dirtyLogRound, .swapIn, .guestSwapIn, .memoryScan, .remoteAccess, .switchRefill,
+      .balloonPage, .balloonReturn, .balloonBatch, .pageReclaim, .guestSwapOut, .cacheRead, .doublePaging, .mergeBreak,
+      .shadowRecycle:
       .paging
     case .portIO, .mmio, .netTx, .netRx, .blockRead, .blockWrite, .doorbell, .deviceInterrupt, .blockCompletion,
       .devicePort, .deviceMemory, .busyPoll, .dmaMap, .dmaUnmap, .iotlbFlush, .iotlbMiss, .blockMerge, .fileFirstWrite,

@@ -20,6 +20,14 @@ import Testing
     ("net_rx: 0.5", "27: error: expected an integer, found '0.5'"),
     ("net_rx: {size: 1 B}", "27: error: missing key 'count' in 'net_rx'; expected an integer from 0 to 1000000"),
     ("net_tx: {count: 1, size: 0 B}", "44: error: expected a size above 0, found '0 B'"),
+    (
+      "context_switch: {count: 1, processes: 4}",
+      "35: error: missing key 'data' in 'context_switch'; expected processes and data, or a number alone"
+    ),
+    (
+      "context_switch: {count: 1, processes: 1, data: 4 KiB}",
+      "57: error: expected an integer from 2 to 100000, found '1'"
+    ),
     ("net_tx: {count: 1, sise: 1 B}", "38: error: unknown key 'sise' in 'net_tx' (did you mean 'size'?)"),
   ])
   func perRequest(operation: String, message: String) {
