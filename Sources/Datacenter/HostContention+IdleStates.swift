@@ -1,23 +1,31 @@
 import Model
+import Statistics
 import Virtualization
 
 /// What wake-ups wait for on cores that sleep.
 extension HostContention {
-  /// Where a host has a processor for every thread, a core sleeps as long as its thread does; else threads divide the
-  /// idle times of all processors, which a wake-up meets as far as it finds one idle. Idle times are exponential.
+  /// Where a host has a processor for every thread, a core sleeps as long as its thread does; else also no longer than
+  /// threads leave each processor idle, and a wake-up waits as far as it finds one idle. Idle times are exponential.
   struct CoreSleep {
     let states: IdleStates
-    /// Mean idle time of a thread's core in nanoseconds, by owner; of any core, where threads share them.
-    var idle: [Owner: Double] = [:]
-    var shared: Double?
+    /// Mean idle times in nanoseconds of the cores of an owner's threads, with the shares of its wake-ups that meet
+    /// them.
+    var idle: [Owner: [(mean: Double, share: Double)]] = [:]
+    /// Mean idle time of any core, where threads share them: a thread's core is idle no longer, and no longer than the
+    /// thread that comes back to it.
+    var shared = Double.infinity
     /// Share of the wake-ups that find an idle processor.
     var found = 1.0
 
     /// What a wake-up waits for whose price holds so much of it already.
     func wait(of owner: Owner, included: Double) -> ProcessorWait {
-      guard let mean = shared ?? idle[owner] else { return ProcessorWait() }
-      let latency = states.expectation(idle: mean, included: included)
-      return ProcessorWait(mean: latency.mean, secondMoment: latency.secondMoment) * found
+      var wait = ProcessorWait()
+      for (mean, share) in idle[owner] ?? [] {
+        let latency = states.expectation(idle: min(mean, shared), included: included)
+        wait.mean += share * latency.mean
+        wait.secondMoment += share * latency.secondMoment
+      }
+      return wait * found
     }
   }
 
@@ -27,7 +35,7 @@ extension HostContention {
     var sleep = CoreSleep(states: states)
     let processors = model.hosts[host].processors.threads
     let active = threads.filter { !$0.isEndless }
-    for thread in active { sleep.idle[thread.owner] = thread.sleep }
+    for thread in active { sleep.idle[thread.owner] = Self.idleTimes(of: thread) }
     guard threads.reduce(0, { $0 + $1.count }) > Double(processors), !active.isEmpty else { return sleep }
     let found = distribution(active, processors: processors).prefix(processors).reduce(0, +)
     var (busy, wakes) = (0.0, 0.0)
@@ -39,6 +47,19 @@ extension HostContention {
     sleep.found = found
     sleep.shared = max(0, Double(processors) - busy) / max(1e-15, wakes * found)
     return sleep
+  }
+
+  /// The mean idle time of a thread of its kind. Of vCPUs the first that has halted is woken, so that wake-ups pass on
+  /// to the others as calls do that find the first lines busy.
+  private static func idleTimes(of threads: Threads) -> [(mean: Double, share: Double)] {
+    guard case .vcpus = threads.owner, threads.count > 1 else { return [(threads.sleep, 1)] }
+    let cycle = threads.burst + threads.sleep
+    let (load, wakes) = (threads.count * threads.burst / cycle, threads.count / cycle)
+    let passing = (0...Int(threads.count)).map { Erlang.b(servers: $0, offeredLoad: load) }
+    return zip(passing, passing.dropFirst()).map { before, after in
+      let share = (before - after) / (1 - passing[passing.count - 1])
+      return (max(0, 1 - share * load) / max(1e-15, share * wakes), share)
+    }
   }
 
   /// Adds what the threads of a VM wait for beside other threads.

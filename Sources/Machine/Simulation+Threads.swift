@@ -78,14 +78,11 @@ extension Simulation {
     let queue = Int(shares[index].queue)
     let isFree = hosts[host].queues == 1
     let isCoreScheduled = hosts[host].scheduler == .core
-    if hosts[host].idleStates > 0, !isCoreScheduled {
-      let home = Int(threads[index].home)
-      if processors[home].thread < 0, isFree || allows(queue: queue, processor: home),
-        !hosts[host].isShared || isCoreIdle(home)
-      {
-        return home
-      }
-    }
+    let home = Int(threads[index].home)
+    let isAtHome =
+      hosts[host].idleStates > 0 && processors[home].thread < 0 && (isFree || allows(queue: queue, processor: home))
+      && (!hosts[host].isShared || isCoreIdle(home))
+    if isAtHome, !isCoreScheduled || processors[home].siblings == 1 { return home }
     var second: Int?
     let first = Int(hosts[host].firstProcessor)
     for processor in first..<first + Int(hosts[host].processors) {
@@ -96,7 +93,7 @@ extension Simulation {
       if isCoreScheduled ? !isIdle && !isForeign(processor, to: index) : isIdle { return processor }
       if second == nil, !isCoreScheduled || isIdle { second = processor }
     }
-    return second
+    return isAtHome ? home : second
   }
 
   private func isCoreIdle(_ processor: Int) -> Bool {

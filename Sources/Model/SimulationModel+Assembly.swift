@@ -187,7 +187,8 @@ struct ModelAssembly {
     processors.slice = group.slice?.nanoseconds
     if let skew = group.skew { processors.skew = skew.nanoseconds }
     if design.choice.axes[.haltPolling] == "on" { processors.haltPolling = design.choice.design.haltPolling }
-    switch group.cpu.idleStates {
+    // Fleets leave idle states out.
+    switch isFleet ? .own([]) : group.cpu.idleStates {
     case .profile: processors.idleStates = design.profile.idleStates
     case .own(let states) where !states.isEmpty:
       processors.idleStates = IdleStates(

@@ -181,26 +181,36 @@ struct IdleStateTests {
   // MARK: Both engines
 
   /// Arrivals, service, operations and design.
-  static let loads: [(arrivals: String, service: String, more: String, design: String)] = [
-    ("{process: poisson, rate: 1000/s}", "{distribution: exponential, mean: 100 us}", "", "bare-metal"),
-    ("{process: poisson, rate: 8000/s}", "{distribution: exponential, mean: 75 us}", "", "bare-metal"),
+  static let loads: [(arrivals: String, service: String, more: String, design: String, vcpus: Int)] = [
+    ("{process: poisson, rate: 1000/s}", "{distribution: exponential, mean: 100 us}", "", "bare-metal", 1),
+    ("{process: poisson, rate: 8000/s}", "{distribution: exponential, mean: 75 us}", "", "bare-metal", 1),
     (
       "{process: poisson, rate: 3000/s}", "{distribution: exponential, mean: 100 us}", "",
-      "{name: kvm-virtio, halt_polling: \"off\"}"
+      "{name: kvm-virtio, halt_polling: \"off\"}", 1
     ),
     (
       "{process: poisson, rate: 1500/s}", "{distribution: exponential, mean: 200 us}", "net_rx: 1, net_tx: 1",
-      "{name: kvm-virtio, halt_polling: \"off\"}"
+      "{name: kvm-virtio, halt_polling: \"off\"}", 1
     ),
     (
       "{process: poisson, rate: 4000/s}", "{distribution: exponential, mean: 150 us}", "net_rx: 1, net_tx: 1",
-      "{name: kvm-virtio, halt_polling: \"off\"}"
+      "{name: kvm-virtio, halt_polling: \"off\"}", 1
     ),
-    ("{process: closed, clients: 4, think: 2 ms}", "{distribution: exponential, mean: 200 us}", "", "container"),
+    ("{process: closed, clients: 4, think: 2 ms}", "{distribution: exponential, mean: 200 us}", "", "container", 1),
     (
       "{process: poisson, rate: 1500/s}", "{distribution: exponential, mean: 200 us}", "net_rx: 1, net_tx: 1",
-      "xen-pvhvm"
+      "xen-pvhvm", 1
     ),
+    (
+      "{process: poisson, rate: 8000/s}", "{distribution: exponential, mean: 200 us}", "net_rx: 1, net_tx: 1",
+      "{name: kvm-virtio, halt_polling: \"off\"}", 4
+    ),
+    ("{process: poisson, rate: 9000/s}", "{distribution: exponential, mean: 100 us}", "", "bare-metal", 2),
+    (
+      "{process: poisson, rate: 3000/s}", "{distribution: exponential, mean: 200 us}", "net_rx: 1, net_tx: 1",
+      "hyperv-enlightened", 2
+    ),
+    ("{process: poisson, rate: 5000/s}", "{distribution: exponential, mean: 100 us}", "", "kvm-virtio", 1),
   ]
 
   /// As all agreement of the engines: CPU time and throughput within 2 %, latency within 10 %.
@@ -208,7 +218,8 @@ struct IdleStateTests {
   func agreement(index: Int) throws {
     let load = Self.loads[index]
     let scenario = try Self.scenario(
-      load.arrivals, service: load.service, design: load.design, more: load.more, seconds: 30)
+      load.arrivals, service: load.service, design: load.design, more: load.more, cpu: "cores: 8", vcpus: load.vcpus,
+      seconds: 30)
     let exit = try Support.exit(Support.model(scenario))
     let fluid = try Support.fluid(Support.model(scenario, fidelity: .fluid))
     func compare(_ what: String, _ bound: Double, _ value: (RunResult) -> Double) {
