@@ -14,6 +14,8 @@ public struct ShadowLockUse: Sendable, Hashable {
   public let hold: Double
   /// Time that lines take from one processor to the next, in nanoseconds.
   public let transfer: Double
+  /// Time in nanoseconds in which a flush is asked of one sibling with work, whose record has its own processor's changes.
+  public let request: Double
   /// Flushes of siblings that a taking asks for.
   public let flushes: Double
   /// Time until siblings have answered a flush, in nanoseconds.
@@ -60,7 +62,7 @@ struct ShadowLockLoad {
     perRequest: [GuestOperation: Double], perCPUSecond: [GuestOperation: Double], ticks: Double
   ) -> ShadowLockUse? {
     guard contenders > 1, design.choice.axes[.paging] == "shadow",
-      let price = design.cost(of: .lockWait)?.synchronousMean, price > 0
+      let mean = design.cost(of: .lockWait)?.synchronousMean, mean > 0
     else { return nil }
     let service = workload.unitOfWork
     func all(_ operation: GuestOperation) -> Double {
@@ -72,12 +74,14 @@ struct ShadowLockLoad {
     func cost(_ operation: GuestOperation) -> Double { design.cost(of: operation)?.synchronousMean ?? 0 }
     // A hold is part of the operation that takes the lock; a synchronization holds it all the time.
     let held = operations.reduce(all(.entrySync) * cost(.entrySync)) {
-      $0 + all($1) * ($1 == .tableSync ? cost($1) : min(price, cost($1)))
+      $0 + all($1) * ($1 == .tableSync ? cost($1) : min(mean, cost($1)))
     }
     let hold = held / taken
     guard hold > 0 else { return nil }
-    let transfer =
-      design.profile.price(of: "mmu_lock_transfer", backends: design.choice.design.backends)?.nanoseconds ?? 0
+    func price(_ step: String) -> Double {
+      design.profile.price(of: step, backends: design.choice.design.backends)?.nanoseconds ?? 0
+    }
+    let (transfer, request) = (price("mmu_lock_transfer"), price("flush_request"))
     var busy = service
     for operation in GuestOperation.allCases where operation != .lockWait && operation != .remoteFlush {
       guard let cost = design.cost(of: operation) else { continue }
@@ -87,17 +91,19 @@ struct ShadowLockLoad {
     let flushes = all(.remoteFlush) / taken
     let answer = design.cost(of: .remoteFlush)?.synchronousMean ?? 0
     let takers = (1...contenders).map {
-      Takers(number: $0, hold: hold, inGuest: inGuest, transfer: transfer, flushes: flushes, answer: answer)
+      Takers(
+        number: $0, hold: hold, inGuest: inGuest, transfer: transfer + flushes * request * Double($0 - 1),
+        flushes: flushes, answer: answer)
     }
     // Requests last much longer than takings of the lock, so that death rates follow from its queue at each number of vCPUs.
     let weights = BusyVCPUs(workload: workload, vcpus: vcpus).weights {
       Double($0) / takers[$0 - 1].cycle / taken
     }
-    func mean(_ value: (Takers) -> Double) -> Double { zip(takers, weights).reduce(0) { $0 + value($1.0) * $1.1 } }
+    func average(_ value: (Takers) -> Double) -> Double { zip(takers, weights).reduce(0) { $0 + value($1.0) * $1.1 } }
     return ShadowLockUse(
-      hold: hold, transfer: transfer, flushes: flushes, answer: answer, waits: mean { $0.waits },
-      wait: mean { $0.wait },
-      kicks: mean { $0.kicks }, paces: takers.map { $0.cycle / mean { $0.cycle } })
+      hold: hold, transfer: transfer, request: request, flushes: flushes, answer: answer, waits: average { $0.waits },
+      wait: average { $0.wait },
+      kicks: average { $0.kicks }, paces: takers.map { $0.cycle / average { $0.cycle } })
   }
 }
 

@@ -11,6 +11,8 @@ struct ShadowLock {
   let answer: Int64
   /// Time by which a hold is longer while a sibling has work.
   let transfer: Int64
+  /// Time in which the flushes of a taking are asked of one sibling with work.
+  let request: Int64
   /// Flushes that a taking asks for.
   let flushes: Double
   /// The leaf of waits, and those of a kicked sibling.
@@ -40,6 +42,7 @@ extension Simulation {
         ShadowLock(
           hold: max(1, FineTime.units(nanoseconds: use.hold)), answer: FineTime.units(nanoseconds: use.answer),
           transfer: FineTime.units(nanoseconds: use.transfer),
+          request: FineTime.units(nanoseconds: use.flushes * use.request),
           flushes: use.flushes, wait: LeafGroup(first: Int32(waitLeaf), count: 1),
           flush: LeafGroup(first: Int32(flushLeaf), count: Int32(flush.count)),
           stream: RandomStream(
@@ -85,10 +88,13 @@ extension Simulation {
     beginBurst(thread: index)
   }
 
-  /// What a vCPU with the lock in hand does first: lines that siblings with work have changed come from their processors.
+  /// What a vCPU with the lock in hand does first: lines that siblings with work have changed come from their processors,
+  /// those that the lock guards and the record of each that a flush is asked of.
   private mutating func planHold(thread index: Int, vm: Int, lock: Int) {
-    if shadowLocks[lock].transfer > 0, hasBusySibling(index, vm: vm) {
-      plan(.lineTransfer, group: shadowLocks[lock].wait, time: shadowLocks[lock].transfer, thread: index)
+    let busy = busySiblings(of: index, vm: vm)
+    let lines = busy > 0 ? shadowLocks[lock].transfer + busy * shadowLocks[lock].request : 0
+    if lines > 0 {
+      plan(.lineTransfer, group: shadowLocks[lock].wait, time: lines, thread: index)
     } else {
       threads[index].activity = .shadowHold
       threads[index].remaining = shadowLocks[lock].hold
@@ -122,8 +128,11 @@ extension Simulation {
     }
   }
 
-  private func hasBusySibling(_ index: Int, vm: Int) -> Bool {
-    vms[vm].threads.contains { $0 != index && threads[$0].current >= 0 }
+  /// - Complexity: O(vCPUs of the VM).
+  private func busySiblings(of index: Int, vm: Int) -> Int64 {
+    var count: Int64 = 0
+    for sibling in vms[vm].threads where sibling != index && threads[sibling].current >= 0 { count += 1 }
+    return count
   }
 
   /// Kicks the siblings that run their guest; those in the hypervisor or without a core flush before they enter anyway.
