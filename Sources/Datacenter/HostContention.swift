@@ -12,7 +12,7 @@ import Virtualization
 /// of the ACM 27, 1980]
 struct HostContention {
   /// Hosts with more threads are solved once for all of their threads.
-  private static let mostThreads = 64
+  static let mostThreads = 64
 
   let model: SimulationModel
   /// What the threads of each VM meet.
@@ -50,6 +50,9 @@ struct HostContention {
     /// Probability that they are to be reckoned with.
     var presence = 1.0
 
+    /// Wishes for a processor of each of them per nanosecond.
+    var wakes = 0.0
+
     var ratio: Double { presence * burst / sleep }
     var isEndless: Bool { sleep <= 0 }
     /// Slices of a burst.
@@ -67,7 +70,7 @@ struct HostContention {
       // Those that are pinned wait for others that are pinned to the same processors, which is left out.
       let isPinned = vms.contains { model.vms[$0].share.pinned != nil }
       let isContended = count > Double(processors) && threads.count > 1 && !isPinned
-      let sleep = coreSleep(of: host, threads)
+      let sleep = coreSleep(of: host, self.threads(of: host, vms: vms, expectations, polling: true))
       guard isContended || sleep != nil else { continue }
       let level = isContended ? level(of: host, vms: vms, expectations) : nil
       for vm in vms {
@@ -92,7 +95,14 @@ struct HostContention {
         delays[vm].vcpus.wait.approach(found.vcpus.wait)
         delays[vm].network.wait.approach(found.network.wait)
         delays[vm].disk.wait.approach(found.disk.wait)
+        if isContended, model.hosts[host].processors.haltPolling != nil {
+          let polling = Dictionary(uniqueKeysWithValues: vms.map { ($0, expectations[$0].use.polling) })
+          delays[vm].polls.approach(cuts(of: vm, use, among: threads, polling: polling, on: host))
+        }
         if let level { slowDown(vm, expectations[vm], level) }
+        change = max(
+          change, abs(delays[vm].polls.refused - before.polls.refused), abs(delays[vm].polls.own - before.polls.own),
+          abs(delays[vm].polls.rate - before.polls.rate) * 1e4)
         for (old, new) in zip(before.all, delays[vm].all) {
           change = max(
             change, abs(new.wait.mean - old.wait.mean) / (1000 + new.wait.mean),
@@ -136,7 +146,10 @@ struct HostContention {
     }
   }
 
-  private func threads(of host: Int, vms: [Int], _ expectations: [VMExpectation]) -> [Threads] {
+  /// The threads of a host; those that are polled for run where that is asked for.
+  private func threads(
+    of host: Int, vms: [Int], _ expectations: [VMExpectation], polling: Bool = false
+  ) -> [Threads] {
     var result: [Threads] = []
     var domain: [Int: ThreadUse.Kind] = [:]
     func add(_ owner: Owner, _ count: Int, _ use: ThreadUse.Kind, wait: Double, service: Double) {
@@ -151,10 +164,12 @@ struct HostContention {
       let sleep = max(0.01 / wakes, 1 / wakes - burst - wait)
       result.append(
         Threads(
-          owner: owner, count: Double(count), burst: burst, variation: (service + load) / (1 - load), sleep: sleep))
+          owner: owner, count: Double(count), burst: burst, variation: (service + load) / (1 - load), sleep: sleep,
+          wakes: wakes))
     }
     for vm in vms {
-      let use = expectations[vm].use
+      var use = expectations[vm].use
+      if polling { use.vcpus.load += use.polling }
       let isSaturated = expectations[vm].isSaturated
       let endless = Int(min(Double(model.vms[vm].vcpus), use.vcpus.load.rounded(.up)))
       add(

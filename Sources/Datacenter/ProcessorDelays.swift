@@ -44,6 +44,23 @@ struct ProcessorDelays {
   var disk = ProcessorDelay()
 
   var all: [ProcessorDelay] { [vcpus, network, disk] }
+  var polls = PollCuts()
+}
+
+/// How polls for the wake-ups of a VM's vCPUs give way to threads that want a processor.
+struct PollCuts: Hashable {
+  /// Share of halts for which nobody polls because somebody waits.
+  var refused = 0.0
+  /// Polls that end because somebody else wakes up, for each nanosecond of polling.
+  var rate = 0.0
+  /// Share of polls that end because the backend that brings the wake-up needs the processor.
+  var own = 0.0
+
+  mutating func approach(_ other: PollCuts) {
+    refused = (refused + other.refused) / 2
+    rate = (rate + other.rate) / 2
+    own = (own + other.own) / 2
+  }
 }
 
 /// How the threads of a VM use processors.
@@ -62,12 +79,21 @@ struct ThreadUse {
   var vcpus = Kind()
   var network = Kind()
   var disk = Kind()
+  /// Processors on which the host polls for its vCPUs.
+  var polling = 0.0
+  /// Shares of the vCPUs' halts that come right after a bell, and that end by a backend that wakes up before.
+  var rings = 0.0
+  var isTold = 0.0
 
   static func * (use: ThreadUse, factor: Double) -> ThreadUse {
-    ThreadUse(vcpus: use.vcpus * factor, network: use.network * factor, disk: use.disk * factor)
+    ThreadUse(
+      vcpus: use.vcpus * factor, network: use.network * factor, disk: use.disk * factor, polling: use.polling * factor,
+      rings: use.rings * factor, isTold: use.isTold * factor)
   }
   static func + (first: ThreadUse, second: ThreadUse) -> ThreadUse {
     ThreadUse(
-      vcpus: first.vcpus + second.vcpus, network: first.network + second.network, disk: first.disk + second.disk)
+      vcpus: first.vcpus + second.vcpus, network: first.network + second.network, disk: first.disk + second.disk,
+      polling: first.polling + second.polling, rings: first.rings + second.rings,
+      isTold: first.isTold + second.isTold)
   }
 }

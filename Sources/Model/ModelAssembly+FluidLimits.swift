@@ -88,15 +88,15 @@ extension ModelAssembly {
       }
     }
     load += Double(endless)
-    if host.processors.haltPolling != nil, threads > host.cores, guests.contains(where: { isRequests($0) }) {
-      warn(
-        "\(threads) threads of host '\(host.name)' share \(host.cores) processors, on which it polls for wake-ups of halted "
-          + "vCPUs: the fluid engine does not know of polls that end because a thread waits, and counts too much of them; "
-          + "expected fidelity exit, or halt_polling: \"off\"", at: group.location)
-    }
     guard guests.contains(where: { isRequests($0) }), threads > host.cores,
       load > Self.smallLoad * Double(host.cores)
     else { return }
+    if host.processors.haltPolling != nil {
+      warn(
+        "\(threads) threads of host '\(host.name)' share \(host.cores) processors, on which it polls for wake-ups of halted "
+          + "vCPUs: how many polls end because a thread waits is approximate in the fluid engine; "
+          + "expected fidelity exit, or halt_polling: \"off\"", at: group.location)
+    }
     let what = group.background == nil ? "" : ", 'background' among them,"
     let location = group.keyLocations["background"] ?? group.location
     guard endless >= host.cores else {

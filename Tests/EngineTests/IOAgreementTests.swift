@@ -38,7 +38,6 @@ struct IOAgreementTests {
     var cores = 8
     var scheduler: String?
     var queues = 1
-    var polls = true
   }
 
   static func model(
@@ -47,7 +46,6 @@ struct IOAgreementTests {
   ) throws -> SimulationModel {
     var design = backend.design.hasPrefix("{") ? backend.design : "{name: \(backend.design)}"
     if let scheduler = place.scheduler { design = design.dropLast() + ", scheduler: \(scheduler)}" }
-    if !place.polls { design = design.dropLast() + ", halt_polling: \"off\"}" }
     let queues = place.queues > 1 ? ", queues: \(place.queues)" : ""
     let disk = backend.disk.hasPrefix("{") ? backend.disk : "{name: \(backend.disk)\(queues)}"
     return try Support.model(

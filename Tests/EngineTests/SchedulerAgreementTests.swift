@@ -36,14 +36,15 @@ struct SchedulerAgreementTests {
   /// Four VMs, their backends and daemons on two processors. Requests and the guests' work do not depend on who waits for
   /// whom: 2 %. Virtualization takes less than without sharing, because vCPUs and backends that wait are woken less often;
   /// at 0.3 by less than the tolerance. The mean latency is within the design's 10 % at 0.3, where it grows by up to 13 %.
+  /// KVM polls as its design says, which takes longer runs.
   @Test(
     "Threads that share processors, at a load of 0.3", arguments: ["vhost and I/O thread", "Dom0", "VSP", "VMkernel"],
     SchedulerKind.allCases)
   func shared(_ name: String, scheduler: SchedulerKind) throws {
     let backend = try #require(IOAgreementTests.backends.first { $0.name == name })
     let runs = try IOAgreementTests.open(
-      backend, isBlock: false, utilization: 0.15, requests: 20_000,
-      place: Place(vms: 4, cores: 2, scheduler: scheduler.rawValue, polls: false))
+      backend, isBlock: false, utilization: 0.15, requests: backend.design.contains("kvm") ? 100_000 : 20_000,
+      place: Place(vms: 4, cores: 2, scheduler: scheduler.rawValue))
     let (exit, fluid) = runs
     func compare(_ name: String, _ first: Double?, _ second: Double?, _ tolerance: Double) throws {
       let (first, second) = (try #require(first), try #require(second))

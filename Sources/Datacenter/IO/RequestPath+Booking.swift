@@ -60,11 +60,20 @@ extension RequestPath {
   func use(of flow: Flow, vcpus: Double) -> ThreadUse {
     let rate = flow.rate * 1e-9
     var use = ThreadUse()
-    use.vcpus = ThreadUse.Kind(load: vcpus, wakes: rate * flow.wakes * (1 - flow.polled))
+    use.polling = rate * flow.polls * flow.haltPolling
+    use.vcpus = ThreadUse.Kind(load: max(0, vcpus - use.polling), wakes: rate * flow.wakes * (1 - flow.polled))
     func kind(_ time: Double, _ wakes: Double) -> ThreadUse.Kind {
       ThreadUse.Kind(load: rate * (time + wakes * elsewhere(.doorbell)), wakes: rate * wakes)
     }
     if hasBackend { use.network = kind((receives ? receiveTime : 0) + (sends ? sendTime : 0), flow.backendWakes) }
+    if flow.wakes > 0 {
+      use.rings = min(1, ((handsOver ? flow.bells : 0) + flow.diskBells) / flow.wakes)
+      // Half of what wakes a backend that also sends are bells.
+      let told =
+        (receives ? flow.backendWakes / (handsOver ? 2 : 1) : 0)
+        + (completionTime > 0 ? flow.diskBackendWakes / (submitTime > 0 ? 2 : 1) : 0)
+      use.isTold = min(1, told / flow.wakes)
+    }
     if hasDiskBackend { use.disk = kind(blocks * (submitTime + completionTime), flow.diskBackendWakes) }
     if isShared {
       use.network = use.network + use.disk

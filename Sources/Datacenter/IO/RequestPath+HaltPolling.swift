@@ -37,6 +37,8 @@ extension RequestPath {
     halts.alwaysRings = sends && !handsOver
     halts.hasFlows = max(vm.io.networkOptions.queues, vm.io.blockOptions.queues) > 1
     halts.arrivesInFlows = vm.load.packetsReceived > 0
+    halts.cuts = delays.polls
+    halts.notice = max(receives ? elsewhere(.deviceInterrupt) + receiveTime : 0, hasDiskBackend ? completionTime : 0)
     addBackends(to: &halts)
     addDisk(to: &halts, rate: flow.rate * 1e-9)
     if case .closed(let clients, let think) = arrivals {

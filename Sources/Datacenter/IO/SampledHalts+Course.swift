@@ -231,14 +231,14 @@ extension SampledHalts {
       let window = vcpus[index].window
       halts += 1
       polls += window > 0 ? 1 : 0
-      polled += min(idle, window)
-      if idle <= window {
-        met += 1
-      } else {
-        vcpus[index].window = setting.polling.window(after: window, idle: idle)
-      }
+      let rate = setting.cuts.rate
+      let end = rate > 0 && window > 0 ? random[2].nextExponential(mean: 1 / rate) : .infinity
+      polled += min(idle, window, end)
+      let isMet = idle <= min(window, end)
+      if isMet { met += 1 }
+      vcpus[index].window = setting.polling.window(after: window, idle: idle)
       waking += 1
-      go(index, .waking, for: idle <= window ? setting.polledWake : setting.wake)
+      go(index, .waking, for: isMet ? setting.polledWake : setting.wake)
     }
 
     mutating func go(_ index: Int, _ phase: Phase, for time: Double) {

@@ -50,6 +50,10 @@ struct SampledHalts: Hashable {
   var bell = 0.0
   var alwaysRings = false
 
+  /// How polls give way, and for how long before a wake-up its backend has had a processor.
+  var cuts = PollCuts()
+  var notice = 0.0
+
   /// Threads of a backend that are alike.
   struct Worker: Hashable {
     var threads = 1
@@ -92,7 +96,8 @@ struct SampledHalts: Hashable {
       value = (value / step).rounded() * step
     }
     for path in [
-      \SampledHalts.scale, \.fixed, \.blockTime, \.starts, \.transfer, \.away, \.rate, \.wake, \.polledWake, \.halt,
+      \SampledHalts.cuts.refused, \.cuts.rate, \.cuts.own, \.notice, \.scale, \.fixed, \.blockTime, \.starts,
+      \.transfer, \.away, \.rate, \.wake, \.polledWake, \.halt,
       \.bell,
       \.network.receive, \.network.transmit, \.network.submit, \.network.complete, \.network.bellWake,
       \.network.deviceWake,
@@ -106,6 +111,17 @@ struct SampledHalts: Hashable {
   ///
   /// - Complexity: O(requests of the sample · log(events under way)).
   func solve() -> Result {
+    var result = undisturbed()
+    guard result.polled > 0 else { return result }
+    // Polls that their own wake-up's backend ends, and those that never begin.
+    let met = result.success / result.polled
+    result.time = max(0, result.time - cuts.own * met * notice)
+    result.success *= (1 - cuts.own) * (1 - cuts.refused)
+    result.polled *= 1 - cuts.refused
+    return result
+  }
+
+  private func undisturbed() -> Result {
     if let chain {
       return Result(
         success: chain.success, polled: chain.polled, time: chain.polled > 0 ? chain.time / chain.polled : 0)
@@ -132,13 +148,13 @@ struct SampledHalts: Hashable {
   private var chain: (success: Double, time: Double, polled: Double)? {
     guard vcpus == 1, reads + writes == 0 else { return nil }
     switch arrivals {
-    case .poisson(let rate): return polling.expectation(idle: 1e9 / max(1e-9, rate.perSecond))
+    case .poisson(let rate): return polling.expectation(idle: 1e9 / max(1e-9, rate.perSecond), cuts: cuts.rate)
     case .deterministic: return nil
     case .closed(let clients, let think):
       guard think.nanoseconds > 0, isThinkingAlone || clients == 1 else { return nil }
       return polling.expectation(
         idle: Double(think.nanoseconds) / Double(clients),
-        after: clients == 1 ? max(0, away - halt) : 0)
+        after: clients == 1 ? max(0, away - halt) : 0, cuts: cuts.rate)
     }
   }
 
