@@ -25,6 +25,12 @@ struct GuestStation {
   var wait = ProcessorWait()
   /// Time to halt one.
   var halt: Double
+  /// Probability that a job causes an interrupt some time after its end, as for packets that have been sent, and when that
+  /// comes. Where the same thread brings the arrivals none comes for so long before it, and then so long after it.
+  var told = 0.0
+  var toldAfter = 0.0
+  var heldBefore = 0.0
+  var nextAfter = 0.0
   /// `(c_a² + c_s²)/2`; 1 under processor sharing with Poisson arrivals.
   var variability: Double
   /// Whether jobs arrive at equal distances.
@@ -45,13 +51,14 @@ struct GuestStation {
   /// halting bring with them, by fixed point.
   var wakesPerJob: Double {
     guard isStable else { return 0 }
+    if servers == 1, told > 0 { return idlePeriod.wakes * idlePeriodsPerJob }
     if servers == 1 {
       let undisturbed = PortableMath.exp(-arrivals * halt)
       return undisturbed * (1 - load) / (undisturbed * (1 + arrivals * setUp) + arrivals * halt)
     }
     var wakes = 1 - delayProbability(load)
     for _ in 0..<100 {
-      let next = 1 - delayProbability(load + arrivals * wakes * (setUp + halt))
+      let next = 1 - delayProbability(load + arrivals * wakes * (1 + told) * (setUp + halt))
       if abs(next - wakes) < 1e-12 { break }
       wakes = (wakes + next) / 2
     }
@@ -60,9 +67,74 @@ struct GuestStation {
 
   /// Times per job that a vCPU goes idle.
   var haltsPerJob: Double {
-    guard servers == 1 else { return wakesPerJob }
+    guard servers == 1 else { return wakesPerJob * (1 + told) }
+    if told > 0 { return idlePeriod.halts * idlePeriodsPerJob }
     return wakesPerJob * PortableMath.exp(arrivals * halt)
   }
+
+  /// Times per job that an interrupt of an earlier job wakes a halted vCPU.
+  var toldWakesPerJob: Double {
+    guard isStable, told > 0 else { return 0 }
+    return servers == 1 ? idlePeriod.toldWakes * idlePeriodsPerJob : told * wakesPerJob
+  }
+
+  /// Arrivals per job that neither wake a vCPU nor interrupt one, because one wakes up for such an interrupt.
+  var coveredPerJob: Double {
+    guard isStable, told > 0 else { return 0 }
+    return servers == 1 ? idlePeriod.covered * idlePeriodsPerJob : arrivals * toldWakesPerJob * setUp
+  }
+
+  /// What happens between the end of the last job of a busy period and the first arrival after it, for one vCPU.
+  private struct IdlePeriod {
+    var wakes = 0.0
+    var halts = 0.0
+    var toldWakes = 0.0
+    var covered = 0.0
+    /// Arrivals until the first one is served, itself included, and twice the work that they wait for, per job.
+    var jobs = 0.0
+    var delay = 0.0
+
+    static func + (left: IdlePeriod, right: IdlePeriod) -> IdlePeriod {
+      IdlePeriod(
+        wakes: left.wakes + right.wakes, halts: left.halts + right.halts, toldWakes: left.toldWakes + right.toldWakes,
+        covered: left.covered + right.covered, jobs: left.jobs + right.jobs, delay: left.delay + right.delay)
+    }
+
+    static func * (left: IdlePeriod, factor: Double) -> IdlePeriod {
+      IdlePeriod(
+        wakes: left.wakes * factor, halts: left.halts * factor, toldWakes: left.toldWakes * factor,
+        covered: left.covered * factor, jobs: left.jobs * factor, delay: left.delay * factor)
+    }
+  }
+
+  /// The vCPU halts; if nobody has come until then, the interrupt wakes it, and it halts again. An arrival that meets a halted
+  /// vCPU waits for the set-up, another one for the rest of halting or waking.
+  private var idlePeriod: IdlePeriod {
+    let rate = arrivals
+    func none(_ time: Double) -> Double { PortableMath.exp(-rate * time) }
+    let (wakeJobs, wakeDelay) = (1 + rate * setUp, 2 * setUp + rate * wait.secondMoment(with: wake))
+    // From the beginning of a halt that nothing follows.
+    let undisturbed = none(halt)
+    let last = IdlePeriod(
+      wakes: undisturbed, halts: 1, jobs: rate * halt + undisturbed * wakeJobs,
+      delay: undisturbed * wakeDelay + rate * halt * halt)
+    let after = none(max(halt, toldAfter - heldBefore))
+    let slept = none(setUp)
+    let held = 1 - none(heldBefore)
+    // Who has been held up meets the vCPU that wakes up, that halts once more, or that has halted.
+    let isCovered = nextAfter < setUp
+    let isAsleep = nextAfter >= setUp + halt
+    let begin = isCovered ? setUp : isAsleep ? nextAfter + setUp : setUp + halt
+    let first = IdlePeriod(
+      wakes: undisturbed - after * (isAsleep ? 1 - held : 1), halts: 1 + (isCovered ? 0 : after * held),
+      toldWakes: after, covered: after * ((isCovered ? held : 0) + (1 - held) * (1 - slept)),
+      jobs: rate * (halt + after * (heldBefore + held * begin + (1 - held) * setUp)) + (undisturbed - after) * wakeJobs,
+      delay: rate * halt * halt + (undisturbed - after) * wakeDelay
+        + after * (held * 2 * (begin - nextAfter) + (1 - held) * rate * wait.secondMoment(with: wake)))
+    return (first + last * (after * (1 - held) * slept)) * told + last * (1 - told)
+  }
+
+  private var idlePeriodsPerJob: Double { (1 - load) / idlePeriod.jobs }
 
   /// Mean time from a job's arrival in the guest's queue to its end, in nanoseconds; nil when the vCPUs cannot keep up.
   var sojourn: Double? {
@@ -96,6 +168,7 @@ struct GuestStation {
   /// What waking adds to the mean sojourn. One vCPU: every job of a busy period is behind the waking that began it. More
   /// vCPUs: scaled by the probability that there was one to wake.
   private var wakeDelay: Double {
+    if servers == 1, told > 0 { return idlePeriod.delay / (2 * idlePeriod.jobs) }
     if servers == 1 {
       let undisturbed = PortableMath.exp(-arrivals * halt)
       let numerator = undisturbed * (2 * setUp + arrivals * wait.secondMoment(with: wake)) + arrivals * halt * halt

@@ -31,6 +31,9 @@ extension VMExpectation {
       JobExpectation(
         guest: 0, native: 0, load: vm.load, design: design, utilization: utilization, window: model.measured
       ).time
+    if case .requests(let requests) = workload.shape, discipline == .processorSharing, service.mean > 0 {
+      path.sharing = (service.variance / (service.mean * service.mean), requests.turn)
+    }
 
     var flow: RequestPath.Flow
     switch arrivals {
@@ -49,11 +52,11 @@ extension VMExpectation {
     expectation.throughput = flow.rate
     expectation.latency = flow.latency
     expectation.isSaturated = flow.isSaturated
-    job.book(rate: flow.rate, into: &expectation)
+    job.book(rate: flow.workRate ?? flow.rate, into: &expectation)
     path.book(flow, into: &expectation)
     if let locks = vm.load.guestLocks {
       expectation.exitSpinning(
-        locks, rate: flow.rate, placed: flow.wakes * (1 - flow.polled), design: design,
+        locks, rate: flow.rate, placed: flow.allWakes * (1 - flow.polled), design: design,
         on: model.hosts[vm.host].processors)
     }
     expectation.use = path.use(of: flow, vcpus: expectation.vcpuDemand * 1e-9)

@@ -7,7 +7,7 @@ import Virtualization
 enum DeviceReader {
   static func read(_ root: DocumentNode, _ reader: inout DocumentReader) -> Device? {
     let kinds = ["nic", "nvme", "ssd", "disk", "frontend", "iommu"]
-    let moderating = ["moderation", "moderates_idle"]
+    let moderating = ["moderation", "moderates_idle", "transmit_interrupts"]
     let common = ["device", "title", "kind", "sources"]
     let own: [String]
     var kind: String?
@@ -21,8 +21,8 @@ enum DeviceReader {
     default:
       own = [
         "bandwidth", "moderation", "functions", "parallelism", "read", "write", "use", "ring", "queues", "notification",
-        "accesses", "large_packets", "segments", "moderates_idle", "entries", "walk", "nested_walk", "walkers",
-        "flush_queue",
+        "accesses", "large_packets", "segments", "moderates_idle", "transmit_interrupts", "entries", "walk",
+        "nested_walk", "walkers", "flush_queue",
       ]
     }
     guard let fields = reader.fields(of: root, in: "a device", known: common + own, ignoring: "x-") else { return nil }
@@ -92,6 +92,7 @@ enum DeviceReader {
       "notification", in: fields, Expectation<FrontEnd.Notification>.choice("notification"))
     let moderation = reader.optional("moderation", in: fields, .time)
     let moderatesIdle = reader.optional("moderates_idle", in: fields, .flag)
+    let transmitInterrupts = reader.optional("transmit_interrupts", in: fields, .share)
     let segments = reader.optional("segments", in: fields, .integer(in: 1...65_536))
     var accesses: [FrontEnd.Cause: FrontEnd.Accesses] = [:]
     var largeRequest: ByteCount?
@@ -111,6 +112,9 @@ enum DeviceReader {
       }
     }
     let takesLargePackets = reader.optional("large_packets", in: fields, .flag)
+    if use == .block, let node = fields["transmit_interrupts"] {
+      reader.error(at: node.location, "'transmit_interrupts' is for sent packets; expected it where use is network")
+    }
     return use.map {
       var frontEnd = FrontEnd(
         use: $0, entries: entries ?? Defaults.ringEntries, notification: notification ?? Defaults.notification,
@@ -118,6 +122,7 @@ enum DeviceReader {
       if let takesLargePackets { frontEnd.takesLargePackets = takesLargePackets }
       if let moderation { frontEnd.moderation = moderation }
       if let moderatesIdle { frontEnd.moderatesIdle = moderatesIdle }
+      frontEnd.transmitInterrupts = transmitInterrupts
       frontEnd.segments = segments
       frontEnd.largeRequest = largeRequest
       return .frontEnd(frontEnd)

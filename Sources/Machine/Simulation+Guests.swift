@@ -82,6 +82,13 @@ extension Simulation {
     return vms[vm].threads.lowerBound + (Int(vms[vm].vcpus) * Int(jobs[Int(job)].flow)) >> 16
   }
 
+  /// Interrupts a vCPU, none of which is halted, without a job. Returns whether that takes any time.
+  mutating func interruptRunning(vm: Int) -> Bool {
+    guard !vms[vm].kick.isEmpty else { return false }
+    kick(vm: vm, range: vms[vm].threads)
+    return true
+  }
+
   /// Interrupts the first vCPU that can take it; one that is already to be interrupted takes this one along.
   private mutating func kick(vm: Int, range: Range<Int>) {
     guard !range.contains(where: { threads[$0].isKickPending }) else { return }
@@ -192,6 +199,10 @@ extension Simulation {
     switch activity {
     case .wake:
       vms[vm].waking -= 1
+      if vms[vm].isTold { freeSent(vm: vm) }
+      decideVCPU(thread: index)
+    case .kick:
+      if vms[vm].isTold { freeSent(vm: vm) }
       decideVCPU(thread: index)
     case .doorbell:
       ringBackend(vm: vm, queue: Int(threads[index].ringsQueue), isBlock: threads[index].ringsDisk)

@@ -63,7 +63,7 @@ extension Simulation {
       state.shape = .requests
       _ = samplers.append(Sampler(requests.service))
       if requests.discipline == .processorSharing {
-        state.turn = FineTime.units(nanoseconds: max(1000, min(requests.service.mean, endlessWork) * Self.turnShare))
+        state.turn = FineTime.units(nanoseconds: min(requests.turn, endlessWork))
       }
       switch requests.arrivals {
       case .poisson(let rate):

@@ -122,9 +122,6 @@ struct Simulation: ~Copyable {
   /// Whether the warm-up is over.
   var isMeasuring = false
 
-  /// A guest under processor sharing takes turns of this share of a mean request, at least one microsecond.
-  static let turnShare = 1.0 / 16
-
   /// Native work of a chunk of a batch or a program, in nanoseconds.
   static let chunk: Int64 = 1_000_000
 

@@ -104,6 +104,8 @@ struct VMState {
   var pollTime: Int64 = 0
   var pollsUntil: Int64 = 0
   var network = DevicePath()
+  /// Whether an interrupt for sent packets is on its way.
+  var isTold = false
 
   /// The disk to which the host swaps, and the time of a page's bytes on its bus; -1 for a device of known latency.
   var swapDisk: Int32 = -1

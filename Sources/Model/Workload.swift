@@ -173,3 +173,9 @@ public struct ProgramWorkload: Sendable {
     self.compute = compute
   }
 }
+
+extension RequestWorkload {
+  /// Longest turn of a request under processor sharing while others wait, in nanoseconds: a sixteenth of the mean service
+  /// time, so that sharing is fine-grained, but no less than a microsecond.
+  public var turn: Double { max(1000, service.mean / 16) }
+}

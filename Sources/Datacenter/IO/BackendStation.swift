@@ -70,12 +70,16 @@ struct BackendStation {
   /// Bells per sent batch.
   var bellsPerBatch: Double {
     guard isStable else { return 0 }
-    let asked = (1 - sent.rate * sent.time) * undisturbed / (1 + sent.rate * (bell + delay) * undisturbed)
     switch notification {
     case .always: return 1
-    case .eventIndex: return asked
-    case .flags: return min(1, asked + ringsWhileWaking)
+    case .eventIndex: return drainsPerBatch
+    case .flags: return min(1, drainsPerBatch + ringsWhileWaking)
     }
+  }
+
+  /// Share of sent batches that are handed over while none waits or is in the worker's hands.
+  var drainsPerBatch: Double {
+    isStable ? (1 - sent.rate * sent.time) * undisturbed / (1 + sent.rate * (bell + delay) * undisturbed) : 0
   }
 
   /// Bells per sent batch of those that others wait before: the flag is up until the worker runs. Somebody's bell and the

@@ -22,6 +22,8 @@ struct MultiServer {
   var wake: Double
   /// Time to halt, after what remains of a job without its client.
   var closeDown = 0.0
+  /// Interrupts per nanosecond that bring no job, as for packets that have been sent, and wake a halted vCPU if there is one.
+  var told = 0.0
 
   private struct State {
     var jobs: Int
@@ -83,6 +85,7 @@ struct MultiServer {
         let wakes = state.awake < servers && state.queue + 1 > waking
         go(place(jobs + 1, active, waking + (wakes ? 1 : 0), closing), arrivals[jobs])
       }
+      if told > 0, state.awake < servers { go(place(jobs, active, waking + 1, closing), told) }
       if active > 0 {
         let rate = Double(active) / (state.queue > 0 ? service.waiting : service.free)
         if state.queue > 0 {
@@ -153,10 +156,12 @@ struct MultiServer {
     var busy = 0.0
     var interrupting = 0.0
     var halts = 0.0
+    var toldWakes = 0.0
     for (state, (weight, halt)) in zip(states, zip(weights, halting)) {
       levels[state.jobs] += weight
       departures[state.jobs] += weight * Double(state.active) / (state.queue > 0 ? service.waiting : service.free)
       halts += weight * halt
+      if state.awake < servers { toldWakes += weight * told }
       guard state.jobs < arrivals.count else { continue }
       let rate = weight * arrivals[state.jobs]
       come += rate
@@ -174,6 +179,7 @@ struct MultiServer {
     result.found = zip(levels, arrivals).map { $0 * $1 / come }
     result.wakes = wakes / come
     result.halts = halts / come
+    result.toldWakes = toldWakes / come
     result.allBusy = busy / come
     result.interrupting = interrupting / come
     return result

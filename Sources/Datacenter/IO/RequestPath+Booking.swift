@@ -8,19 +8,19 @@ extension RequestPath {
       design.cost(of: operation, target: target)?.synchronous ?? []
     }
     func asynchronous(_ operation: GuestOperation) -> [StepCharge] { design.cost(of: operation)?.asynchronous ?? [] }
-    let wakes = flow.wakes * (1 - flow.polled)
+    let wakes = flow.allWakes * (1 - flow.polled)
     expectation.add(.interrupt, synchronous(.interrupt, .halted), rate: flow.rate * wakes)
     expectation.add(.eoi, synchronous(.eoi, .halted), rate: flow.rate * wakes)
-    let polled = flow.wakes * flow.polled
+    let polled = flow.allWakes * flow.polled
     expectation.add(.interrupt, synchronous(.interrupt, .polled), rate: flow.rate * polled)
     expectation.add(.eoi, synchronous(.eoi, .polled), rate: flow.rate * polled)
     if let polling, flow.haltPolling > 0 {
       expectation.add(.haltPoll, [polling.charge(mean: flow.haltPolling)], rate: flow.rate * flow.polls)
     }
-    expectation.add(.interrupt, synchronous(.interrupt), rate: flow.rate * flow.kicks)
-    expectation.add(.eoi, synchronous(.eoi), rate: flow.rate * flow.kicks)
-    expectation.add(
-      .interruptWindow, synchronous(.interruptWindow), rate: flow.rate * flow.kicks * windowShare)
+    let kicks = flow.kicks + flow.sentKicks
+    expectation.add(.interrupt, synchronous(.interrupt), rate: flow.rate * kicks)
+    expectation.add(.eoi, synchronous(.eoi), rate: flow.rate * kicks)
+    expectation.add(.interruptWindow, synchronous(.interruptWindow), rate: flow.rate * kicks * windowShare)
     expectation.add(.halt, synchronous(.halt), rate: flow.rate * flow.halts)
     for entry in vm.load.interruptAccesses {
       expectation.add(
@@ -61,7 +61,7 @@ extension RequestPath {
     let rate = flow.rate * 1e-9
     var use = ThreadUse()
     use.polling = rate * flow.polls * flow.haltPolling
-    use.vcpus = ThreadUse.Kind(load: max(0, vcpus - use.polling), wakes: rate * flow.wakes * (1 - flow.polled))
+    use.vcpus = ThreadUse.Kind(load: max(0, vcpus - use.polling), wakes: rate * flow.allWakes * (1 - flow.polled))
     func kind(_ time: Double, _ wakes: Double) -> ThreadUse.Kind {
       ThreadUse.Kind(load: rate * (time + wakes * elsewhere(.doorbell)), wakes: rate * wakes)
     }

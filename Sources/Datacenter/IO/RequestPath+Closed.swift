@@ -194,7 +194,8 @@ extension RequestPath {
       if vm.vcpus <= MultiServer.most {
         let servers = MultiServer(
           servers: vm.vcpus, service: (interrupted, held / entries), wake: wait.mean(with: wake),
-          closeDown: stall(.halt) * slowdown + bells * ring / entries)
+          closeDown: stall(.halt) * slowdown + bells * ring / entries,
+          told: flow.told * flow.rate * 1e-9)
         return ClosedNetwork.Station(kind: .several(servers), visits: entries)
       }
       let rates = (1...clients).map { number in
@@ -210,6 +211,15 @@ extension RequestPath {
       held += max(0, flow.kicks - flow.kicksOfJobs) * kick
     } else {
       held += flow.kicks * kick
+    }
+    if tellsOfSent {
+      held += flow.sentKicks * kick
+      server.toldShare = 1 / entries
+      let held = sendsBeforeItReceives ? sendTime * delays.network.slowdown : 0
+      server.toldHeld = held
+      server.toldAfter = PhaseTime(
+        mean: max(1, (elsewhere(.doorbell) + sendTime) * delays.network.slowdown - stall(.halt) * slowdown - held))
+      server.telling = PhaseTime(mean: wait.mean(with: wake), variation: wait.variation(with: wake))
     }
     server.returnsEarly = !hasBackend && blocks == 0
     server.service = PhaseTime(mean: held / entries, variation: variation ?? 1)
@@ -252,7 +262,9 @@ extension RequestPath {
     flow.interrupts =
       vm.load.packetsReceived > 0
       ? (1 - window) * moderatedShare(network.throughput * (1 - 1 / Double(clients))) : 0
-    let interrupting = vm.vcpus == 1 || vm.vcpus > MultiServer.most ? entries - wakes : entries * seen.interrupting
+    let interrupting =
+      vm.vcpus == 1 || vm.vcpus > MultiServer.most
+      ? entries * (1 - seen.covered) - wakes : entries * seen.interrupting
     let kicks = kickTime > 0 ? max(0, interrupting - window) : 0
     // Half-way, so that the point is not passed over again and again.
     flow.wakes = (flow.wakes + wakes) / 2
@@ -261,6 +273,7 @@ extension RequestPath {
     flow.backendWakes = 0
     flow.diskBackendWakes = 0
     var bells = 0.0
+    var drains = 0.0
     var diskBells = 0.0
     var index = 1
     for worker in workers {
@@ -268,6 +281,7 @@ extension RequestPath {
       let seen = network.results[index]
       index += worker.threads
       bells += worker.bells(.transmit, vm.io.network?.notification ?? .eventIndex, seen)
+      drains += worker.bells(.transmit, .eventIndex, seen)
       diskBells += blocks * worker.bells(.submit, vm.io.block?.notification ?? .eventIndex, seen)
       let asleep = seen.found[0] * seen.asleep
       flow.backendWakes += asleep * worker.visits([.receive, .transmit])
@@ -279,6 +293,11 @@ extension RequestPath {
       }
     }
     if sends, !handsOver { bells = 1 }
+    let told = sentInterrupts(drains: drains)
+    let sentWakes = min(told, vm.vcpus > MultiServer.most ? told * (1 - busy) : seen.toldWakes * entries)
+    flow.sentWakes = (flow.sentWakes + sentWakes) / 2
+    flow.sentKicks = kickTime > 0 ? (flow.sentKicks + told - sentWakes) / 2 : 0
+    flow.told = told
     flow.bells = (flow.bells + bells) / 2
     flow.diskBells = (flow.diskBells + diskBells) / 2
   }

@@ -25,7 +25,7 @@ extension RequestPath {
       discipline = requests.discipline
     }
     if case .poisson = arrivals { arrivals = .poisson(rate: .init(perSecond: flow.rate)) }
-    let added = flow.interrupts * interruptTime + flow.kicks * kickTime
+    let added = flow.interrupts * interruptTime + (flow.kicks + flow.sentKicks) * kickTime
     var halts = SampledHalts(
       polling: polling, vcpus: vm.vcpus, arrivals: arrivals, service: service,
       scale: service.mean > 0 ? max(0, job - fixed) / service.mean : 0, fixed: fixed + added)
@@ -76,6 +76,8 @@ extension RequestPath {
     halts.network.threads = hasBackend ? networkWorkers : 1
     if receives { halts.network.receive = receiveTime }
     if handsOver { halts.network.transmit = sendTime }
+    halts.network.tellsOfEach = tellsOfSent && tellsOfEach
+    halts.network.tellsOfLast = tellsOfSent && !tellsOfEach
     if hasDiskBackend {
       worker.threads = diskWorkers
       worker.submit = submitTime
@@ -107,7 +109,7 @@ extension RequestPath {
   func take(_ polls: SampledHalts.Result, into flow: inout Flow) {
     flow.polled = polls.success
     flow.haltPolling = polls.time
-    flow.polls = (polls.wakes ?? flow.wakes) * polls.polled
+    flow.polls = (polls.wakes ?? flow.allWakes) * polls.polled
   }
 
   /// Whether clients are threads of the guest that go on at once, of which nobody needs to tell a vCPU.

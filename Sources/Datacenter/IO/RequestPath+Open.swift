@@ -21,6 +21,13 @@ extension RequestPath {
       wake: wakeTime(polled: polls.success) * delay.slowdown, wait: delay.wait * (1 - polls.success),
       halt: stall(.halt) * delay.slowdown, variability: variability,
       isRegular: isRegular && stages == 1, paces: vm.load.lock?.paces ?? [])
+    let told = sentInterrupts(drains: network.drainsPerBatch)
+    station.told = tellsOfSent ? 1 / stages : 0
+    if sendsBeforeItReceives {
+      station.heldBefore = sendTime * delays.network.slowdown
+      station.nextAfter = receiveTime * delays.network.slowdown
+    }
+    station.toldAfter = network.delay + sendTime * delays.network.slowdown
     // The driver polls while the packets of requests before are processed, unless a vCPU is halted meanwhile.
     let processing = pollingShare(rate)
     var window = processing
@@ -28,10 +35,12 @@ extension RequestPath {
       station.job = (job + (1 - window) * interruptTime) / stages * delay.slowdown
       station.afterwork = (bells + diskBells) * stall(.doorbell) / stages * delay.slowdown
       // Interrupts that meet no halted vCPU are taken by a running one, whose jobs they delay.
-      station.job += max(0, 1 - station.wakesPerJob - window / stages) * kickTime * delay.slowdown
+      let kicks = 1 - station.wakesPerJob - station.coveredPerJob - window / stages
+      station.job += max(0, kicks + told / stages - station.toldWakesPerJob) * kickTime * delay.slowdown
       window = processing * station.allBusyAfterArrival
     }
-    var (wakes, halts, busy) = (station.wakesPerJob, station.haltsPerJob, 1 - station.wakesPerJob)
+    var (wakes, halts, busy) = (station.wakesPerJob, station.haltsPerJob, 1 - station.wakesPerJob - station.coveredPerJob)
+    var sentWakes = station.toldWakesPerJob
     if vm.vcpus > 1, vm.vcpus <= MultiServer.most {
       // Who waits is behind bells and interrupts, and a part of the interrupts of its packets is left to polling.
       let interrupt = interruptTime * delay.slowdown / stages
@@ -40,9 +49,11 @@ extension RequestPath {
       let servers = MultiServer(
         servers: vm.vcpus,
         service: (free - processing * interrupt + (1 - processing / stages) * kick + station.afterwork, free),
-        wake: station.wait.mean(with: station.wake), closeDown: station.halt + station.afterwork)
+        wake: station.wait.mean(with: station.wake), closeDown: station.halt + station.afterwork,
+        told: told * rate)
       if let seen = servers.solve(open: station.arrivals) {
         (wakes, halts, busy) = (seen.wakes, seen.halts, seen.interrupting)
+        sentWakes = seen.toldWakes
       }
     }
     let interrupts = vm.load.packetsReceived > 0 ? (1 - window) * moderatedShare(rate) : 0
@@ -53,6 +64,9 @@ extension RequestPath {
     take(polls, into: &flow)
     flow.kicks = kickTime > 0 ? max(0, stages * busy - window) : 0
     flow.interrupts = interrupts
+    flow.told = told
+    flow.sentWakes = min(told, sentWakes * stages)
+    flow.sentKicks = kickTime > 0 ? max(0, told - flow.sentWakes) : 0
     flow.bells = bells
     flow.diskBells = diskBells
     if hasBackend { flow.backendWakes = network.asleep * ((receives ? 1 : 0) + (handsOver ? 1 : 0)) }
@@ -128,7 +142,7 @@ extension RequestPath {
   }
 
   /// Time that requests take of each resource at least.
-  private var bottleneck: Double {
+  var bottleneck: Double {
     var times = [(job + kickTime) / Double(vm.vcpus) * delays.vcpus.slowdown]
     let network = ((receives ? receiveTime : 0) + (sends ? sendTime : 0)) * delays.network.slowdown
     let block = blocks * (submitTime + completionTime) * delays.disk.slowdown
@@ -160,37 +174,6 @@ extension RequestPath {
     return flow
   }
 
-  /// Requests that arrive faster than the slowest resource can serve them.
-  ///
-  /// Where that is the guest, the interrupts of all arrivals take time from it, and backends that are quicker sleep between
-  /// its batches and are rung.
-  private func saturated(rate: Double) -> Flow {
-    let limit = min(rate, bottleneck > 0 ? 1e9 / bottleneck : rate)
-    var flow = Flow(rate: limit, latency: nil, isSaturated: true)
-    flow.kicks = kickTime > 0 ? stages : 0
-    for _ in 0..<200 {
-      let network = networkBackend(rate: flow.rate * 1e-9)
-      let diskBackend = diskBackend(rate: flow.rate * 1e-9)
-      flow.bells = sends ? network.bellsPerBatch : 0
-      flow.diskBells = submitTime > 0 && blocks > 0 ? diskBackend.bellsPerBatch * blocks : 0
-      if sends, handsOver { flow.backendWakes = network.asleep }
-      if flow.diskBells > 0 { flow.diskBackendWakes = diskBackend.asleep * blocks }
-      // Every interrupt of a running job is taken; one that comes during a bell or an interrupt waits for its end, and
-      // others join it.
-      let bell = stall(.doorbell)
-      let coming = (rate + (stages - 1) * flow.rate) * 1e-9 / Double(vm.vcpus)
-      let rung = (flow.bells + flow.diskBells) * (1 - PortableMath.exp(-coming * bell))
-      let interrupts = kickTime > 0 ? (coming * job + rung) * PortableMath.exp(min(100, coming * kickTime)) : 0
-      let time = (job + interrupts * kickTime + (flow.bells + flow.diskBells) * bell) * delays.vcpus.slowdown
-      let next = Double(vm.vcpus) * 1e9 / time
-      if next <= limit { flow.kicks = interrupts }
-      let change = max(limit * 1e-6, min(limit, next)) - flow.rate
-      if abs(change) < 1e-9 * limit { break }
-      flow.rate += change / 2
-    }
-    return flow
-  }
-
   func single(clients: Int, think: Double) -> Flow {
     var rate = Double(clients) / (think + job) * 1e9
     var flow = Flow(rate: rate, latency: nil, isSaturated: false)
@@ -203,12 +186,15 @@ extension RequestPath {
         clients: clients, servers: vm.vcpus,
         job: delays.vcpus.slowdown
           * (job + flow.interrupts * interruptTime + (flow.bells + flow.diskBells) * stall(.doorbell)
-            + flow.kicks * kickTime + flow.wakes * wakeTime) + flow.wakes * delays.vcpus.wait.mean,
+            + (flow.kicks + flow.sentKicks) * kickTime + flow.allWakes * wakeTime)
+          + flow.allWakes * delays.vcpus.wait.mean,
         away: think + (outside.isFinite ? outside : 0)
       ).solve()
       let found = min(limit, solved.throughput * 1e9)
       flow.wakes = solved.idle * stages
-      flow.halts = flow.wakes
+      flow.sentWakes = solved.idle * sentInterrupts(drains: network.drainsPerBatch)
+      flow.sentKicks = kickTime > 0 ? sentInterrupts(drains: network.drainsPerBatch) - flow.sentWakes : 0
+      flow.halts = flow.allWakes
       flow.kicks = kickTime > 0 ? stages - flow.wakes : 0
       if abs(found - rate) < 1e-9 * found { break }
       rate = (rate + found) / 2

@@ -13,6 +13,9 @@ struct RequestPath {
   let neighbours: SharedBackends
   /// The part of `job` that does not grow with the request's service time.
   var fixed = 0.0
+  /// Squared coefficient of variation of the service time and a turn in nanoseconds under processor sharing; nil where jobs
+  /// are served one by one.
+  var sharing: (variation: Double, turn: Double)?
 
   /// Rates and shares along the way.
   struct Flow {
@@ -20,6 +23,8 @@ struct RequestPath {
     var rate: Double
     var latency: Double?
     var isSaturated: Bool
+    /// Requests whose work is done in a second, where that is more than those that end.
+    var workRate: Double?
     /// Per request: wakings and haltings of a vCPU, interrupts taken by a running one, interrupts for packets.
     var wakes = 0.0
     var halts = 0.0
@@ -31,6 +36,11 @@ struct RequestPath {
     /// Of those interrupts of a running vCPU, the ones in the middle of a job.
     var kicksOfJobs = 0.0
     var interrupts = 0.0
+    /// Interrupts for sent packets, those that wake a vCPU, and that a running one takes.
+    var told = 0.0
+    var sentWakes = 0.0
+    var sentKicks = 0.0
+    var allWakes: Double { wakes + sentWakes }
     /// Per request: bells and wakings of the backends.
     var bells = 0.0
     var diskBells = 0.0

@@ -73,6 +73,10 @@ extension SampledHalts.Course {
     case .receive: enter(item.job, inFlow: setting.hasFlows)
     case .transmit:
       threads[index].packets -= 1
+      let worker = threads[index].worker
+      if worker.tellsOfEach || (worker.tellsOfLast && threads[index].packets == 0) {
+        wakeHalted(for: setting.hasFlows ? item.job : -1)
+      }
       leave(item.job)
     case .submit:
       threads[index].blocks -= 1

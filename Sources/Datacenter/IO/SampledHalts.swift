@@ -68,6 +68,9 @@ struct SampledHalts: Hashable {
     /// When it is rung for packets, and for block requests.
     var ofPackets = FrontEnd.Notification.eventIndex
     var ofBlocks = FrontEnd.Notification.eventIndex
+    /// Whether it interrupts for packets that it has sent: for each batch, or when none waits.
+    var tellsOfEach = false
+    var tellsOfLast = false
   }
 
   /// What a halt meets on average.
@@ -146,7 +149,7 @@ struct SampledHalts: Hashable {
 
   /// By the windows' Markov chain where halts are independent of each other.
   private var chain: (success: Double, time: Double, polled: Double)? {
-    guard vcpus == 1, reads + writes == 0 else { return nil }
+    guard vcpus == 1, reads + writes == 0, !network.tellsOfEach, !network.tellsOfLast else { return nil }
     switch arrivals {
     case .poisson(let rate): return polling.expectation(idle: 1e9 / max(1e-9, rate.perSecond), cuts: cuts.rate)
     case .deterministic: return nil

@@ -12,6 +12,12 @@ struct SingleServer {
   var afterShare = 0.0
   var closeDown = PhaseTime()
   var poll = PhaseTime()
+  /// With the probability `toldShare` something wakes the server without a client, so long after it has closed down, unless one
+  /// has come, and `toldHeld` later, in which none can; `telling` is how long that takes, and then it closes down again.
+  var toldShare = 0.0
+  var toldAfter = PhaseTime()
+  var toldHeld = 0.0
+  var telling = PhaseTime()
   /// What a client that comes during a service puts before its rest, with the probability `interruptionShare`. The rest is
   /// taken to begin anew, as exponential services do.
   var interruption = PhaseTime()
@@ -38,6 +44,9 @@ struct SingleServer {
     /// Of all arrivals: share that wakes the server, times that it falls asleep, share that finds no server asleep.
     var wakes = 0.0
     var halts = 0.0
+    /// Of all arrivals: times that the server is woken without a client, and share that finds it waking up for that.
+    var toldWakes = 0.0
+    var covered = 0.0
     var allBusy = 1.0
     /// Of all arrivals: share that interrupts a server at work, where there are several.
     var interrupting = 1.0
@@ -57,15 +66,21 @@ struct SingleServer {
     // Level 0.
     let empty = emptyLevel(arrivals[0], clients: clients)
     // As shares of those who arrive.
-    result.asleep = empty.asleep * empty.late / arrivals[0]
+    let woken = empty.asleep * empty.late + empty.between * empty.early
+    result.asleep = woken / arrivals[0]
     result.polling = empty.polling
-    let closed = result.asleep + empty.closing.reduce(0, +) * empty.early / arrivals[0]
+    let told = empty.told / arrivals[0]
+    let covered = empty.telling.reduce(0, +)
+    let closed =
+      result.asleep + covered
+      + (empty.closing.reduce(0, +) * empty.early + empty.reclosing.reduce(0, +) * arrivals[0]) / arrivals[0]
+      + (told - covered)
     var level = Level(self)
     level.after = empty.after.map { $0 * empty.early }
-    level.closing = empty.closing.map { $0 * empty.early }
+    level.closing = zip(empty.closing, empty.reclosing).map { $0 * empty.early + $1 * arrivals[0] }
+    level.telling = empty.telling.map { $0 * arrivals[0] }
     var inflow = Inflow()
     inflow.service = empty.polling * arrivals[0]
-    let woken = empty.asleep * empty.late
     inflow.notice = notice.isEmpty ? 0 : woken * noticeShare
     inflow.setUp = woken - inflow.notice
     // Weight of each level, its largest 1.
@@ -110,6 +125,8 @@ struct SingleServer {
     result.found = seen.map { $0 / sum }
     result.wakes = result.found[0] * result.asleep
     result.halts = result.found[0] * closed
+    result.toldWakes = result.found[0] * told
+    result.covered = result.found[0] * covered
     result.serving = zip(result.found, served).reduce(0) { $0 + $1.0 * $1.1 }
     return result
   }
@@ -127,6 +144,7 @@ struct SingleServer {
   private struct Level {
     var after: [Double]
     var closing: [Double]
+    var telling: [Double]
     var notice: [Double]
     var setUp: [Double]
     var interruption: [Double]
@@ -136,6 +154,7 @@ struct SingleServer {
       func zeros(_ time: PhaseTime) -> [Double] { [Double](repeating: 0, count: time.count) }
       after = zeros(station.after)
       closing = zeros(station.closeDown)
+      telling = zeros(station.telling)
       notice = zeros(station.notice)
       setUp = zeros(station.setUp)
       interruption = zeros(station.interruption)
@@ -146,6 +165,7 @@ struct SingleServer {
       func scale(_ values: inout [Double]) { for index in values.indices { values[index] *= factor } }
       scale(&after)
       scale(&closing)
+      scale(&telling)
       scale(&notice)
       scale(&setUp)
       scale(&interruption)
@@ -159,7 +179,8 @@ struct SingleServer {
     var departures = 0.0
     /// Probability without anybody in service.
     var idle: Double {
-      level.after.reduce(0, +) + level.closing.reduce(0, +) + level.notice.reduce(0, +) + level.setUp.reduce(0, +)
+      level.after.reduce(0, +) + level.closing.reduce(0, +) + level.telling.reduce(0, +) + level.notice.reduce(0, +)
+        + level.setUp.reduce(0, +)
     }
     var total: Double { idle + level.interruption.reduce(0, +) + level.service.reduce(0, +) }
 
@@ -172,6 +193,7 @@ struct SingleServer {
       }
       add(&level.after, other.level.after)
       add(&level.closing, other.level.closing)
+      add(&level.telling, other.level.telling)
       add(&level.notice, other.level.notice)
       add(&level.setUp, other.level.setUp)
       add(&level.interruption, other.level.interruption)
@@ -186,6 +208,7 @@ struct SingleServer {
     var service = inflow.service
     service += after.pass(&passed.level.after, inflow.after, leaving: arrival)
     service += closeDown.pass(&passed.level.closing, 0, leaving: arrival)
+    service += telling.pass(&passed.level.telling, 0, leaving: arrival)
     var begun = inflow.setUp
     begun += notice.pass(&passed.level.notice, inflow.notice, leaving: arrival * noticeArrivals)
     service += setUp.pass(&passed.level.setUp, begun, leaving: arrival)
@@ -200,6 +223,12 @@ struct SingleServer {
     var closing: [Double]
     var polling: Double
     var asleep: Double
+    /// Closed down until something wakes the server without a client; waking up for it; closing down again.
+    var between: Double
+    var telling: [Double]
+    var reclosing: [Double]
+    /// How often that happens, per nanosecond.
+    var told: Double
     /// Arrivals per nanosecond soon after the last client has left, and while the server sleeps.
     var early: Double
     var late: Double
@@ -215,13 +244,27 @@ struct SingleServer {
     let first = after.isEmpty ? 0 : afterShare
     var flow = 1 - first + after.pass(&afterwards, first, leaving: early)
     flow = closeDown.pass(&closing, flow, leaving: early)
+    var between = [Double](repeating: 0, count: toldAfter.count)
+    var telling = [Double](repeating: 0, count: self.telling.count)
+    var reclosing = [Double](repeating: 0, count: closeDown.count)
+    var told = 0.0
+    var holding = 0.0
+    if toldShare > 0 {
+      told = toldAfter.pass(&between, flow * toldShare, leaving: early)
+      holding = told * toldHeld
+      let woken = self.telling.pass(&telling, told, leaving: arrival)
+      flow = flow * (1 - toldShare) + closeDown.pass(&reclosing, woken, leaving: arrival)
+    }
     flow = poll.pass(&polling, flow, leaving: arrival)
-    let awake = afterwards.reduce(0, +) + closing.reduce(0, +) + polling.reduce(0, +)
+    let extra = between.reduce(0, +) + telling.reduce(0, +) + reclosing.reduce(0, +) + holding
+    let awake = afterwards.reduce(0, +) + closing.reduce(0, +) + polling.reduce(0, +) + extra
     let asleep = max(flow / arrival * 0.01, 1 / arrival - awake)
     let total = awake + asleep
     return Empty(
       after: afterwards.map { $0 / total }, closing: closing.map { $0 / total },
-      polling: polling.reduce(0, +) / total, asleep: asleep / total, early: early, late: flow / asleep)
+      polling: polling.reduce(0, +) / total, asleep: asleep / total, between: between.reduce(0, +) / total,
+      telling: telling.map { $0 / total }, reclosing: reclosing.map { $0 / total }, told: told / total, early: early,
+      late: flow / asleep)
   }
 }
 

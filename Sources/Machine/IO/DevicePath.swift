@@ -20,6 +20,10 @@ struct DevicePath {
   var notification = FrontEnd.Notification.eventIndex
   /// Entries of each ring.
   var entries: Int32 = 0
+  /// Share of the packets under way after which the driver wants to be told of those sent; negative where it does not.
+  var transmitShare = -1.0
+  /// Packets that the backend sends at most before it hands them back.
+  var transmitBatch: Int32 = 1
 
   /// Whether a backend stands between the guest and the host's device.
   var hasBackend: Bool { firstQueue >= 0 }
@@ -38,6 +42,21 @@ struct DeviceQueue {
   /// Items that wait for entries.
   var waitHead: Int32 = -1
   var waitTail: Int32 = -1
+  var sent = SentPackets()
+}
+
+/// Packets on their way back to a driver that asks to be told of them, counted since the beginning.
+struct SentPackets {
+  /// Handed over, sent, handed back, and freed by the driver.
+  var given: Int64 = 0
+  var done: Int64 = 0
+  var back: Int64 = 0
+  var freed: Int64 = 0
+  /// The packet after which the driver wants an interrupt, while it does.
+  var wanted: Int64 = 0
+  var isAsked = false
+  /// An interrupt is on its way to the driver.
+  var isTelling = false
 }
 
 /// What a backend is asked to do.

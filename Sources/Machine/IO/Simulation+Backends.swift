@@ -65,6 +65,9 @@ extension Simulation {
   /// The packets of a request are the guest's; `isTold` where no interrupt needs to tell of them.
   private mutating func enter(job: Int32, vm: Int, isTold: Bool) {
     vms[vm].pollsUntil = max(now, vms[vm].pollsUntil) + vms[vm].pollTime
+    if vms[vm].network.transmitShare >= 0, vms[vm].packetsSent > 0, vms[vm].network.hasBackend {
+      askForSent(queue: vms[vm].network.queue(of: jobs[Int(job)].flow), vm: vm, packets: 0)
+    }
     if !isTold { chargeInterrupt(job: Int(job), vm: vm) }
     pushJob(job, vm: vm)
     notify(vm: vm, byInterrupt: !isTold, preferred: vcpu(of: job, vm: vm))
@@ -239,6 +242,7 @@ extension Simulation {
     }
     queues[queue].used += need
     queues[queue].pending += 1
+    if item.kind == .transmit { askForSent(queue: queue, vm: vm) }
     let backend = queues[queue].backend
     let thread = Int(backends[Int(backend)].thread)
     let isPolling = threads[thread].activity == .poll
@@ -286,6 +290,7 @@ extension Simulation {
         continue
       }
       queues[queue].pending += 1
+      if item.kind == .transmit { askForSent(queue: queue, vm: vm) }
       let backend = queues[queue].backend
       push(item, backend: backend)
       wakeBackend(backend, vm: vm, cause: item.kind == .transmit ? .networkBell : .blockBell)
@@ -433,6 +438,7 @@ extension Simulation {
     case .transmit:
       queues[queue].pending -= 1
       free(min(vms[vm].packetsSent, vms[vm].network.entries), queue: queue, isBlock: false, vm: vm)
+      handBack(job: job, queue: queue, vm: vm)
       leave(job: Int(job), vm: vm)
     case .read, .write:
       queues[queue].pending -= 1

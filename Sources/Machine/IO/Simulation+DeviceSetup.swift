@@ -121,6 +121,10 @@ extension Simulation {
     describe(
       &state.network, of: index, frontEnd: vm.io.network, options: vm.io.networkOptions,
       place: (transmit + receive).first?.place ?? .worker)
+    if !transmit.isEmpty, let share = vm.io.network?.transmitInterrupts {
+      state.network.transmitShare = share
+      state.network.transmitBatch = Int32(design.transmitBatch)
+    }
     state.network.receive = open(.netRx, of: index, charges: receive)
     state.network.transmit = open(.netTx, of: index, charges: transmit)
   }

@@ -127,6 +127,9 @@ public struct FrontEnd: Sendable, Hashable {
   public var moderation = TimeSpan.zero
   /// Whether an idle VM waits for that too.
   public var moderatesIdle = true
+  /// Of the packets that are under way when more are handed over, the share after which the device interrupts for those that
+  /// it has sent, 0...1; nil where the driver frees them when it next sends, and no interrupt tells of them.
+  public var transmitInterrupts: Double?
   /// Most pages that one block request may gather, each a segment of its own; nil without a bound.
   public var segments: Int?
   /// Bytes beyond which a block request has the accesses of a large one; nil where all are alike.

@@ -80,6 +80,12 @@ extension ModelAssembly {
       setting.network = frontEnd(.network, of: group, options: group.nicOptions, design: design)
     }
     checkQueues(group.nicOptions, of: group, frontEnd: setting.network, what: "nic")
+    if setting.network?.transmitInterrupts != nil, (design.cost(of: .netTx)?.asynchronous ?? []).isEmpty {
+      fault(
+        group.nicOptions.location ?? group.location(of: "nic"),
+        "the nic of vm group '\(group.name)' interrupts for sent packets, but under design '\(design.choice.label)' the "
+          + "vCPU's own exit sends them; expected a device without transmit_interrupts")
+    }
     if group.disk != nil { setting.block = frontEnd(.block, of: group, options: group.diskOptions, design: design) }
     checkQueues(group.diskOptions, of: group, frontEnd: setting.block, what: "disk")
     if design.hasPrivilegedDomain, max(group.nicOptions.busyPoll, group.diskOptions.busyPoll) > .zero {
