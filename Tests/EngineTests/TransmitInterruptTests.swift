@@ -9,7 +9,8 @@ struct TransmitInterruptTests {
 
   static let backends: [IOAgreementTests.Backend] = [
     .init(name: "vhost", design: "kvm-virtio", nic: device),
-    .init(name: "vhost, emulated interrupts", design: "{name: kvm-virtio, interrupts: emulated}", nic: device,
+    .init(
+      name: "vhost, emulated interrupts", design: "{name: kvm-virtio, interrupts: emulated}", nic: device,
       accesses: (3.8, 0)),
     .init(name: "main loop of the VMM", design: "{name: kvm-virtio, network: virtio_user}", nic: device),
     .init(

@@ -39,7 +39,8 @@ extension RequestPath {
       station.job += max(0, kicks + told / stages - station.toldWakesPerJob) * kickTime * delay.slowdown
       window = processing * station.allBusyAfterArrival
     }
-    var (wakes, halts, busy) = (station.wakesPerJob, station.haltsPerJob, 1 - station.wakesPerJob - station.coveredPerJob)
+    var (wakes, halts) = (station.wakesPerJob, station.haltsPerJob)
+    var busy = 1 - wakes - station.coveredPerJob
     var sentWakes = station.toldWakesPerJob
     if vm.vcpus > 1, vm.vcpus <= MultiServer.most {
       // Who waits is behind bells and interrupts, and a part of the interrupts of its packets is left to polling.

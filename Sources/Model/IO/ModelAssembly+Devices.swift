@@ -83,8 +83,8 @@ extension ModelAssembly {
     if setting.network?.transmitInterrupts != nil, (design.cost(of: .netTx)?.asynchronous ?? []).isEmpty {
       fault(
         group.nicOptions.location ?? group.location(of: "nic"),
-        "the nic of vm group '\(group.name)' interrupts for sent packets, but under design '\(design.choice.label)' the "
-          + "vCPU's own exit sends them; expected a device without transmit_interrupts")
+        "the nic of vm group '\(group.name)' interrupts for sent packets, but design '\(design.choice.label)' sends them "
+          + "in the vCPU's own exit; expected a device without transmit_interrupts")
     }
     if group.disk != nil { setting.block = frontEnd(.block, of: group, options: group.diskOptions, design: design) }
     checkQueues(group.diskOptions, of: group, frontEnd: setting.block, what: "disk")
