@@ -44,7 +44,7 @@ extension RequestPath {
     if case .closed(let clients, let think) = arrivals {
       halts.isThinkingAlone = vm.load.packetsSent + vm.load.packetsReceived == 0
       halts.isLocal = isLocal(think: Double(think.nanoseconds))
-      if clients == 1, vm.vcpus == 1, blocks == 0, think.nanoseconds > 0 {
+      if clients == 1, vm.vcpus == 1, blocks == 0, think.nanoseconds > 0, !tellsOfSent {
         // All that is not the vCPU's.
         let inside = job + added + flow.bells * halts.bell + Double(think.nanoseconds) + halts.wake
         halts.away = max(0, 1e9 / flow.rate - inside)
