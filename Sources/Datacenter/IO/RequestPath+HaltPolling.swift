@@ -55,7 +55,7 @@ extension RequestPath {
       }
     }
     halts.coarsen()
-    return neighbours.halts.solve(halts)
+    return halts.result(from: neighbours.halts)
   }
 
   /// Whether other VMs or threads delay the requests.

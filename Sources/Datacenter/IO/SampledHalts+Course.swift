@@ -231,10 +231,8 @@ extension SampledHalts {
       let window = vcpus[index].window
       halts += 1
       polls += window > 0 ? 1 : 0
-      let rate = setting.cuts.rate
-      let end = rate > 0 && window > 0 ? random[2].nextExponential(mean: 1 / rate) : .infinity
-      polled += min(idle, window, end)
-      let isMet = idle <= min(window, end)
+      polled += min(idle, window)
+      let isMet = idle <= window
       if isMet { met += 1 }
       vcpus[index].window = setting.polling.window(after: window, idle: idle)
       waking += 1

@@ -99,7 +99,7 @@ struct SampledHalts: Hashable {
       value = (value / step).rounded() * step
     }
     for path in [
-      \SampledHalts.cuts.refused, \.cuts.rate, \.cuts.own, \.notice, \.scale, \.fixed, \.blockTime, \.starts,
+      \SampledHalts.scale, \.fixed, \.blockTime, \.starts,
       \.transfer, \.away, \.rate, \.wake, \.polledWake, \.halt,
       \.bell,
       \.network.receive, \.network.transmit, \.network.submit, \.network.complete, \.network.bellWake,
@@ -110,11 +110,22 @@ struct SampledHalts: Hashable {
     disk = worker
   }
 
-  /// The mean over a sample.
-  ///
-  /// - Complexity: O(requests of the sample · log(events under way)).
-  func solve() -> Result {
-    var result = undisturbed()
+  /// The mean over a sample, or by the windows' Markov chain, as far as polls do not give way.
+  func result(from samples: SampledHaltsCache) -> Result {
+    var result = Result()
+    if let chain {
+      result = Result(
+        success: chain.success, polled: chain.polled, time: chain.polled > 0 ? chain.time / chain.polled : 0)
+    } else {
+      var alone = self
+      alone.cuts = PollCuts()
+      alone.notice = 0
+      result = samples.solve(alone)
+      // Of polls of exponential length so many are not cut, after as much of their time.
+      let left = 1 / (1 + cuts.rate * result.time)
+      result.time *= left
+      result.success *= left
+    }
     guard result.polled > 0 else { return result }
     // Polls that their own wake-up's backend ends, and those that never begin.
     let met = result.success / result.polled
@@ -124,11 +135,10 @@ struct SampledHalts: Hashable {
     return result
   }
 
-  private func undisturbed() -> Result {
-    if let chain {
-      return Result(
-        success: chain.success, polled: chain.polled, time: chain.polled > 0 ? chain.time / chain.polled : 0)
-    }
+  /// The mean over a sample.
+  ///
+  /// - Complexity: O(requests of the sample · log(events under way)).
+  func solve() -> Result {
     guard case .closed(let clients, _) = arrivals, rate > 0 else { return sample() }
     // What others take of a round is as long as it must be for the rate of the population, which was found without polling.
     var adjusted = self
