@@ -9,9 +9,11 @@ BUILD := swift build --explicit-target-dependency-import-check error
 run: release
 	.build/release/vdcsim compare scenarios/compare-hypervisors.yaml
 
-# Debug and release builds must give the same bytes, so the tests run both.
+# Debug and release builds must give the same bytes, so the tests run both. The tests themselves are optimized: 3 minutes
+# instead of 18.
 test: release
-	swift test --explicit-target-dependency-import-check error
+	$(BUILD) --product vdcsim
+	swift test --scratch-path .build-test --explicit-target-dependency-import-check error -Xswiftc -O
 
 lint: packages
 	swift format lint -r -s Sources Tests Package.swift

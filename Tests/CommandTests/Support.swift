@@ -16,6 +16,9 @@ enum Command {
   static let executable = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent()
     .appendingPathComponent("vdcsim")
 
+  /// The build without optimization, if there is one.
+  static let debug = root.appendingPathComponent(".build/debug/vdcsim")
+
   /// The release build, if `make release` has made one.
   static let release = root.appendingPathComponent(".build/release/vdcsim")
 
