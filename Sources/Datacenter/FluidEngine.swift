@@ -5,8 +5,8 @@ import Virtualization
 /// The fluid engine: expected rates instead of single events, from the same designs and profiles.
 ///
 /// Each VM's operations, stalls and backends follow from its workload as rates; a host that is asked for more cores than
-/// it has divides them max-min fairly by weight. Latency means come from queueing formulas; quantiles are left to the exit-level
-/// engine.
+/// it has divides them max-min fairly by weight. Latency means come from queueing formulas; quantiles are left to the
+/// exit-level engine.
 public enum FluidEngine {
   /// Computes the expectation of one run. The replication only labels the result: expectations do not vary.
   ///
@@ -64,8 +64,8 @@ public enum FluidEngine {
     return (result, neighbours)
   }
 
-  /// The expectation of one VM. How many pages a round of dirty logging finds, and how much new code a translator meets, depends on the work done,
-  /// and that on what it costs: a fixed point.
+  /// The expectation of one VM. How many pages a round of dirty logging finds, and how much new code a translator meets,
+  /// depends on the work done, and that on what it costs: a fixed point.
   private static func expectation(of vm: VirtualMachine, in model: SimulationModel, beside neighbours: SharedBackends)
     -> VMExpectation
   {

@@ -5,9 +5,9 @@ import Virtualization
 /// The two engines face each other on packets and block requests, through every kind of backend.
 ///
 /// Tolerances are those of the engines' design: 2 % for throughput, CPU time and exits by reason above 1 % of all, 10 % for
-/// mean latency; of the host's polling alone 5 %, or 1 % of all CPU time. Seeds are fixed. Where requests come by themselves, the fluid engine is asked for the rate and the service
-/// time that the seed drew, so that short runs suffice; where the host polls for wake-ups, whose windows depend on rare events,
-/// runs are longer.
+/// mean latency; of the host's polling alone 5 %, or 1 % of all CPU time. Seeds are fixed. Where requests come by themselves,
+/// the fluid engine is asked for the rate and the service time that the seed drew, so that short runs suffice; where the host
+/// polls for wake-ups, whose windows depend on rare events, runs are longer.
 struct IOAgreementTests {
   struct Backend: Sendable, CustomTestStringConvertible {
     let name: String
