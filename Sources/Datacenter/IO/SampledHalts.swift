@@ -99,9 +99,8 @@ struct SampledHalts: Hashable {
       value = (value / step).rounded() * step
     }
     for path in [
-      \SampledHalts.scale, \.fixed, \.blockTime, \.starts,
-      \.transfer, \.away, \.rate, \.wake, \.polledWake, \.halt,
-      \.bell,
+      \SampledHalts.scale, \.fixed, \.blockTime, \.starts, \.transfer, \.away, \.rate,
+      \.wake, \.polledWake, \.halt, \.bell,
       \.network.receive, \.network.transmit, \.network.submit, \.network.complete, \.network.bellWake,
       \.network.deviceWake,
     ] { round(&self[keyPath: path]) }

@@ -159,7 +159,8 @@ extension Simulation {
   /// The disk takes a VM's request, no earlier than the VM's limits allow.
   private mutating func startDisk(job: Int32, vm: Int, isRead: Bool) {
     let disk = Int(vms[vm].disk)
-    var start = max(now, channelFree[freeChannel(of: disk)], disks[disk].nextStart)
+    let channel = freeChannel(of: disk)
+    var start = max(now, channelFree[channel], disks[disk].nextStart)
     if vms[vm].diskGap > 0 {
       start = max(start, vms[vm].diskFree)
       vms[vm].diskFree = start + vms[vm].diskGap
@@ -170,11 +171,15 @@ extension Simulation {
       vms[vm].quotaFree = start + quota
     }
     let end = serve(
-      disk: disk, from: start, isRead: isRead, transfer: isRead ? vms[vm].readTransfer : vms[vm].writeTransfer)
+      disk: disk, channel: channel, from: start, isRead: isRead,
+      transfer: isRead ? vms[vm].readTransfer : vms[vm].writeTransfer)
     events.insert(Event(time: end, kind: EventKind.diskEnd, handle: UInt32(job), generation: 0))
   }
 
-  private func freeChannel(of disk: Int) -> Int {
+  /// The channel of a disk that is free first.
+  ///
+  /// - Complexity: O(channels).
+  func freeChannel(of disk: Int) -> Int {
     let first = Int(disks[disk].firstChannel)
     var channel = first
     for other in first..<first + Int(disks[disk].channels) where channelFree[other] < channelFree[channel] {
@@ -183,12 +188,9 @@ extension Simulation {
     return channel
   }
 
-  /// The first free channel of a disk takes a request, no earlier than asked and than the disk's limits allow; its
-  /// bytes, which take `transfer`, go over the bus first. Returns when it is done.
-  ///
-  /// - Complexity: O(channels).
-  mutating func serve(disk: Int, from earliest: Int64, isRead: Bool, transfer: Int64) -> Int64 {
-    let channel = freeChannel(of: disk)
+  /// A channel of a disk takes a request, no earlier than asked and than the disk's limits allow; its bytes, which take
+  /// `transfer`, go over the bus first. Returns when it is done.
+  mutating func serve(disk: Int, channel: Int, from earliest: Int64, isRead: Bool, transfer: Int64) -> Int64 {
     var start = max(earliest, channelFree[channel], disks[disk].nextStart)
     disks[disk].nextStart = start + (isRead ? disks[disk].readGap : disks[disk].writeGap)
     let latency =

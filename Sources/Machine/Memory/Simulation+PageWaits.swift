@@ -47,7 +47,9 @@ extension Simulation {
     let end: Int64
     if onDisk > 0, onDisk == waits || costStreams[vm].nextUniform() * Double(waits) < Double(onDisk) {
       jobs[job].diskPages -= 1
-      end = serve(disk: Int(vms[vm].swapDisk), from: now, isRead: true, transfer: vms[vm].swapTransfer)
+      let disk = Int(vms[vm].swapDisk)
+      end = serve(
+        disk: disk, channel: freeChannel(of: disk), from: now, isRead: true, transfer: vms[vm].swapTransfer)
       writeSwap(vm: vm)
     } else {
       let time = jobs[job].pageWaitTime / (waits - onDisk)
@@ -68,7 +70,9 @@ extension Simulation {
     vms[vm].swapDebt += vms[vm].swapDirty
     while vms[vm].swapDebt >= vms[vm].swapCluster {
       vms[vm].swapDebt -= vms[vm].swapCluster
-      _ = serve(disk: Int(vms[vm].swapDisk), from: now, isRead: false, transfer: vms[vm].swapWriteTransfer)
+      let disk = Int(vms[vm].swapDisk)
+      _ = serve(
+        disk: disk, channel: freeChannel(of: disk), from: now, isRead: false, transfer: vms[vm].swapWriteTransfer)
     }
   }
 
