@@ -73,9 +73,9 @@ extension DocumentReader {
       case .contextSwitch: [key, "processes", "data"]
       case .mmap: [key, "pages", "touched", "huge", "split", "collapsed", "file", "new_tables", "siblings"]
       case .mprotect: [key, "pages", "huge", "siblings"]
-      case .copyOnWrite: [key, "pages", "huge", "by_parent", "program"]
-      case .exec: [key, "vfork", "program"]
-      default: [key, "pages", "huge", "program"]
+      case .copyOnWrite: [key, "pages", "huge", "by_parent", "program", "parent", "child"]
+      case .exec: [key, "vfork", "program", "parent", "child", "run"]
+      default: [key, "pages", "huge", "program", "parent", "child"]
       }
     guard let fields = fields(of: node, in: "'\(operation)'", known: known) else { return nil }
     if operation == .contextSwitch {
@@ -131,6 +131,7 @@ extension DocumentReader {
           program: entry.value["program"].flatMap { read($0, .name) })
         extent.isSplit = isSplit
         extent.isCollapsed = isCollapsed
+        extent.touches = touches(of: entry, operation, isBorrowed: extent.isVfork)
         if let other = result[operation], other != extent {
           error(at: entry.keyLocation, "'\(operation)' has another extent elsewhere in the workload; expected one")
         }
@@ -138,6 +139,37 @@ extension DocumentReader {
       }
     }
     return result
+  }
+}
+
+extension DocumentReader {
+  /// What the processes of an operation touch, where a workload says so.
+  fileprivate mutating func touches(
+    of entry: DocumentNode.Entry, _ operation: GuestOperation, isBorrowed: Bool
+  ) -> ProcessTouches? {
+    guard operation.hasProcess else { return nil }
+    for name in ["parent", "child"] where isBorrowed && entry.value[name] != nil {
+      error(
+        at: entry.value[name]?.location ?? entry.keyLocation,
+        "the address space is lent with 'vfork: true', so that nothing of it is shared; expected no '\(name)'")
+    }
+    let touches = ProcessTouches(
+      parent: entry.value["parent"].flatMap { read($0, .statedTouches) },
+      child: entry.value["child"].flatMap { read($0, .statedTouches) },
+      run: operation == .exec ? entry.value["run"].flatMap { read($0, .statedTouches) } : nil)
+    return touches == ProcessTouches() ? nil : touches
+  }
+}
+
+extension Expectation where Value == [ProcessTouches.Stated] {
+  /// Areas of a program with numbers of pages; which areas there are the guest says.
+  fileprivate static var statedTouches: Expectation {
+    Expectation("a mapping of the program's areas and counts such as {stack: 2, data: 3}") { reader, node in
+      reader.entries(of: node)?.compactMap { entry in
+        reader.read(entry.value, Expectation<Int>.integer(in: 1...1_000_000))
+          .map { ProcessTouches.Stated(area: entry.key, count: $0) }
+      }
+    }
   }
 }
 

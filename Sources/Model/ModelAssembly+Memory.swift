@@ -45,9 +45,10 @@ extension ModelAssembly {
     }
   }
 
-  /// Faults operations of programs that the guest system does not have.
+  /// Faults operations of programs, and touches of areas, that the guest system does not have.
   mutating func checkPrograms(of workload: Workload, guest: GuestSystem, _ group: VMGroup) {
     for operation in GuestOperation.allCases {
+      checkTouches(of: operation, workload, guest: guest, group)
       guard let program = workload.extents[operation]?.program, let paging = guest.paging,
         paging.program(named: program) == nil
       else { continue }
@@ -55,6 +56,31 @@ extension ModelAssembly {
         group.location,
         "'\(operation)' of workload '\(workload.name)': "
           + unknown("program", program, among: paging.processes.map(\.name), of: "guest '\(guest.name)'"))
+    }
+  }
+
+  private mutating func checkTouches(
+    of operation: GuestOperation, _ workload: Workload, guest: GuestSystem, _ group: VMGroup
+  ) {
+    guard let extent = workload.extents[operation], let stated = extent.touches else { return }
+    let owner = "'\(operation)' of workload '\(workload.name)': "
+    guard let paging = guest.paging else {
+      fault(group.location, owner + "guest '\(guest.name)' does not describe its programs; expected no touches")
+      return
+    }
+    guard let program = paging.program(named: extent.program) else { return }
+    for touch in stated.all {
+      guard let area = program.areas.first(where: { $0.name == touch.area }) else {
+        fault(
+          group.location,
+          owner + unknown("area", touch.area, among: program.areas.map(\.name), of: "program '\(program.name)'"))
+        continue
+      }
+      let most = area.isFile ? (area.pages - 1) / paging.faultAround + 1 : area.pages
+      if touch.count > most {
+        let unit = area.isFile ? "windows of \(paging.faultAround) pages" : "pages"
+        fault(group.location, owner + "area '\(area.name)' has \(most) \(unit), found '\(touch.count)'")
+      }
     }
   }
 

@@ -35,6 +35,46 @@ import Virtualization
     #expect(workload.location == SourceLocation(file: "s.yaml", line: 15, column: 3))
   }
 
+  @Test("What the processes of an operation touch is stated by area")
+  func touches() throws {
+    let workload = try workload(
+      "arrivals: {process: closed, clients: 10, think: 5 ms}", "service: {distribution: exponential, mean: 1 ms}",
+      "per_request: {process_creation: {count: 1, parent: {stack: 2}, child: {text: 5, data: 3}}, "
+        + "exec: {count: 0.1, child: {stack: 1}, run: {heap: 9}}, copy_on_write: {count: 1, pages: 4}}")
+    #expect(
+      workload.extents[.processCreation]?.touches
+        == ProcessTouches(
+          parent: [.init(area: "stack", count: 2)],
+          child: [.init(area: "text", count: 5), .init(area: "data", count: 3)]))
+    #expect(
+      workload.extents[.exec]?.touches
+        == ProcessTouches(child: [.init(area: "stack", count: 1)], run: [.init(area: "heap", count: 9)]))
+    #expect(workload.extents[.copyOnWrite]?.touches == nil)
+  }
+
+  @Test("Touches of nothing, of operations without a process and of a lent address space are faults")
+  func faultyTouches() {
+    func found(_ operation: String) -> [String] {
+      var text = ScenarioText()
+      text.workload = ["batch: {work: 20 s}", "per_cpu_second: {\(operation)}"]
+      return faults(in: text.text)
+    }
+    let cases = [
+      ("process_creation: {rate: 1/s, child: {stack: 0}}", "17:67: error: ", "found '0'"),
+      ("process_creation: {rate: 1/s, run: {stack: 1}}", "17:52: error: unknown key 'run'", ""),
+      ("mmap: {rate: 1/s, child: {stack: 1}}", "17:40: error: unknown key 'child'", ""),
+      ("copy_on_write: {rate: 1/s, parent: 4}", "17:57: error: expected a mapping", "found '4'"),
+      (
+        "exec: {rate: 1/s, vfork: true, parent: {stack: 1}}", "17:61: error: the address space is lent",
+        "expected no 'parent'"
+      ),
+    ]
+    for (text, beginning, end) in cases {
+      let found = found(text)
+      #expect(found.count == 1 && found[0].hasPrefix(beginning) && found[0].hasSuffix(end), "\(text): \(found)")
+    }
+  }
+
   @Test("A memory of regions, whose shares are taken in proportion")
   func regions() throws {
     let memory = try #require(

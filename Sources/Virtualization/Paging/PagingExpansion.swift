@@ -22,6 +22,8 @@ public struct MemoryExtent: Sendable, Hashable {
   public var siblings: Int
   /// The program of the guest whose processes do it; nil for the guest's first.
   public var program: String?
+  /// What these processes touch where it is not what their program does.
+  public var touches: ProcessTouches?
 
   /// Creates an extent.
   public init(
@@ -72,7 +74,8 @@ public struct PagingExpansion: Sendable {
       for operation in Set(operations) {
         guard let memory = operation.memoryOperation(extent: extents[operation]) else { continue }
         let outcome = model.outcome(
-          of: memory, siblings: siblings[operation] ?? 0, program: extents[operation]?.program)
+          of: memory, siblings: siblings[operation] ?? 0, program: extents[operation]?.program,
+          touches: extents[operation]?.touches)
         counts[operation] = outcome.counts
         shadowPages = max(shadowPages, outcome.shadowPages)
       }

@@ -67,21 +67,22 @@ public struct PagingModel: Sendable {
   }
 
   /// Events of one operation in steady state, with `siblings` other vCPUs that run the same address space. Processes run
-  /// `program`, the guest's first without a name; exec runs it anew.
+  /// `program`, the guest's first without a name, and touch its pages or those that are stated; exec runs it anew.
   ///
   /// - Complexity: O(pages of the operation) for each of 24 repetitions.
   public func counts(
-    of operation: MemoryOperation, siblings: Int = 0, program: String? = nil
+    of operation: MemoryOperation, siblings: Int = 0, program: String? = nil, touches: ProcessTouches? = nil
   ) -> PagingCounts {
-    outcome(of: operation, siblings: siblings, program: program).counts
+    outcome(of: operation, siblings: siblings, program: program, touches: touches).counts
   }
 
   /// The same with the largest number of shadow pages that stand at a time.
   public func outcome(
-    of operation: MemoryOperation, siblings: Int = 0, program: String? = nil
+    of operation: MemoryOperation, siblings: Int = 0, program: String? = nil, touches: ProcessTouches? = nil
   ) -> (counts: PagingCounts, shadowPages: Int) {
     var kernel = GuestKernel(paging: paging, mode: mode)
-    guard let image = paging.program(named: program) else { return (PagingCounts(), 0) }
+    guard let program = paging.program(named: program) else { return (PagingCounts(), 0) }
+    let image = touches.map(program.touching) ?? program
     let files = image.areas.map { $0.isFile ? kernel.cacheFile(pages: $0.pages) : -1 }
     let parent = kernel.start(image, files: files)
     var state = Runner(image: image, files: files, parent: parent, siblings: siblings)

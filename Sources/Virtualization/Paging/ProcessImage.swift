@@ -74,6 +74,57 @@ public struct ProcessImage: Sendable, Hashable {
   }
 }
 
+/// What a workload says of the pages that its processes touch, in the place of what the guest says of their program.
+public struct ProcessTouches: Sendable, Hashable {
+  /// Pages of an area by the area's name.
+  public struct Stated: Sendable, Hashable {
+    /// Name of the area.
+    public let area: String
+    /// Pages that are written, or windows of a file that are read, at least 1.
+    public let count: Int
+
+    /// Creates a statement.
+    public init(area: String, count: Int) {
+      self.area = area
+      self.count = count
+    }
+  }
+
+  /// What the parent touches between fork and wait; nil for what its program does.
+  public var parent: [Stated]?
+  /// What the child touches between fork and exit or exec.
+  public var child: [Stated]?
+  /// What a process touches from exec to exit.
+  public var run: [Stated]?
+
+  /// Creates statements.
+  public init(parent: [Stated]? = nil, child: [Stated]? = nil, run: [Stated]? = nil) {
+    self.parent = parent
+    self.child = child
+    self.run = run
+  }
+
+  /// All that is stated.
+  public var all: [Stated] { (parent ?? []) + (child ?? []) + (run ?? []) }
+}
+
+extension ProcessImage {
+  /// The program with what a workload says of its touches; statements of areas that it does not have are left out.
+  func touching(_ stated: ProcessTouches) -> ProcessImage {
+    func touches(_ list: [ProcessTouches.Stated]?) -> [Touch]? {
+      list?.compactMap { entry in
+        areas.firstIndex { $0.name == entry.area }
+          .map { Touch(area: $0, count: entry.count, isWrite: !areas[$0].isFile) }
+      }
+    }
+    let before = touches(stated.child)
+    return ProcessImage(
+      name: name, areas: areas, parent: touches(stated.parent) ?? parent, child: before ?? child,
+      childBeforeExec: before ?? childBeforeExec, run: touches(stated.run) ?? run, runSeals: runSeals,
+      runCalls: runCalls)
+  }
+}
+
 /// What a guest's kernel does with page tables.
 public struct GuestPaging: Sendable, Hashable {
   /// Longest flush by single invalidations, in pages; above it the root is loaded anew.
