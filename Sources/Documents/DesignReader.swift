@@ -24,7 +24,7 @@ enum DesignReader {
         of: root, in: "the design",
         known: [
           "design", "base", "title", "description", "backends", "axes", "memory", "translation_cache", "capabilities",
-          "nested_exits", "balloon", "services", "host_tick", "halt_poll", "default_place", "paths",
+          "nested_exits", "balloon", "services", "host_tick", "halt_poll", "reverse_mappings", "default_place", "paths",
         ],
         ignoring: "x-")
     else { return nil }
@@ -60,6 +60,7 @@ enum DesignReader {
         at: root.location,
         "axis 'halt_polling' may be 'on', but nothing says how the host polls; expected the key 'halt_poll'")
     }
+    let mappings = readReverseMappings(fields, base: base, values: axes?.allowed[.reverseMappings] ?? [], &reader)
     guard let name, let title, let backends, let axes else { return nil }
     var design = HypervisorDesign(
       name: name, title: title, description: description, backends: backends, defaults: axes.defaults,
@@ -70,8 +71,27 @@ enum DesignReader {
     if let tick { design.hostTick = tick }
     design.haltPolling = polling
     if let balloon { design.balloon = balloon }
+    design.reverseMappings = mappings
     design.nestedExits = nested ?? base?.nestedExits
     return design
+  }
+
+  /// How shadow entries are listed for each value that the axis may have.
+  private static func readReverseMappings(
+    _ fields: Fields, base: HypervisorDesign?, values: [String], _ reader: inout DocumentReader
+  ) -> [String: ReverseMappings] {
+    let node = fields["reverse_mappings"]
+    let stated = reader.optional("reverse_mappings", in: fields, .reverseMappings)
+    // After a fault nothing more is said of it.
+    guard node == nil || stated != nil else { return [:] }
+    let mappings = stated ?? base?.reverseMappings ?? [:]
+    for value in values where value != "none" && mappings[value] == nil {
+      reader.error(
+        at: node?.location ?? fields.location,
+        "axis 'reverse_mappings' may be '\(value)', but nothing describes it; expected it in the mapping "
+          + "'reverse_mappings'")
+    }
+    return mappings
   }
 
   private static func readAxes(

@@ -12,6 +12,13 @@ struct BusyVCPUs {
     }
   }
 
+  /// Processes that work at a time, each in an address space of its own.
+  var processes: Int {
+    guard case .requests(let requests) = workload.shape, case .closed(let clients, _) = requests.arrivals
+    else { return most }
+    return min(most, clients)
+  }
+
   /// Shares of the work that is done while 1, 2, ... vCPUs are busy, `rate` being that of requests that end then, in
   /// requests per nanosecond.
   ///

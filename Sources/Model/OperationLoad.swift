@@ -138,13 +138,14 @@ public struct OperationLoad: Sendable {
     perRequest.merge(Self.accesses(io, traffic)) { $0 + $1 }
     let expansion = PagingExpansion(
       operations: Array(perRequest.keys) + perCPUSecond.keys, extents: workload.extents, guest: guest,
-      mode: mode, vcpus: vcpus)
+      mode: mode, vcpus: vcpus, processes: BusyVCPUs(workload: workload, vcpus: vcpus).processes)
     // Leaf tables of the working set, where it is not in huge pages on both sides.
     let small = 1 - min(memory.guest.share(from: 2 << 20), memory.host.share(from: 2 << 20))
     let leaves = (Double(workload.memory?.workingSet ?? 0) / PagingMode.leafReach * small).rounded(.up)
     shadowTables =
       mode.kind == .shadow
       ? Int64(min(Double(mode.shadowLimit), Double(expansion.shadowPages) + leaves)) * PagingMode.shadowPageBytes : 0
+    let lines = [perRequest, perCPUSecond].map { expansion.reverseMappingLines(guest.expand($0)) }
     perRequest = expansion.expand(guest.expand(perRequest))
     perCPUSecond = expansion.expand(guest.expand(perCPUSecond))
     if let references = workload.memory, mode.kind == .shadow, small > 0, mode.shadowLimit < .max {
@@ -203,7 +204,7 @@ public struct OperationLoad: Sendable {
         ].filter { $0.rate > 0 } : [])
     let lockLoad = ShadowLockLoad(workload: workload, vcpus: vcpus, design: priced)
     lock = lockLoad.use(
-      perRequest: perRequest, perCPUSecond: perCPUSecond,
+      perRequest: perRequest, perCPUSecond: perCPUSecond, lines: lines[0] + lines[1] * workload.unitOfWork * 1e-9,
       ticks: perRunningSecond.reduce(0) { $0 + $1.rate * (priced.cost(of: $1.operation)?.synchronousMean ?? 0) * 1e-9 })
     if let lock {
       if lock.waits > 0 { priced = priced.waiting(lock.wait / lock.waits) }
@@ -303,7 +304,8 @@ public struct OperationLoad: Sendable {
     return PagingMode(
       kind: kind, levels: memory.guestLevels, isolation: choice.axes[.guestPageTableIsolation] == "on",
       tags: guest.paging?.isTagged ?? false, isHugeBacked: memory.host.share(from: 2 << 20) >= 0.5,
-      shadowLimit: memory.shadowPages ?? memory.size.map { PagingMode.shadowLimit(memory: $0) } ?? .max)
+      shadowLimit: memory.shadowPages ?? memory.size.map { PagingMode.shadowLimit(memory: $0) } ?? .max,
+      reverseMappings: choice.design.reverseMappings[choice.axes[.reverseMappings]])
   }
 
   private static func entries(_ rates: [GuestOperation: Double]) -> [Entry] {

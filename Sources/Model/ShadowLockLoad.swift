@@ -5,7 +5,8 @@ import Virtualization
 ///
 /// The lock is taken by fills, emulated stores, the lifting of protections and synchronizations. A change that flushes kicks
 /// the siblings that run their guest, and its vCPU waits with the lock in hand until they have answered. While a sibling has
-/// work, the lines of memory that the lock guards come from its processor's caches, which makes the hold longer.
+/// work, the lines of memory that the lock guards come from its processor's caches, which makes the hold longer: so many at
+/// every taking, and those of long lists of the entries that map a page.
 public struct ShadowLockUse: Sendable, Hashable {
   /// Operations that take the lock.
   public static let takers: [GuestOperation] = [.hiddenFault, .emulatedStore, .tableUnprotect, .tableSync]
@@ -57,9 +58,11 @@ struct ShadowLockLoad {
   /// - Parameters:
   ///   - perRequest: all operations of a request, `remoteFlush` being flushes asked for.
   ///   - perCPUSecond: all operations of a second of work.
+  ///   - lines: lines of lists of entries that a request, or a second of work, reads beyond the first record of each.
   ///   - ticks: share of running time that ticks take.
   func use(
-    perRequest: [GuestOperation: Double], perCPUSecond: [GuestOperation: Double], ticks: Double
+    perRequest: [GuestOperation: Double], perCPUSecond: [GuestOperation: Double], lines: Double,
+    ticks: Double
   ) -> ShadowLockUse? {
     guard contenders > 1, design.choice.axes[.paging] == "shadow",
       let mean = design.cost(of: .lockWait)?.synchronousMean, mean > 0
@@ -81,7 +84,8 @@ struct ShadowLockLoad {
     func price(_ step: String) -> Double {
       design.profile.price(of: step, backends: design.choice.design.backends)?.nanoseconds ?? 0
     }
-    let (transfer, request) = (price("mmu_lock_transfer"), price("flush_request"))
+    let transfer = price("mmu_lock_transfer") + lines / taken * price("reverse_mapping_line")
+    let request = price("flush_request")
     var busy = service
     for operation in GuestOperation.allCases where operation != .lockWait && operation != .remoteFlush {
       guard let cost = design.cost(of: operation) else { continue }

@@ -14,6 +14,7 @@ public enum DesignAxis: String, CaseIterable, Sendable, Hashable, CustomStringCo
   case fileSystem = "file_system"
   case ipis, flushes
   case haltPolling = "halt_polling"
+  case reverseMappings = "reverse_mappings"
 
   /// The values that the cost model knows for this axis.
   public var knownValues: [String] {
@@ -42,13 +43,14 @@ public enum DesignAxis: String, CaseIterable, Sendable, Hashable, CustomStringCo
     case .dmaMapping: ["strict", "lazy"]
     case .fileSystem: ["plain", "overlay"]
     case .hypervisorMode: ["none", "vhe", "split"]
+    case .reverseMappings: ["none", "short_records", "long_records", "head_records"]
     }
   }
 
   /// The value of an axis that a design need not state; nil for one that it must.
   public var usualValue: String? {
     switch self {
-    case .dirtyLogging, .nesting, .nestedTables, .iommu, .hypervisorMode: "none"
+    case .dirtyLogging, .nesting, .nestedTables, .iommu, .hypervisorMode, .reverseMappings: "none"
     case .dmaMapping: "strict"
     case .fileSystem: "plain"
     case .mitigations, .pauseLoopExiting, .paravirtualLocks, .haltPolling: "off"

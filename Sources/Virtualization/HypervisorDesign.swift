@@ -31,6 +31,8 @@ public struct HypervisorDesign: Sendable {
   public var nestedExits: NestedExits?
   /// How the balloon's driver hands pages over.
   public var balloon = BalloonDriver.usual
+  /// How the shadow entries that map a page are listed, by the value of the axis.
+  public var reverseMappings: [String: ReverseMappings] = [:]
 
   /// Memory kept from guests.
   public struct MemoryOverhead: Sendable, Hashable {

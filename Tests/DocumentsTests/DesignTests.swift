@@ -49,6 +49,20 @@ import Virtualization
     #expect(found.last?.contains("0, or a number above 1 and at most 1000") == true, "\(found)")
   }
 
+  @Test func listsOfShadowEntriesAreDescribed() throws {
+    let axis = "axes:\n  reverse_mappings: {default: none, allowed: [none, long_records]}\n"
+    #expect(
+      try faults("axes:\n", axis) == [
+        "1:1: error: axis 'reverse_mappings' may be 'long_records', but nothing describes it; expected it in the mapping "
+          + "'reverse_mappings'"
+      ])
+    let records = "reverse_mappings:\n  long_records: {entries: 14, lines: 2, added: last, source: s}\n"
+    #expect(try faults("axes:\n", records + axis) == [])
+    let wrong = records.replacing("entries: 14, lines: 2, added: last", with: "entries: 0, added: end")
+    let found = try faults("axes:\n", wrong + axis)
+    #expect(found.count == 3 && found.contains { $0.contains("'end'") && $0.contains("first") }, "\(found)")
+  }
+
   @Test func theBareHostsStepsAreTheGuests() throws {
     let items = try #require(try Fixture.library().designs["bare-metal"]?.paths[.cpuid]?.items)
     #expect(items.map(\.element) == [.step(name: "work", place: .guest, count: 1)])

@@ -60,9 +60,30 @@ struct ShadowLockScenarioTests {
     #expect(abs(share / (expected.waits + 1) - 1) < 0.03, "\(share) against \(expected.waits)")
   }
 
-  @Test("Engines agree for one to eight vCPUs")
-  func enginesAgree() throws {
-    let model = try Support.model(try Support.shipped("lock-contention", edits: Self.short), design: "kvm-shadow")
+  @Test("Long lists of entries lengthen holds: by none, removals, or all", arguments: [2, 8])
+  func reverseMappings(vcpus: Int) throws {
+    let scenario = try Support.oneVM(
+      """
+          batch: {work: 100 s, threads: \(vcpus)}
+          per_cpu_second: {exec: {rate: 100, program: dynamic}}
+      """, vcpus: vcpus, cores: 8, design: "kvm-shadow")
+    func use(_ value: String) throws -> ShadowLockUse {
+      let model = try Support.model(scenario, design: "kvm-shadow", axes: [.reverseMappings: value])
+      return try #require(model.vms[0].load.lock)
+    }
+    let head = try use("head_records")
+    let long = try use("long_records")
+    let short = try use("short_records")
+    // Lists of two processes and their children fit into one or two records.
+    #expect(head.transfer <= long.transfer && long.transfer <= short.transfer)
+    #expect(head.hold == short.hold && head.flushes == short.flushes)
+    if vcpus == 8 { #expect(head.transfer < long.transfer && short.transfer > head.transfer + 200) }
+  }
+
+  @Test("Engines agree for one to eight vCPUs", arguments: ["head_records", "short_records"])
+  func enginesAgree(lists: String) throws {
+    let model = try Support.model(
+      try Support.shipped("lock-contention", edits: Self.short), design: "kvm-shadow", axes: [.reverseMappings: lists])
     let exit = try Support.exit(model)
     let fluid = try Support.fluid(model)
     for operation in [GuestOperation.lockWait, .remoteFlush] {

@@ -40,6 +40,8 @@ public enum PagingEvent: UInt8, CaseIterable, Sendable, Hashable {
   case recycling
   /// A flush of all vCPUs' translations that the hypervisor asks for.
   case remoteFlush
+  /// A line of memory that a change of a page's list of shadow entries reads beyond those of the list's first record.
+  case reverseMapping
 
   // Direct paravirtual paging.
   /// A hypercall with a batch of page-table updates.
@@ -70,6 +72,7 @@ public enum PagingEvent: UInt8, CaseIterable, Sendable, Hashable {
     case .zap: "zap"
     case .recycling: "recycling"
     case .remoteFlush: "remote_flush"
+    case .reverseMapping: "reverse_mapping"
     case .updateHypercall: "update_hypercall"
     case .validatedEntry: "validated_entry"
     case .pin: "pin"

@@ -61,10 +61,11 @@ public struct PagingExpansion: Sendable {
   ///   - guest: the system; nothing is expanded when it does not describe its paging.
   ///   - mode: how page tables are virtualized.
   ///   - vcpus: vCPUs of the VM.
+  ///   - processes: processes that carry the operations out at a time, each in an address space of its own but for siblings.
   /// - Complexity: O(pages) for each operation.
   public init(
     operations: some Sequence<GuestOperation>, extents: [GuestOperation: MemoryExtent], guest: GuestSystem,
-    mode: PagingMode, vcpus: Int = 1
+    mode: PagingMode, vcpus: Int = 1, processes: Int = 1
   ) {
     siblings = extents.mapValues { min($0.siblings, vcpus - 1) }
     var counts: [GuestOperation: PagingCounts] = [:]
@@ -73,9 +74,10 @@ public struct PagingExpansion: Sendable {
       let model = PagingModel(paging: paging, mode: mode)
       for operation in Set(operations) {
         guard let memory = operation.memoryOperation(extent: extents[operation]) else { continue }
+        let shared = siblings[operation] ?? 0
         let outcome = model.outcome(
-          of: memory, siblings: siblings[operation] ?? 0, program: extents[operation]?.program,
-          touches: extents[operation]?.touches)
+          of: memory, siblings: shared, others: max(1, processes / (1 + shared)) - 1,
+          program: extents[operation]?.program, touches: extents[operation]?.touches)
         counts[operation] = outcome.counts
         shadowPages = max(shadowPages, outcome.shadowPages)
       }
@@ -88,6 +90,11 @@ public struct PagingExpansion: Sendable {
 
   /// What an operation does to page tables; nil when it is no memory operation or the guest does not say.
   public func events(of operation: GuestOperation) -> PagingCounts? { counts[operation] }
+
+  /// Lines of memory that operations read in lists of shadow entries, beyond the first record of each.
+  public func reverseMappingLines(_ rates: [GuestOperation: Double]) -> Double {
+    rates.reduce(0) { $0 + $1.value * (counts[$1.key]?[.reverseMapping] ?? 0) }
+  }
 
   /// The frequencies of all operations when the memory operations among the given ones are replaced by their parts; an
   /// operation itself stays for its own steps.

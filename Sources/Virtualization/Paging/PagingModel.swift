@@ -66,27 +66,37 @@ public struct PagingModel: Sendable {
     self.mode = mode
   }
 
-  /// Events of one operation in steady state, with `siblings` other vCPUs that run the same address space. Processes run
-  /// `program`, the guest's first without a name, and touch its pages or those that are stated; exec runs it anew.
+  /// Events of one operation in steady state, with `siblings` other vCPUs that run the same address space, and `others`
+  /// processes that do the same at other times. Processes run `program`, the guest's first without a name, and touch its
+  /// pages or those that are stated; exec runs it anew.
   ///
   /// - Complexity: O(pages of the operation) for each of 24 repetitions.
   public func counts(
-    of operation: MemoryOperation, siblings: Int = 0, program: String? = nil, touches: ProcessTouches? = nil
+    of operation: MemoryOperation, siblings: Int = 0, others: Int = 0, program: String? = nil,
+    touches: ProcessTouches? = nil
   ) -> PagingCounts {
-    outcome(of: operation, siblings: siblings, program: program, touches: touches).counts
+    outcome(of: operation, siblings: siblings, others: others, program: program, touches: touches).counts
   }
 
   /// The same with the largest number of shadow pages that stand at a time.
   public func outcome(
-    of operation: MemoryOperation, siblings: Int = 0, program: String? = nil, touches: ProcessTouches? = nil
+    of operation: MemoryOperation, siblings: Int = 0, others: Int = 0, program: String? = nil,
+    touches: ProcessTouches? = nil
   ) -> (counts: PagingCounts, shadowPages: Int) {
     var kernel = GuestKernel(paging: paging, mode: mode)
     guard let program = paging.program(named: program) else { return (PagingCounts(), 0) }
     let image = touches.map(program.touching) ?? program
+    kernel.shadow.lists.form = mode.reverseMappings
+    kernel.shadow.lists.others = others
     let files = image.areas.map { $0.isFile ? kernel.cacheFile(pages: $0.pages) : -1 }
+    // All processes run the program whose pages the page cache holds.
+    for (area, first) in zip(image.areas, files) where area.isFile {
+      kernel.shadow.lists.share(first..<first + Frame(area.pages))
+    }
     let parent = kernel.start(image, files: files)
     var state = Runner(image: image, files: files, parent: parent, siblings: siblings)
     state.prepare(operation, &kernel)
+    kernel.shadow.lists.restart()
     // Large operations settle within few repetitions: their own tables are most of what there is.
     let rounds = operation.pages > Self.largeOperation ? Self.largeRounds : (Self.settling, Self.counted)
     for _ in 0..<rounds.0 { state.perform(operation, &kernel) }

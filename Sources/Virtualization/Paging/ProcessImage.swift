@@ -180,11 +180,13 @@ public struct PagingMode: Sendable, Hashable {
   public let isHugeBacked: Bool
   /// Most shadow pages.
   public let shadowLimit: Int
+  /// How the shadow entries that map a page are listed; nil where nothing is known of it.
+  public let reverseMappings: ReverseMappings?
 
   /// Creates a mode.
   public init(
     kind: Kind, levels: Int = 4, isolation: Bool = false, tags: Bool = false, isHugeBacked: Bool = false,
-    shadowLimit: Int = .max
+    shadowLimit: Int = .max, reverseMappings: ReverseMappings? = nil
   ) {
     self.kind = kind
     self.levels = levels
@@ -192,6 +194,7 @@ public struct PagingMode: Sendable, Hashable {
     self.tags = tags
     self.isHugeBacked = isHugeBacked
     self.shadowLimit = shadowLimit
+    self.reverseMappings = reverseMappings
   }
 
   /// The limit of shadow pages that KVM sets: 2 % of the guest's pages, at least 64.

@@ -43,6 +43,8 @@ struct ShadowMMU {
   private(set) var root: Int32 = -1
   private(set) var rootFrame: Frame = -1
   var counts = PagingCounts()
+  /// The entries that map each page of the guest.
+  var lists = MappingLists()
 
   /// Shadow pages that KVM frees at least when it recycles.
   private static let refill = 25
@@ -61,7 +63,19 @@ struct ShadowMMU {
   }
 
   /// Fault exits are counted by this sum.
-  private mutating func count(_ event: PagingEvent) { counts[event] += 1 }
+  private mutating func count(_ event: PagingEvent) {
+    counts[event] += 1
+    lists.clock += 1
+  }
+
+  /// Changes an entry of a leaf table, and the lists of the pages that it maps.
+  private mutating func set(_ page: Int32, _ index: Int, _ entry: UInt64) {
+    let old = entries[slot(page, index)]
+    entries[slot(page, index)] = entry
+    guard old != 0 || entry != 0, old == 0 || entry == 0 || old >> 2 != entry >> 2 else { return }
+    if old != 0 { counts[.reverseMapping] += lists.remove(Frame(truncatingIfNeeded: old >> 2)) }
+    if entry != 0 { counts[.reverseMapping] += lists.add(Frame(truncatingIfNeeded: entry >> 2)) }
+  }
 
   // MARK: Finding and making shadow pages
 
@@ -150,9 +164,9 @@ struct ShadowMMU {
       count(.synchronizedEntry)
       let guest = memory.isTable(frame) ? memory[frame, index] : .absent
       if guest.isPresent, guest.isAccessed, guest.frame == Frame(truncatingIfNeeded: entry >> 2) {
-        entries[slot(page, index)] = Self.leaf(guest, isWritable: guest.isWritable && guest.isDirty)
+        set(page, index, Self.leaf(guest, isWritable: guest.isWritable && guest.isDirty))
       } else {
-        entries[slot(page, index)] = 0
+        set(page, index, 0)
       }
     }
   }
@@ -210,12 +224,12 @@ struct ShadowMMU {
     let isDirect = pages[Int(at)].isDirect
     let index = geometry.index(of: page, level: 1)
     let group = index & ~(Self.prefetchGroup - 1)
-    entries[slot(at, index)] = shadow(leaf.entry, index: index, isDirect: isDirect, isWrite: isWrite)
+    set(at, index, shadow(leaf.entry, index: index, isDirect: isDirect, isWrite: isWrite))
     for neighbour in group..<group + Self.prefetchGroup where neighbour != index {
       guard entries[slot(at, neighbour)] == 0 else { continue }
       let guest = isDirect ? leaf.entry : memory[leaf.table, neighbour]
       guard guest.isPresent, guest.isAccessed else { break }
-      entries[slot(at, neighbour)] = shadow(guest, index: neighbour, isDirect: isDirect, isWrite: false)
+      set(at, neighbour, shadow(guest, index: neighbour, isDirect: isDirect, isWrite: false))
     }
   }
 
@@ -254,8 +268,8 @@ struct ShadowMMU {
     let index = geometry.index(of: page, level: 1)
     guard entries[slot(at, index)] != 0 else { return }
     let guest = memory[pages[Int(at)].frame, index]
-    entries[slot(at, index)] =
-      guest.isPresent && guest.isAccessed ? Self.leaf(guest, isWritable: guest.isWritable && guest.isDirty) : 0
+    let isKept = guest.isPresent && guest.isAccessed
+    set(at, index, isKept ? Self.leaf(guest, isWritable: guest.isWritable && guest.isDirty) : 0)
     count(.remoteFlush)
   }
 
@@ -324,7 +338,11 @@ struct ShadowMMU {
   private mutating func drop(_ page: Int32, _ index: Int) {
     let entry = entries[slot(page, index)]
     guard entry != 0 else { return }
-    entries[slot(page, index)] = 0
+    if pages[Int(page)].level == 1 {
+      set(page, index, 0)
+    } else {
+      entries[slot(page, index)] = 0
+    }
     if pages[Int(page)].level > 1, entry & Self.large == 0 {
       pages[Int(entry - 1)].parents.removeAll { $0.page == page && $0.index == Int32(index) }
     }
@@ -349,7 +367,7 @@ struct ShadowMMU {
         zapUnsynchronized(under: child)
       }
     } else {
-      for index in 0..<TableGeometry.fanout { entries[slot(page, index)] = 0 }
+      for index in 0..<TableGeometry.fanout { set(page, index, 0) }
     }
     for parent in pages[Int(page)].parents { entries[slot(parent.page, Int(parent.index))] = 0 }
     pages[Int(page)].parents = []
