@@ -15,6 +15,17 @@ extension ModelAssembly {
       remarkOnScheduling(of: hosts[index], guests, group)
       remarkOnContention(of: hosts[index], guests, group)
     }
+    for index in scenario.workloads.indices where vms.contains(where: { $0.workload == index }) {
+      remarkOnArrivals(of: scenario.workloads[index])
+    }
+  }
+
+  /// Requests at equal intervals find vCPUs halted more often than those that come at random.
+  private mutating func remarkOnArrivals(of workload: Workload) {
+    guard case .requests(let requests) = workload.shape, case .deterministic = requests.arrivals else { return }
+    warn(
+      "requests of workload '\(workload.name)' come at equal intervals: the fluid engine lets them find vCPUs halted, and "
+        + "wait, as if they came at random; expected fidelity exit for latencies and exits", at: workload.location)
   }
 
   private func group(ofHost index: Int) -> HostGroup {

@@ -1,9 +1,11 @@
+import Quantities
 import Virtualization
 
 /// What a scenario states and its kind of run does not use.
 extension ModelAssembly {
   /// Warns of keys without effect: what fleets leave out, what only fleets use, nodes and images of VMs
-  /// where no host has nodes or merges pages, and caps above the vCPUs.
+  /// where no host has nodes or merges pages, caps above the vCPUs, bounds of shadow pages under other paging, workers
+  /// without queues, and working sets that the VM's memory does not hold.
   mutating func remarkOnUnusedKeys() {
     let isPlaced = scenario.policies != nil
     let hasNodes = scenario.hosts.contains { $0.nodes != nil }
@@ -38,7 +40,23 @@ extension ModelAssembly {
       if let cap = group.share.cap, group.vcpus != VMGroup.tracedVCPUs, cap > Double(group.vcpus) {
         warn("'cpu: {cap}' of vm group '\(group.name)' has no effect: it is more than its vCPUs")
       }
+      if group.shadowPages != nil, !hosts.contains(where: { $0.design.choice.axes[.paging] == "shadow" }) {
+        warn("'shadow_pages' of vm group '\(group.name)' has no effect: no host has shadow paging", at: group.location)
+      }
+      for (device, options) in [("nic", group.nicOptions), ("disk", group.diskOptions)] {
+        if let workers = options.workers, workers > options.queues {
+          warn(
+            "the \(device) of vm group '\(group.name)' has \(workers) workers, of which \(workers - options.queues) have no "
+              + "queue", at: options.location ?? group.location)
+        }
+      }
       if let workload = scenario.workloads.first(where: { $0.name == group.workload }) {
+        if !isFleet, let references = workload.memory, references.workingSet > group.memory.bytes {
+          warn(
+            "workload '\(workload.name)' works on \(ByteCount(bytes: references.workingSet)), more than the memory of vm group "
+              + "'\(group.name)', \(group.memory): what does not fit is taken to be there unless the host or a balloon takes it",
+            at: group.location)
+        }
         if workload.switching != nil {
           let missing = Set(hosts.map(\.design.profile).filter { $0.effectiveCache == nil }.map(\.name))
           for profile in missing.sorted() {

@@ -35,4 +35,23 @@ struct DoorbellTests {
       #expect(abs(simulated - expected) < 0.03 * expected, "\(simulated) against \(expected)")
     }
   }
+
+  @Test("A worker that only sends, in both engines: (1 − ρ)/(1 + λD)", arguments: [0.05, 0.3, 0.6, 0.8])
+  func overTheLoad(load: Double) throws {
+    // 3 % as above; a vCPU of sixteen that rings sends nothing meanwhile. Bells of a second are a sample of some 20,000.
+    let rate = load / 1.5e-6
+    let scenario = try Support.oneVM(
+      """
+          arrivals: {process: poisson, rate: \(Int(rate))/s}
+          service: {distribution: exponential, mean: 4 us}
+          per_request: {net_tx: {count: 1, size: 100 B}}
+      """, vcpus: 16, cores: 24, duration: load < 0.1 ? "5 s" : "2100 ms", warmup: "100 ms", design: "kvm-virtio")
+    let model = try Support.model(scenario)
+    let expected = (1 - load) / (1 + rate * 3.2e-6)
+    for result in [try Support.exit(model), try Support.fluid(model)] {
+      let bells = result.exits.reduce(0) { $0 + ($1.operation == .doorbell && $1.step == "bell_exit" ? $1.count : 0) }
+      let share = Double(bells) / Double(result.workloads[0].completed)
+      #expect(abs(share - expected) < 0.03 * expected, "\(share) against \(expected)")
+    }
+  }
 }

@@ -215,4 +215,59 @@ struct HostServiceTests {
     let warnings = try Support.model(scenario).warnings
     #expect(warnings.contains { $0.contains("'mprotect' of workload") } == isTooMany, "\(warnings)")
   }
+
+  @Test("Working sets beyond the VM, and workers without queues, are remarked on", arguments: [true, false])
+  func tooMuch(isTooMuch: Bool) throws {
+    let scenario = try Support.oneVM(
+      """
+          arrivals: {process: poisson, rate: 100/s}
+          service: {distribution: exponential, mean: 1 ms}
+          memory: {working_set: \(isTooMuch ? 2 : 1) GiB, page_references: 1000/s, reuse_skew: 0}
+      """)
+    let warnings = try Support.model(scenario).warnings
+    #expect(warnings.contains { $0.contains("works on 2 GiB, more than the memory") } == isTooMuch, "\(warnings)")
+    let threads = try DeviceTests.scenario(
+      """
+          arrivals: {process: poisson, rate: 100/s}
+          service: {distribution: exponential, mean: 40 us}
+          per_request: {net_tx: {count: 1, size: 100 B}}
+      """, nic: "{name: eth0, workers: \(isTooMuch ? 3 : 1)}")
+    let remarks = try Support.model(threads, design: "kvm-virtio").warnings
+    #expect(remarks.contains { $0.contains("3 workers, of which 2 have no queue") } == isTooMuch, "\(remarks)")
+  }
+
+  @Test("Regular arrivals are remarked on at fluid fidelity", arguments: ["deterministic", "poisson"])
+  func regularArrivals(process: String) throws {
+    let scenario = try Support.oneVM(
+      """
+          arrivals: {process: \(process), rate: 100/s}
+          service: {distribution: exponential, mean: 1 ms}
+      """)
+    for fidelity in [Fidelity.exit, .fluid] {
+      let warnings = try Support.model(scenario, fidelity: fidelity).warnings
+      let isExpected = process == "deterministic" && fidelity == .fluid
+      #expect(warnings.contains { $0.contains("come at equal intervals") } == isExpected, "\(warnings)")
+    }
+  }
+
+  @Test("A bound of shadow pages is remarked on where there are none", arguments: ["kvm-virtio", "kvm-shadow"])
+  func shadowPages(design: String) throws {
+    let scenario = try Support.scenario(
+      """
+      scenario: bound
+      duration: 1 s
+      hosts:
+        - name: a
+          cpu: {cores: 2, frequency: 2.5 GHz}
+          memory: {size: 8 GiB}
+          design: \(design)
+          profile: cascade-lake-pvm-paper
+      vms:
+        - {name: v, vcpus: 1, memory: {size: 1 GiB, shadow_pages: 64}, workload: idle}
+      workloads:
+        idle: {idle: true}
+      """)
+    let warnings = try Support.model(scenario).warnings
+    #expect(warnings.contains { $0.contains("'shadow_pages'") } == (design == "kvm-virtio"), "\(warnings)")
+  }
 }

@@ -174,6 +174,25 @@ struct IOAgreementTests {
     #expect(abs(simulated - expected) < 0.05 * simulated, "\(simulated) against \(expected)")
   }
 
+  @Test(
+    "A guest that cannot keep up is interrupted for its packets", arguments: ["xen-hvm", "hyperv-unenlightened"])
+  func saturatedReceiver(_ design: String) throws {
+    // A fifth more than a guest could serve that spends half of its time on register accesses. The tolerance is that above.
+    let model = try Self.model(
+      Backend(name: design, design: design), vcpus: 1, arrivals: "{process: poisson, rate: 10000/s}",
+      perRequest: Self.packets, service: 60, seconds: 2)
+    let exit = try Support.exit(model)
+    let fluid = try Support.fluid(model)
+    let simulated = exit.workloads[0].throughput
+    let expected = fluid.workloads[0].throughput
+    #expect(abs(simulated - expected) < 0.05 * simulated, "\(simulated) against \(expected)")
+    func accesses(_ result: RunResult) -> Double {
+      Double(result.exits.filter { $0.operation == .deviceMemory }.reduce(0) { $0 + $1.count }) / result.window.seconds
+    }
+    let (counted, told) = (accesses(exit), accesses(fluid))
+    #expect(abs(counted - told) < 0.05 * counted, "\(counted) against \(told)")
+  }
+
   /// Where the fluid engine is further away than it should be: the count, and by how much.
   ///
   /// The networks of closed populations take a guest under processor sharing for one of exponential jobs, which is exact

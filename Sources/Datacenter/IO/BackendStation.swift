@@ -4,9 +4,11 @@ import Statistics
 /// A backend's worker as a queue with set-up: it sleeps when its rings are empty, and waking it takes `U`.
 ///
 /// Received and sent batches share the worker in order of arrival. The mean delay before an item is taken up is that of
-/// M/G/1 with set-up; the guest rings unless sent batches are already waiting or in hand, so that `(1 + λ_t D)/(1 − ρ_t)`
-/// batches share a bell, `D` being the time from a bell to the start of its work.
-/// [P. D. Welch 1964; H. Takagi, Queueing Analysis, volume 1, 1991]
+/// M/G/1 with set-up; the guest rings unless sent batches are already waiting or in hand. As many of these are left behind by
+/// a sent batch as have come during its stay `T`, so that the guest finds none with the probability `E[exp(-λ_t T)]`, the
+/// transform of M/G/1 with set-up: `(1 − ρ)/(1 + λU)` where all is sent.
+/// [P. D. Welch 1964; H. Takagi, Queueing Analysis, volume 1, 1991; J. Keilson and L. D. Servi, A distributional form of
+/// Little's law, 1988]
 struct BackendStation {
   /// Received batches per nanosecond and the time of each in nanoseconds.
   var received: (rate: Double, time: Double)
@@ -77,9 +79,34 @@ struct BackendStation {
     }
   }
 
-  /// Share of sent batches that are handed over while none waits or is in the worker's hands.
+  /// Share of sent batches that are handed over while none waits or is in the worker's hands, and the worker does not poll.
   var drainsPerBatch: Double {
-    isStable ? (1 - sent.rate * sent.time) * undisturbed / (1 + sent.rate * (bell + delay) * undisturbed) : 0
+    guard isStable else { return 0 }
+    guard sent.rate > 0 else { return undisturbed }
+    let all = rate
+    let own = sent.rate / all
+    // Transforms at the rate of sent batches: of the waking, after a bell and without one, and of what is handled.
+    let woken = Self.transform(wake, wakeSecondMoment, at: sent.rate)
+    let rung = woken * PortableMath.exp(-sent.rate * bell)
+    let alone = PortableMath.exp(-sent.rate * sent.time)
+    var handled = received.rate * PortableMath.exp(-sent.rate * received.time) + sent.rate * alone
+    if other.rate > 0 {
+      handled +=
+        other.rate * Self.transform(other.load / other.rate, other.secondMoment / other.rate, at: sent.rate)
+    }
+    let setUp = 1 - undisturbed + undisturbed * (own * rung + (1 - own) * woken)
+    let cycle = 1 + all * undisturbed * (wake + own * bell)
+    let waiting =
+      (1 - load) * (all - (all - sent.rate) * setUp) / (cycle * (sent.rate - all + handled))
+      + (1 - load) * undisturbed / cycle * (1 - own) * (rung - woken)
+    return min(1, max(0, waiting * alone - (1 - load) * (1 - undisturbed) / cycle))
+  }
+
+  /// The Laplace transform of a time of a mean and a second moment, taken to be gamma distributed.
+  private static func transform(_ mean: Double, _ secondMoment: Double, at rate: Double) -> Double {
+    let variance = secondMoment - mean * mean
+    guard mean > 0, variance > 1e-9 * mean * mean else { return PortableMath.exp(-rate * mean) }
+    return PortableMath.exp(-mean * mean / variance * PortableMath.log(1 + rate * variance / mean))
   }
 
   /// Bells per sent batch of those that others wait before: the flag is up until the worker runs. Somebody's bell and the

@@ -68,14 +68,16 @@ struct ClosedNetwork {
     for index in stations.indices.reversed() {
       let others = convolve(before[index], after)
       after = convolve(after, weights[index])
-      // With hardly anybody here the weights may be too small to tell; then as with one more.
+      // Where the weights are too small to tell, as with one more here; the last one of all is alone elsewhere.
       var arrivals = [Double](repeating: 0, count: clients)
       for number in (0..<clients).reversed() {
         let before = others[clients - 1 - number]
         let all = others[clients - number]
-        let isTold = before > .leastNormalMagnitude && all > .leastNormalMagnitude
-        arrivals[number] =
-          isTold || number == clients - 1 ? stations[index].visits * before / all / scale : arrivals[number + 1]
+        if before > .leastNormalMagnitude, all > .leastNormalMagnitude {
+          arrivals[number] = stations[index].visits * before / all / scale
+        } else {
+          arrivals[number] = number == clients - 1 ? arrivalsOfLast(at: index) : arrivals[number + 1]
+        }
       }
       switch stations[index].kind {
       case .servers(let rates): results[index] = Self.solve(rates: rates, arrivals: arrivals)
@@ -83,6 +85,13 @@ struct ClosedNetwork {
       case .single(let server): results[index] = server.solve(arrivals: arrivals)
       }
     }
+  }
+
+  /// Arrivals at a station where all clients are but one, which passes the others alone.
+  private func arrivalsOfLast(at index: Int) -> Double {
+    var round = max(1e-3, away)
+    for other in stations.indices where other != index { round += stations[other].visits / results[other].rates[0] }
+    return stations[index].visits / round
   }
 
   private static func solve(rates: [Double], arrivals: [Double]) -> SingleServer.Result {

@@ -11,8 +11,15 @@ extension RequestPath {
   /// - Parameter variation: squared coefficient of variation of a request's time on the guest; nil under processor sharing,
   ///   which does not depend on it.
   func closed(clients: Int, think: Double, variation: Double?) -> Flow {
-    clients <= Self.largestNetwork
+    if isLocal(think: think), blocks == 0 { return computing(clients) }
+    return clients <= Self.largestNetwork
       ? network(clients: clients, think: think, variation: variation) : single(clients: clients, think: think)
+  }
+
+  /// Threads of the guest that never wait: no vCPU halts, and nobody tells them of anything.
+  private func computing(_ threads: Int) -> Flow {
+    let rate = Double(min(threads, vm.vcpus)) / max(1e-3, job * delays.vcpus.slowdown) * 1e9
+    return Flow(rate: rate, latency: Double(threads) / rate * 1e9, isSaturated: false)
   }
 
   /// What passes a backend's thread on a round of a client.
@@ -221,7 +228,7 @@ extension RequestPath {
         mean: max(1, (elsewhere(.doorbell) + sendTime) * delays.network.slowdown - stall(.halt) * slowdown - held))
       server.telling = PhaseTime(mean: wait.mean(with: wake), variation: wait.variation(with: wake))
     }
-    server.returnsEarly = !hasBackend && blocks == 0
+    server.returnsEarly = !receives && !handsOver && blocks == 0
     server.service = PhaseTime(mean: held / entries, variation: variation ?? 1)
     server.after = PhaseTime(mean: ring)
     server.afterShare = min(1, bells / entries)

@@ -114,7 +114,7 @@ extension RequestPath {
 
   /// Whether clients are threads of the guest that go on at once, of which nobody needs to tell a vCPU.
   func isLocal(think: Double) -> Bool {
-    think == 0 && blocks > 0 && vm.load.packetsSent + vm.load.packetsReceived == 0
+    think == 0 && vm.load.packetsSent + vm.load.packetsReceived == 0
   }
 }
 

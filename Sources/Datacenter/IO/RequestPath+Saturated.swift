@@ -10,6 +10,11 @@ extension RequestPath {
     let vcpus = Double(vm.vcpus)
     var flow = Flow(rate: limit, latency: nil, isSaturated: true)
     flow.kicks = kickTime > 0 ? stages : 0
+    // Interrupts for received packets, whose register accesses are part of their jobs.
+    let interrupts =
+      vm.load.packetsReceived > 0 ? (1 - pollingShare(rate * 1e-9)) * moderatedShare(rate * 1e-9) : 0
+    let accesses = interrupts * interruptTime
+    flow.interrupts = interrupts * rate / max(limit, 1e-9)
     for _ in 0..<400 {
       let network = networkBackend(rate: flow.rate * 1e-9)
       let diskBackend = diskBackend(rate: flow.rate * 1e-9)
@@ -28,10 +33,12 @@ extension RequestPath {
       // What the vCPUs have left for jobs, and how many of these they end by it.
       let left = max(0, vcpus / delays.vcpus.slowdown - flow.rate * 1e-9 * perRequest)
       let work = left / (1 + coming * together * kickTime)
-      let next = min(limit, ended(work: work, arrivals: rate * 1e-9) * 1e9)
+      let next = min(limit, ended(work: work, arrivals: rate * 1e-9, accesses: accesses) * 1e9)
       if next < limit {
         flow.kicks = coming * work * together * 1e9 / max(flow.rate, 1e-9) + rung
-        flow.workRate = work / job * 1e9
+        let begun = work / (job + accesses) * 1e9
+        flow.workRate = begun
+        flow.interrupts = interrupts * begun / max(flow.rate, 1e-9)
       }
       let change = max(limit * 1e-6, next) - flow.rate
       if abs(change) < 1e-9 * limit { break }
@@ -48,7 +55,8 @@ extension RequestPath {
   /// nanosecond, so that it is `E f^-N` with `N` turns of a job. The service time is taken to be gamma distributed, which is
   /// exact for deterministic and exponential ones.
   /// [A. Jean-Marie, P. Robert, On the transient behavior of the processor sharing queue, Queueing Systems 17, 1994]
-  private func ended(work: Double, arrivals: Double) -> Double {
+  private func ended(work: Double, arrivals: Double, accesses: Double) -> Double {
+    let (job, fixed) = (job + accesses, fixed + accesses)
     guard work > 0, arrivals * job > work else { return min(arrivals, work / max(job, 1e-9)) }
     guard let sharing else { return work / job }
     func transform(_ rate: Double) -> Double {

@@ -92,12 +92,29 @@ extension ModelAssembly {
       warn(
         "'busy_poll' of vm group '\(group.name)' has no effect under design '\(design.choice.label)': the privileged "
           + "domain's vCPUs do not poll")
+    } else {
+      remarkOnPolling(group.nicOptions, of: group, what: "nic", design: design, handledBy: [.netTx, .netRx])
+      remarkOnPolling(
+        group.diskOptions, of: group, what: "disk", design: design, handledBy: [.blockRead, .blockCompletion])
     }
     setting.moderation = nic.flatMap { interface(of: $0) }?.moderation.nanoseconds ?? 0
     setting.bandwidth = nic?.bandwidth
     setting.hasOwnInterrupts = design.isAssigned(.network)
     setting.disk = disk
     return setting
+  }
+
+  /// Warns of polling by a backend that there is not.
+  private mutating func remarkOnPolling(
+    _ options: DeviceOptions, of group: VMGroup, what: String, design: CompiledDesign,
+    handledBy operations: [GuestOperation]
+  ) {
+    guard options.busyPoll > .zero else { return }
+    let hasBackend = operations.contains { !(design.cost(of: $0)?.asynchronous ?? []).isEmpty }
+    guard !hasBackend else { return }
+    warn(
+      "'busy_poll' of the \(what) of vm group '\(group.name)' has no effect under design '\(design.choice.label)', which has "
+        + "no backend there", at: options.location ?? group.location)
   }
 
   /// Faults more queues than a front end has, or than the VM has vCPUs.
