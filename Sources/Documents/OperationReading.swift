@@ -73,9 +73,9 @@ extension DocumentReader {
       case .contextSwitch: [key, "processes", "data"]
       case .mmap: [key, "pages", "touched", "huge", "split", "collapsed", "file", "new_tables", "siblings"]
       case .mprotect: [key, "pages", "huge", "siblings"]
-      case .copyOnWrite: [key, "pages", "huge", "by_parent", "program", "parent", "child"]
+      case .copyOnWrite: [key, "pages", "huge", "by_parent", "siblings", "program", "parent", "child"]
       case .exec: [key, "vfork", "program", "parent", "child", "run"]
-      default: [key, "pages", "huge", "program", "parent", "child"]
+      default: [key, "pages", "huge", "siblings", "program", "parent", "child"]
       }
     guard let fields = fields(of: node, in: "'\(operation)'", known: known) else { return nil }
     if operation == .contextSwitch {

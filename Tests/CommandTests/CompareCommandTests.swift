@@ -154,10 +154,13 @@ struct CompareCommandTests {
       func row(_ design: String) throws -> [String: String] {
         try #require(all.first { $0["design"] == design && $0["metric"] == "virtualization_overhead" })
       }
-      // Shadow paging against hypercalls for page tables: the prices of both are assumed, in wide ranges.
-      let shadow = try row("kvm-shadow")
-      #expect(shadow["verdict"] == "inconclusive")
-      #expect(try #require(Double(shadow["assumed_lower"]!)) < 0 && #require(Double(shadow["assumed_upper"]!)) > 0)
+      // Nested paging against hypercalls for page tables: the prices of both are assumed, in wide ranges. Shadow paging
+      // costs here what hypercalls do, and is as unsure.
+      #expect(try row("esxi-vmxnet3")["verdict"] == "inconclusive")
+      for design in ["esxi-vmxnet3", "kvm-shadow"] {
+        let assumed = try row(design)
+        #expect(try #require(Double(assumed["assumed_lower"]!)) < 0 && #require(Double(assumed["assumed_upper"]!)) > 0)
+      }
       #expect(outcome.output.contains("inconclusive, because assumed prices"))
       // A container pays for packets alone, and for them less than for a ring: no price within its range turns that.
       let container = try row("container")

@@ -14,6 +14,8 @@ import Virtualization
     let parameters: String
     let operations: Double
     let counts: [ExitReason: Double]
+    /// Of the guest's own counting, threads of the kernel among them.
+    let contextSwitches: Double
     let loop: String
     var testDescription: String { "\(configuration) \(workload) \(parameters)" }
   }
@@ -26,6 +28,23 @@ import Virtualization
     parameters.split(separator: ";").first { $0.hasPrefix("\(key)=") }.flatMap { Int($0.dropFirst(key.count + 1)) }
   }
 
+  /// What stands between two hops of a byte, or beside a fault on a new page.
+  private static func mixed(_ parameters: String, pages: Int) -> String? {
+    let times = parameters.hasSuffix("by=both") ? 2 : 1
+    switch parameters.split(separator: ";").first {
+    case "operation=fault" where parameters.contains("mprotect="):
+      return "page_fault: 1, mprotect: {count: 1, pages: \(number("mprotect", in: parameters) ?? 0)}"
+    case "operation=fault" where parameters.contains("mmap="):
+      return "page_fault: 1, mmap: {count: 1, pages: \(number("mmap", in: parameters) ?? 0)}"
+    case "operation=fault" where parameters.contains("fork="): return "page_fault: 1, process_creation: 1"
+    case "operation=fault": return "page_fault: \(times * max(1, pages))"
+    case "operation=mprotect": return "mprotect: {count: \(times), pages: \(pages)}"
+    case "operation=mmap", "operation=dontneed": return "mmap: {count: \(times), pages: \(pages)}"
+    case "operation=fork": return "process_creation: \(times)"
+    default: return nil
+    }
+  }
+
   /// The loop of a program that does what a window's workload does; nil where no operation of a workload is the same.
   private static func loop(_ workload: String, _ parameters: String) -> String? {
     let pages = number("pages", in: parameters) ?? number("touched_pages", in: parameters) ?? 0
@@ -35,7 +54,14 @@ import Virtualization
     case "huge_fork": return "{process_creation: {count: 1, pages: 4096, huge: true}}"
     case "smp_mprotect": return "{mprotect: {count: 1, pages: \(pages), siblings: 1}}"
     case "smp_munmap", "smp_dontneed": return "{mmap: {count: 1, pages: \(pages), siblings: 1}}"
-    case "dontneed_touch", "dontneed_read", "mremap_grow": return "{mmap: {count: 1, pages: \(pages)}}"
+    case "switched": return mixed(parameters, pages: pages).map { "{context_switch: 2, syscall: 4, \($0)}" }
+    case "beside": return mixed(parameters, pages: pages).map { "{\($0)}" }
+    case "fork_chain": return "{process_creation: 3}"
+    case "fork_many": return "{process_creation: 1}"
+    case "huge_cow_child":
+      return "{copy_on_write: {count: 1, pages: \((number("regions", in: parameters) ?? 0) * 512), huge: true}}"
+    case "dontneed_touch", "dontneed_read", "mremap_grow", "munmap_middle", "stack":
+      return "{mmap: {count: 1, pages: \(pages)}}"
     case "fork": return pages > 0 ? "{process_creation: {count: 1, pages: \(pages)}}" : "{process_creation: 1}"
     case "exec" where parameters == "fork;binary=glibc_static": return "{exec: 1}"
     case "exec" where parameters == "vfork;binary=glibc_static": return "{exec: {count: 1, vfork: true}}"
@@ -63,21 +89,20 @@ import Virtualization
     return lines.dropFirst().compactMap { line in
       let cells = Dictionary(uniqueKeysWithValues: zip(lines[0], line))
       let parameters = cells["parameters"] ?? ""
-      // Large operations take a debug build too long; of more than two vCPUs the counts depend on who is preempted, and
-      // those of forks on where the scheduler puts the child.
+      // Of more than two vCPUs the counts depend on who is preempted, and those of forks on where the scheduler puts the
+      // child.
       guard let configuration = cells["configuration"], configuration.hasPrefix("shadow"),
         cells["repetition"] == "2", let workload = cells["workload"],
         // One system call where a mapping and its removal are two.
-        !(configuration.hasSuffix("pti") && workload.hasPrefix("dontneed")),
+        !(configuration.hasSuffix("pti") && (workload.hasPrefix("dontneed") || parameters.contains("dontneed"))),
         !configuration.contains("smp") || (configuration.hasSuffix("smp2") && workload.hasPrefix("smp_")),
-        let operations = cells["operations"].flatMap(Double.init), let loop = loop(workload, parameters),
-        max(number("pages", in: parameters) ?? 0, number("touched_pages", in: parameters) ?? 0) <= 512
+        let operations = cells["operations"].flatMap(Double.init), let loop = loop(workload, parameters)
       else { return nil }
       let counts = Dictionary(
         uniqueKeysWithValues: columns.map { ($0.reason, cells[$0.name].flatMap(Double.init) ?? .nan) })
       return Window(
         configuration: configuration, workload: workload, parameters: parameters, operations: operations,
-        counts: counts, loop: loop)
+        counts: counts, contextSwitches: cells["guest_context_switches"].flatMap(Double.init) ?? 0, loop: loop)
     }
   }
 
@@ -123,6 +148,9 @@ import Virtualization
         let found = exits[reason] ?? 0
         let slack = 0.2 * expected + (counted < 100 ? 0.15 : 0.05)
         compared += 1
+        // Ticks that come while an operation runs on the slow emulator switch more often than the bytes do.
+        let isPreempted = window.workload == "switched" && reason == .cr3Write && found < expected
+        if isPreempted, counted <= window.contextSwitches { continue }
         #expect(
           abs(found - expected) <= slack, "\(window.testDescription) \(name): counted \(expected), model \(found)")
       }

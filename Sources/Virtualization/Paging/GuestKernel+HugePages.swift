@@ -79,7 +79,10 @@ extension GuestKernel {
     let index = geometry.index(of: page, level: 2)
     store(.absent, table: table, index: index, process: process)
     // The thread holds the address space lazily, so that the flush changes to the kernel's own tables.
-    if siblings > 0 { own[.shootdown] += 1 }
+    if siblings > 0 {
+      own[.shootdown] += 1
+      own[.siblingRootLoad] += 1
+    }
     switchTo(-1)
     let frame = memory.allocateBlock(of: TableGeometry.fanout)
     memory.share(frame)

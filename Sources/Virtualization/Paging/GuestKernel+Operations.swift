@@ -50,6 +50,10 @@ extension GuestKernel {
     pin(child, true)
     own[.rootRead] += 1
     own[.rootLoad] += 1
+    if parent == sharedProcess {
+      own[.shootdown] += 1
+      own[.siblingRootLoad] += 1
+    }
     if mode.kind == .shadow { shadow.loadRoot(processes[parent].root, keepsTranslations: false, &memory) }
     return child
   }

@@ -31,6 +31,8 @@ struct GuestKernel {
   var memory = GuestMemory()
   var shadow: ShadowMMU
   var processes: [Process] = []
+  /// A process that also runs on other vCPUs, which must join its flushes; -1 for none.
+  var sharedProcess = -1
   /// The process that runs; -1 for the kernel's own tables.
   var current = -1
   private let kernelRoot: Frame
@@ -146,7 +148,11 @@ struct GuestKernel {
   /// Flushes the translations of a range of the running process, page by page or by loading the root anew.
   mutating func flush(pages: some Sequence<Int64>, count: Int, process: Int, siblings: Int = 0) {
     guard count > 0 else { return }
-    if siblings > 0 { own[.shootdown] += 1 }
+    if siblings > 0 || process == sharedProcess {
+      own[.shootdown] += 1
+      own[count > paging.flushCeiling ? .siblingRootLoad : .siblingInvalidation] +=
+        count > paging.flushCeiling ? 1 : Double(count)
+    }
     guard process == current else { return }
     if count > paging.flushCeiling {
       own[.rootRead] += 1

@@ -18,6 +18,10 @@ public enum PagingEvent: UInt8, CaseIterable, Sendable, Hashable {
   case tableAllocation
   /// A flush that other vCPUs which run the address space must join.
   case shootdown
+  /// An invalidation of such a flush, which each of them makes too.
+  case siblingInvalidation
+  /// A root load, with its read, by which each of them flushes.
+  case siblingRootLoad
 
   // Shadow paging.
   /// A fault whose guest entry is missing goes to the guest.
@@ -62,6 +66,8 @@ public enum PagingEvent: UInt8, CaseIterable, Sendable, Hashable {
     case .systemCall: "system_call"
     case .tableAllocation: "table_allocation"
     case .shootdown: "shootdown"
+    case .siblingInvalidation: "sibling_invalidation"
+    case .siblingRootLoad: "sibling_root_load"
     case .reflectedFault: "reflected_fault"
     case .shadowFill: "shadow_fill"
     case .emulatedStore: "emulated_store"

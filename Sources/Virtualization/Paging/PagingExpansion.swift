@@ -48,6 +48,8 @@ public struct MemoryExtent: Sendable, Hashable {
 /// Replaces memory operations by what they do to page tables under a design, counted by carrying them out.
 public struct PagingExpansion: Sendable {
   private let counts: [GuestOperation: PagingCounts]
+  /// The same when the root is loaded anew between each two: leaf tables are synchronized and protected again.
+  private let interrupted: [GuestOperation: PagingCounts]
   private let siblings: [GuestOperation: Int]
   private let kind: PagingMode.Kind
   /// Shadow pages that the programs of the guest and their largest operation need at a time; 0 where none are kept.
@@ -69,21 +71,33 @@ public struct PagingExpansion: Sendable {
   ) {
     siblings = extents.mapValues { min($0.siblings, vcpus - 1) }
     var counts: [GuestOperation: PagingCounts] = [:]
+    var interrupted: [GuestOperation: PagingCounts] = [:]
     var shadowPages = 0
     if let paging = guest.paging {
       let model = PagingModel(paging: paging, mode: mode)
-      for operation in Set(operations) {
-        guard let memory = operation.memoryOperation(extent: extents[operation]) else { continue }
-        let shared = siblings[operation] ?? 0
-        let outcome = model.outcome(
+      let carryOut = { (memory: MemoryOperation, operation: GuestOperation, isInterrupted: Bool) in
+        let shared = min(extents[operation]?.siblings ?? 0, vcpus - 1)
+        return model.outcome(
           of: memory, siblings: shared, others: max(1, processes / (1 + shared)) - 1,
-          program: extents[operation]?.program, touches: extents[operation]?.touches)
+          program: extents[operation]?.program, touches: extents[operation]?.touches, isInterrupted: isInterrupted)
+      }
+      let memoryOperations = Set(operations).compactMap { operation in
+        operation.memoryOperation(extent: extents[operation]).map { (operation, $0) }
+      }
+      for (operation, memory) in memoryOperations {
+        let outcome = carryOut(memory, operation, false)
         counts[operation] = outcome.counts
         shadowPages = max(shadowPages, outcome.shadowPages)
+      }
+      let loading = Set(operations).filter { $0 == .contextSwitch || (counts[$0]?[.rootLoad] ?? 0) > 0 }
+      for (operation, memory) in memoryOperations
+      where mode.kind == .shadow && !loading.subtracting([operation]).isEmpty {
+        interrupted[operation] = carryOut(memory, operation, true).counts
       }
       if mode.kind == .shadow, counts.isEmpty { shadowPages = model.outcome(of: .systemCall).shadowPages }
     }
     self.counts = counts
+    self.interrupted = interrupted
     self.shadowPages = shadowPages
     kind = mode.kind
   }
@@ -103,19 +117,29 @@ public struct PagingExpansion: Sendable {
     func add(_ operation: GuestOperation, _ rate: Double) {
       if rate > 0 { result[operation, default: 0] += rate }
     }
+    let loads = GuestOperation.allCases.map { operation in
+      // Several loads within one operation come between the same two others.
+      (rates[operation] ?? 0) * (operation == .contextSwitch ? 1 : min(1, counts[operation]?[.rootLoad] ?? 0))
+    }
+    let allLoads = loads.reduce(0, +)
     for (operation, rate) in rates where rate > 0 {
       // A store that a workload states by itself is one to a protected table.
       if operation == .pageTableUpdate, kind == .shadow { add(.emulatedStore, rate) }
-      guard let events = counts[operation] else { continue }
+      guard var events = counts[operation] else { continue }
+      if let between = interrupted[operation] {
+        // Loads by others, evenly between these: a switch comes to a process that goes on with its own.
+        let share = min(1, max(0, allLoads - loads[Int(operation.rawValue)]) / rate)
+        events = events * (1 - share) + between * share
+      }
       if operation != .pageFault { add(.pageFault, rate * events[.guestFault]) }
       add(.pageTableUpdate, rate * events[.tableStore])
       add(.syscall, rate * events[.systemCall])
       // A sibling that joins a flush makes the same invalidations, or loads its root.
       let others = events[.shootdown] > 0 ? Double(siblings[operation] ?? 0) : 0
       add(.shootdown, rate * events[.shootdown] * others)
-      add(.tlbFlush, rate * events[.invalidation] * (1 + others))
-      add(.rootLoad, rate * events[.rootLoad] * (1 + others))
-      add(.rootRead, rate * events[.rootRead] * (1 + others))
+      add(.tlbFlush, rate * (events[.invalidation] + events[.siblingInvalidation] * others))
+      add(.rootLoad, rate * (events[.rootLoad] + events[.siblingRootLoad] * others))
+      add(.rootRead, rate * (events[.rootRead] + events[.siblingRootLoad] * others))
       // Asked for; how many siblings each kicks depends on what they do.
       add(.remoteFlush, rate * events[.remoteFlush])
       add(.mmuUpdate, rate * events[.updateHypercall])

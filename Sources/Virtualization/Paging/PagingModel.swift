@@ -31,6 +31,14 @@ public enum MemoryOperation: Sendable, Hashable {
   /// A system call.
   case systemCall
 
+  /// Whether a process that forks may run on several vCPUs.
+  fileprivate var forks: Bool {
+    switch self {
+    case .fork, .copyOnWrite: true
+    default: false
+    }
+  }
+
   /// Pages of 4 KiB that the operation works on.
   var pages: Int {
     switch self {
@@ -73,15 +81,19 @@ public struct PagingModel: Sendable {
   /// - Complexity: O(pages of the operation) for each of 24 repetitions.
   public func counts(
     of operation: MemoryOperation, siblings: Int = 0, others: Int = 0, program: String? = nil,
-    touches: ProcessTouches? = nil
+    touches: ProcessTouches? = nil, isInterrupted: Bool = false
   ) -> PagingCounts {
-    outcome(of: operation, siblings: siblings, others: others, program: program, touches: touches).counts
+    outcome(
+      of: operation, siblings: siblings, others: others, program: program, touches: touches,
+      isInterrupted: isInterrupted
+    ).counts
   }
 
-  /// The same with the largest number of shadow pages that stand at a time.
+  /// The same with the largest number of shadow pages that stand at a time. An operation is interrupted when another
+  /// process runs between each two of it: the root loads are the other's, what they synchronize is the operation's.
   public func outcome(
     of operation: MemoryOperation, siblings: Int = 0, others: Int = 0, program: String? = nil,
-    touches: ProcessTouches? = nil
+    touches: ProcessTouches? = nil, isInterrupted: Bool = false
   ) -> (counts: PagingCounts, shadowPages: Int) {
     var kernel = GuestKernel(paging: paging, mode: mode)
     guard let program = paging.program(named: program) else { return (PagingCounts(), 0) }
@@ -93,8 +105,12 @@ public struct PagingModel: Sendable {
     for (area, first) in zip(image.areas, files) where area.isFile {
       kernel.shadow.lists.share(first..<first + Frame(area.pages))
     }
+    // Before the parent, whose later processes are forgotten.
+    let other = isInterrupted ? kernel.start(image, files: files) : nil
     let parent = kernel.start(image, files: files)
     var state = Runner(image: image, files: files, parent: parent, siblings: siblings)
+    state.other = other
+    if operation.forks, siblings > 0 { kernel.sharedProcess = parent }
     state.prepare(operation, &kernel)
     kernel.shadow.lists.restart()
     // Large operations settle within few repetitions: their own tables are most of what there is.
@@ -114,6 +130,8 @@ private struct Runner {
   let siblings: Int
   var operationsPerRound = 1
   var others: [Int] = []
+  /// The process that runs between two operations.
+  var other: Int?
   var next = 0
   /// The file of a mapping.
   var mapped: Frame = -1
@@ -185,6 +203,20 @@ private struct Runner {
   }
 
   mutating func perform(_ operation: MemoryOperation, _ kernel: inout GuestKernel) {
+    carryOut(operation, &kernel)
+    interrupt(&kernel)
+  }
+
+  /// Another process runs: its root loads are not the operation's.
+  private func interrupt(_ kernel: inout GuestKernel) {
+    guard let other else { return }
+    let own = kernel.own
+    kernel.switchTo(other)
+    kernel.switchTo(parent)
+    kernel.own = own
+  }
+
+  private mutating func carryOut(_ operation: MemoryOperation, _ kernel: inout GuestKernel) {
     switch operation {
     case .fork:
       kernel.own[.systemCall] += 3
@@ -244,12 +276,14 @@ private struct Runner {
       kernel.own[.systemCall] += 2
       let area = kernel.processes[parent].areas.count - 1
       for isWritable in [false, true] {
+        if isWritable { interrupt(&kernel) }
         kernel.inKernel { $0.protect(area: area, pages: pages, isWritable: isWritable, siblings: siblings) }
       }
     case .protectHuge(let regions):
       kernel.own[.systemCall] += 2
       let area = kernel.processes[parent].areas.count - 1
       for isWritable in [false, true] {
+        if isWritable { interrupt(&kernel) }
         kernel.inKernel {
           $0.protect(
             area: area, pages: regions * TableGeometry.fanout, isWritable: isWritable, siblings: siblings)

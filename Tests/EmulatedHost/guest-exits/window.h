@@ -20,7 +20,7 @@
 #define MIB (1ul << 20)
 #define BASE ((char *)0x100000000000ul) // own top-level entry: every table page below the root belongs to the region
 static int vmstat_fd, stat_fd, trace, traced;
-static char buffer[16384], only[256];
+static char buffer[16384], only[1600];
 static struct counts {
   long pgfault, ctxt, processes, ptpages, minflt;
 } before;
@@ -99,10 +99,11 @@ static void thp(const char *mode) {
 static void work(const char *name, const char *parameters, void (*f)(const char *, const char *, long, long), long a,
                  long b) {
   if (only[0]) {
-    char pattern[300], list[300];
+    char pattern[300], one[300], list[1700];
     snprintf(pattern, sizeof pattern, ",%s,", name);
+    snprintf(one, sizeof one, ",%s:%s,", name, parameters);
     snprintf(list, sizeof list, ",%s,", only);
-    if (!strstr(list, pattern))
+    if (!strstr(list, pattern) && !strstr(list, one))
       return;
   }
   pid_t p = fork();

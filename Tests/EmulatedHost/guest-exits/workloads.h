@@ -55,6 +55,21 @@ static void run_exec(const char *name, const char *parameters, long ops, long ki
   exec_path(name, parameters, ops, kind & 1, kind & 2 ? "/exec_bare" : "/exec_glibc");
 }
 
+static void run_copies(const char *name, const char *parameters, char *p, long pages, long ops) {
+  TWICE {
+    begin(name, parameters, repetition, ops);
+    for (long i = 0; i < ops; i++) {
+      pid_t c = fork();
+      if (!c) {
+        write_pages(p, pages);
+        _exit(0);
+      }
+      waitpid(c, 0, 0);
+    }
+    end();
+  }
+}
+
 static void run_cow(const char *name, const char *parameters, long pages, long both) {
   long ops = 20;
   char *p = map_at(BASE, pages * PAGE, RW);
@@ -70,6 +85,48 @@ static void run_cow(const char *name, const char *parameters, long pages, long b
       waitpid(c, 0, 0);
       if (both)
         write_pages(p, pages);
+    }
+    end();
+  }
+}
+
+// the grandchild of a child that forks: a chain of processes, each of which waits for the next
+static void chain(long depth) {
+  pid_t c = depth ? fork() : -1;
+  if (!c) {
+    chain(depth - 1);
+    _exit(0);
+  }
+  if (depth)
+    waitpid(c, 0, 0);
+}
+
+static void run_chain(const char *name, const char *parameters, long depth, long b) {
+  long ops = 20;
+  TWICE {
+    begin(name, parameters, repetition, ops);
+    for (long i = 0; i < ops; i++)
+      chain(depth);
+    end();
+  }
+}
+
+// a child that makes inherited pages read-only and writable again and then writes them
+static void run_protect_child(const char *name, const char *parameters, long pages, long b) {
+  long ops = 20;
+  char *p = map_at(BASE, pages * PAGE, RW);
+  write_pages(p, pages);
+  TWICE {
+    begin(name, parameters, repetition, ops);
+    for (long i = 0; i < ops; i++) {
+      pid_t c = fork();
+      if (!c) {
+        mprotect(p, pages * PAGE, PROT_READ);
+        mprotect(p, pages * PAGE, RW);
+        write_pages(p, pages);
+        _exit(0);
+      }
+      waitpid(c, 0, 0);
     }
     end();
   }
@@ -107,6 +164,37 @@ static void run_mtm(const char *name, const char *parameters, long pages, long k
       char *p = map_at(at, pages * PAGE, RW);
       write_pages(p, pages);
       munmap(p, pages * PAGE);
+    }
+    end();
+  }
+}
+
+// the middle of a mapping is taken away and mapped and written again
+static void run_middle(const char *name, const char *parameters, long pages, long b) {
+  long ops = pages > 64 ? 5 : 20;
+  char *p = map_at(BASE, 3 * pages * PAGE, RW);
+  write_pages(p, 3 * pages);
+  TWICE {
+    begin(name, parameters, repetition, ops);
+    for (long i = 0; i < ops; i++) {
+      munmap(p + pages * PAGE, pages * PAGE);
+      map_at(p + pages * PAGE, pages * PAGE, RW);
+      write_pages(p + pages * PAGE, pages);
+    }
+    end();
+  }
+}
+
+// pages below the present end of the stack are written and given back
+static void run_stack(const char *name, const char *parameters, long pages, long b) {
+  long ops = 20;
+  char here, *p = (char *)(((unsigned long)&here - 64 * PAGE - pages * PAGE) & ~(PAGE - 1));
+  TWICE {
+    begin(name, parameters, repetition, ops);
+    for (long i = 0; i < ops; i++) {
+      for (long k = pages - 1; k >= 0; k--)
+        ((volatile char *)p)[k * PAGE] = 1;
+      madvise(p, pages * PAGE, MADV_DONTNEED);
     }
     end();
   }
@@ -181,6 +269,16 @@ static void run_huge(const char *name, const char *parameters, long count, long 
   thp("never");
 }
 
+// a child writes every small page of huge ones that it shares
+static void run_huge_cow(const char *name, const char *parameters, long regions, long b) {
+  thp("always");
+  char *p = map_at(BASE, regions * 2 * MIB, RW);
+  madvise(p, regions * 2 * MIB, MADV_HUGEPAGE);
+  write_pages(p, regions * 512);
+  run_copies(name, parameters, p, regions * 512, 5);
+  thp("never");
+}
+
 static void run_file(const char *name, const char *parameters, long pages, long shared) {
   int fd = open("/file", O_RDONLY);
   long ops = 5;
@@ -247,6 +345,107 @@ static void run_ring(const char *name, const char *parameters, long processes, l
   for (int i = 1; i < processes; i++) {
     kill(pid[i], SIGKILL);
     waitpid(pid[i], 0, 0);
+  }
+}
+
+// an operation, then a token to another process and back, which may do the same
+enum { FAULT, PROTECT, MAP, DISCARD, FORK, BOTH_FAULT, BOTH_MAP };
+static void between(int what, char *p, long pages, long i) {
+  switch (what) {
+  case FAULT:
+  case BOTH_FAULT:
+    p[i * PAGE] = 1;
+    break;
+  case PROTECT:
+    mprotect(p, pages * PAGE, i & 1 ? RW : PROT_READ);
+    break;
+  case MAP:
+  case BOTH_MAP:
+    write_pages(map_at(p, pages * PAGE, RW), pages);
+    munmap(p, pages * PAGE);
+    break;
+  case DISCARD:
+    madvise(p, pages * PAGE, MADV_DONTNEED);
+    write_pages(p, pages);
+    break;
+  case FORK: {
+    pid_t c = fork();
+    if (!c)
+      _exit(0);
+    waitpid(c, 0, 0);
+  }
+  }
+}
+
+static void run_switched(const char *name, const char *parameters, long pages, long what) {
+  int there[2], back[2];
+  long rounds = 50;
+  char c = 0;
+  pipe(there);
+  pipe(back);
+  char *p = map_at(BASE, (pages + 1024) * PAGE, RW);
+  write_pages(p + pages * PAGE, 1);
+  if (what == PROTECT || what == DISCARD)
+    write_pages(p, pages);
+  if (what == FAULT || what == BOTH_FAULT)
+    p += (pages + 1) * PAGE;
+  pid_t other = fork();
+  if (!other)
+    for (long i = 0;; i++) {
+      if (read(there[0], &c, 1) != 1)
+        _exit(0);
+      if (what >= BOTH_FAULT)
+        between(what, p, pages, i);
+      write(back[1], &c, 1);
+    }
+  // pages of its own, no longer shared with the other process
+  if (what == PROTECT || what == DISCARD)
+    write_pages(p, pages);
+  TWICE {
+    begin(name, parameters, repetition, rounds);
+    for (long i = 0; i < rounds; i++) {
+      if (what == FAULT && pages)
+        write_pages(p + ((repetition - 1) * rounds + i) * pages * PAGE, pages);
+      else
+        between(what, p, pages, what == FAULT || what == BOTH_FAULT ? (repetition - 1) * rounds + i : i);
+      write(there[1], &c, 1);
+      read(back[0], &c, 1);
+    }
+    end();
+  }
+  kill(other, SIGKILL);
+  waitpid(other, 0, 0);
+}
+
+// a new page is written, and between each two of these other memory changes, whose flush is long, or a child is made
+static void run_beside(const char *name, const char *parameters, long pages, long what) {
+  long rounds = 50;
+  char *p = map_at(BASE, 1024 * PAGE, RW), *other = map_at(BASE + 64 * MIB, (pages + 1) * PAGE, RW);
+  p[0] = 1;
+  write_pages(other, pages + 1);
+  TWICE {
+    begin(name, parameters, repetition, rounds);
+    for (long i = 0; i < rounds; i++) {
+      p[((repetition - 1) * rounds + i + 1) * PAGE] = 1;
+      between(what, other, pages, i);
+    }
+    end();
+  }
+}
+
+// so many children at a time
+static void run_fork_many(const char *name, const char *parameters, long children, long b) {
+  long ops = 20;
+  TWICE {
+    begin(name, parameters, repetition, ops * children);
+    for (long i = 0; i < ops; i++) {
+      for (long k = 0; k < children; k++)
+        if (!fork())
+          _exit(0);
+      while (waitpid(-1, 0, 0) > 0)
+        ;
+    }
+    end();
   }
 }
 
@@ -347,6 +546,15 @@ static void run_smp_dontneed(const char *name, const char *parameters, long page
     }
     end();
   }
+  stop = 1;
+}
+
+// a process whose threads run on the other vCPUs forks; the child may write pages
+static void run_smp_fork(const char *name, const char *parameters, long pages, long written) {
+  spinners(cpus_online);
+  char *p = pages ? map_at(BASE, pages * PAGE, RW) : 0;
+  write_pages(p, pages);
+  run_copies(name, parameters, p, written ? pages : 0, 25);
   stop = 1;
 }
 
