@@ -96,6 +96,7 @@ enum DeviceReader {
     let segments = reader.optional("segments", in: fields, .integer(in: 1...65_536))
     var accesses: [FrontEnd.Cause: FrontEnd.Accesses] = [:]
     var largeRequest: ByteCount?
+    var shared: FrontEnd.SharedInterrupt?
     if let node = fields["accesses"],
       let causes = reader.fields(of: node, in: "register accesses", known: FrontEnd.Cause.allCases.map(\.rawValue))
     {
@@ -103,12 +104,16 @@ enum DeviceReader {
         guard let node = causes[cause.rawValue],
           let counts = reader.fields(
             of: node, in: "'\(cause.rawValue)'",
-            known: ["port_io", "mmio"] + (cause == .largeRequest ? ["above"] : []))
+            known: ["port_io", "mmio"] + (cause == .largeRequest ? ["above"] : [])
+              + (cause == .interrupt && use == .block ? ["status", "clear", "completions"] : []))
         else { continue }
         if cause == .largeRequest { largeRequest = reader.required("above", in: counts, .positiveSize) }
         let ports = reader.optional("port_io", in: counts, .integer(in: 0...1000))
         let memory = reader.optional("mmio", in: counts, .integer(in: 0...1000))
         accesses[cause] = FrontEnd.Accesses(ports: ports ?? 0, memory: memory ?? 0)
+        if cause == .interrupt, use == .block {
+          shared = sharedInterrupt(counts, ports: ports ?? 0, memory: memory ?? 0, &reader)
+        }
       }
     }
     let takesLargePackets = reader.optional("large_packets", in: fields, .flag)
@@ -125,8 +130,33 @@ enum DeviceReader {
       frontEnd.transmitInterrupts = transmitInterrupts
       frontEnd.segments = segments
       frontEnd.largeRequest = largeRequest
+      frontEnd.sharedInterrupt = shared
       return .frontEnd(frontEnd)
     }
+  }
+
+  /// The order of the accesses of a disk's interrupt.
+  private static func sharedInterrupt(
+    _ counts: Fields, ports: Int, memory: Int, _ reader: inout DocumentReader
+  ) -> FrontEnd.SharedInterrupt? {
+    guard (ports == 0) != (memory == 0) else {
+      reader.error(
+        at: counts.location, "a disk's interrupt with \(ports) port_io and \(memory) mmio; expected accesses of one kind")
+      return nil
+    }
+    let count = ports + memory
+    let status = reader.required("status", in: counts, .integer(in: 1...count))
+    let clear = reader.required("clear", in: counts, .integer(in: 1...count))
+    let completions = reader.required("completions", in: counts, .integer(in: 1...count))
+    guard let status, let clear, let completions else { return nil }
+    guard status <= clear, clear <= completions else {
+      reader.error(
+        at: counts.location,
+        "accesses \(status) (status), \(clear) (clear) and \(completions) (completions); expected them in this order")
+      return nil
+    }
+    return FrontEnd.SharedInterrupt(
+      status: status, clear: clear, completions: completions, count: count, isByPort: ports > 0)
   }
 }
 

@@ -187,6 +187,7 @@ extension Simulation {
     threads[index].groupBooked = 0
     switch activity {
     case .wake, .kick, .doorbell, .halt, .flush: endStall(activity, thread: index)
+    case .diskInterrupt: endDiskAccesses(thread: index)
     case .flushAnswer: releaseShadowLock(thread: index)
     case .lineTransfer: beginShadowHold(thread: index)
     case .backendWake, .poll: decideBackend(thread: index, hasPolled: activity == .poll)

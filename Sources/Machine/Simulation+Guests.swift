@@ -90,7 +90,7 @@ extension Simulation {
   }
 
   /// Interrupts the first vCPU that can take it; one that is already to be interrupted takes this one along.
-  private mutating func kick(vm: Int, range: Range<Int>) {
+  mutating func kick(vm: Int, range: Range<Int>) {
     guard !range.contains(where: { threads[$0].isKickPending }) else { return }
     let target = range.first { threads[$0].state == .running && threads[$0].activity == .job } ?? range.lowerBound
     threads[target].isKickPending = true
@@ -113,7 +113,7 @@ extension Simulation {
   }
 
   /// The interrupt of a running vCPU, which may have interrupts off: a fixed share of them, spread evenly.
-  private mutating func nextKick(vm: Int) -> LeafGroup {
+  mutating func nextKick(vm: Int) -> LeafGroup {
     guard vms[vm].blockedShare > 0 else { return vms[vm].kick }
     vms[vm].blockedCarry += vms[vm].blockedShare
     guard vms[vm].blockedCarry >= 1 else { return vms[vm].kick }
@@ -199,11 +199,8 @@ extension Simulation {
     switch activity {
     case .wake:
       vms[vm].waking -= 1
-      if vms[vm].isTold { freeSent(vm: vm) }
-      decideVCPU(thread: index)
-    case .kick:
-      if vms[vm].isTold { freeSent(vm: vm) }
-      decideVCPU(thread: index)
+      takeInterrupt(thread: index, vm: vm)
+    case .kick: takeInterrupt(thread: index, vm: vm)
     case .doorbell:
       ringBackend(vm: vm, queue: Int(threads[index].ringsQueue), isBlock: threads[index].ringsDisk)
       decideVCPU(thread: index)
@@ -215,6 +212,16 @@ extension Simulation {
         haltOrPoll(thread: index)
       }
     default:
+      decideVCPU(thread: index)
+    }
+  }
+
+  /// A vCPU has taken an interrupt: the drivers of what has interrupted handle it.
+  private mutating func takeInterrupt(thread index: Int, vm: Int) {
+    if vms[vm].isTold { freeSent(vm: vm) }
+    if vms[vm].doneRequests.isAsserted, vms[vm].doneRequests.step == .none {
+      beginDiskInterrupt(thread: index, vm: vm)
+    } else {
       decideVCPU(thread: index)
     }
   }

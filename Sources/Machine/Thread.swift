@@ -20,6 +20,8 @@ enum Activity: UInt8 {
   case wake
   /// A running vCPU takes an interrupt that needs exits.
   case kick
+  /// A vCPU's driver handles the interrupt of a disk.
+  case diskInterrupt
   /// A vCPU rings a backend.
   case doorbell
   /// A vCPU goes idle.

@@ -120,6 +120,7 @@ struct VMState {
   // Disk.
   var disk: Int32 = -1
   var block = DevicePath()
+  var doneRequests = DoneRequests()
   var readsWhole: Int32 = 0
   var readsFraction = 0.0
   var writesWhole: Int32 = 0

@@ -69,6 +69,8 @@ public struct OperationLoad: Sendable {
   public let io: IOSetting
   /// Register accesses at an interrupt for received packets.
   public let interruptAccesses: [Entry]
+  /// How an interrupt of its disk tells of all requests that are done; nil where each has one of its own.
+  public var sharedInterrupt: FrontEnd.SharedInterrupt? { block.count > 0 ? io.block?.sharedInterrupt : nil }
   /// Invalidations of an IOMMU's translations that its driver defers; nil where it does not.
   public internal(set) var deferredInvalidation: DeferredInvalidation?
 

@@ -7,15 +7,19 @@ extension Explanation {
   private static let causes: [GuestOperation: (use: FrontEnd.Use, causes: [FrontEnd.Cause])] = [
     .netTx: (.network, [.transmit]), .netRx: (.network, [.interrupt, .receive]),
     .blockRead: (.block, [.request, .largeRequest]), .blockWrite: (.block, [.request, .largeRequest]),
-    .blockCompletion: (.block, []),
+    .blockCompletion: (.block, [.interrupt]),
   ]
 
   private static func words(_ cause: FrontEnd.Cause, _ frontEnd: FrontEnd) -> String {
     switch cause {
     case .transmit: "for each batch that is sent"
     case .receive: "for up to \(FrontEnd.refill) received packets"
-    case .interrupt: "for each interrupt for received packets"
-    case .request: "for each request, from its issue to its completion"
+    case .interrupt:
+      frontEnd.use == .network
+        ? "for each interrupt for received packets" : "for each interrupt, which tells of all requests that are done"
+    case .request:
+      frontEnd.sharedInterrupt == nil
+        ? "for each request, from its issue to its completion" : "for each request, to issue it"
     case .largeRequest: "for each request beyond \(frontEnd.largeRequest ?? .zero), instead"
     }
   }

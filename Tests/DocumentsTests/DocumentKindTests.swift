@@ -40,6 +40,25 @@ import Testing
         == ["d.yaml:2:7: error: unknown base design 'hipervisor' (did you mean 'hypervisor'?)"])
   }
 
+  @Test func interruptsOfDisksSayWhatTheirAccessesDo() throws {
+    func faults(_ interrupt: String, use: String = "block") throws -> [String] {
+      try check("device: d\ntitle: t\nkind: frontend\nuse: \(use)\naccesses:\n  interrupt: \(interrupt)\n")
+    }
+    #expect(try faults("{mmio: 5, status: 1, clear: 3, completions: 4}") == ["device"])
+    #expect(
+      try faults("{mmio: 5, status: 1, clear: 3}")
+        == ["d.yaml:6:14: error: missing key 'completions' in 'interrupt'; expected an integer from 1 to 5"])
+    #expect(
+      try faults("{mmio: 5, port_io: 1, status: 1, clear: 3, completions: 4}")
+        == ["d.yaml:6:14: error: a disk's interrupt with 1 port_io and 5 mmio; expected accesses of one kind"])
+    #expect(
+      try faults("{mmio: 5, status: 4, clear: 3, completions: 4}")
+        == [
+          "d.yaml:6:14: error: accesses 4 (status), 3 (clear) and 4 (completions); expected them in this order"
+        ])
+    #expect(try faults("{mmio: 5, status: 1}", use: "network").count == 1)
+  }
+
   @Test func faultsOfEachKindAreTold() throws {
     #expect(try check("steps: {a: {}}\n") == ["d.yaml:1:12: error: missing key 'meaning' in a step; expected text"])
     #expect(try check("guest: a\n").count == 4)

@@ -193,16 +193,6 @@ struct IOAgreementTests {
     #expect(abs(counted - told) < 0.05 * counted, "\(counted) against \(told)")
   }
 
-  /// Where the fluid engine is further away than it should be: the count, and by how much.
-  ///
-  /// The networks of closed populations take a guest under processor sharing for one of exponential jobs, which is exact
-  /// without waking and closing down. With those, jobs of hardly varying length that come while a vCPU wakes up also leave
-  /// together: the guest sleeps more often. Under first come, first served the same jobs leave one by one, and at this depth
-  /// it hardly sleeps at all; what is described lies between the two.
-  static let gaps: [String: (reason: String, tolerance: Double)] = [
-    "emulated e1000 and AHCI, true, 4": ("halt/halt_exit", 0.1)
-  ]
-
   /// A vCPU that always has work varies less than one that halts, so that shorter runs do for the larger depths; the rare
   /// wake-ups of a single client that polling misses take longer ones.
   @Test("A loop at depths of 1, 4, 16 and 64", arguments: backends, [1, 4, 16, 64])
@@ -212,8 +202,7 @@ struct IOAgreementTests {
         backend, vcpus: 1, arrivals: "{process: closed, clients: \(depth), think: \(isBlock ? "0 s" : "50 us")}",
         perRequest: isBlock ? Self.block : Self.packets, service: 20,
         seconds: depth > 4 ? 0.4 : depth == 1 && !isBlock ? 6 : 1)
-      let found = try Self.differences(
-        Support.exit(model), Support.fluid(model), gap: Self.gaps["\(backend.name), \(isBlock), \(depth)"] ?? ("", 0))
+      let found = try Self.differences(Support.exit(model), Support.fluid(model))
       #expect(found.isEmpty, "\(isBlock ? "blocks" : "packets"): \(found)")
     }
   }

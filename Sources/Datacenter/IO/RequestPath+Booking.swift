@@ -26,6 +26,10 @@ extension RequestPath {
       expectation.add(
         entry.operation, synchronous(entry.operation), rate: flow.rate * flow.interrupts * entry.rate)
     }
+    if let sharedInterrupt {
+      expectation.add(
+        sharedInterrupt.operation, synchronous(sharedInterrupt.operation), rate: flow.rate * sharedAccesses(flow))
+    }
     expectation.add(.doorbell, synchronous(.doorbell), rate: flow.rate * (flow.bells + flow.diskBells))
     func poll(_ share: Double, _ options: DeviceOptions, _ operation: GuestOperation) {
       guard share > 0, let place = asynchronous(operation).first?.place else { return }

@@ -153,6 +153,7 @@ extension RequestPath {
     var network = ClosedNetwork(clients: clients, away: think)
     let devices = devices(clients: clients)
     var sampled: Int?
+    var drawn: SampledHalts.Result?
     for iteration in 0..<200 {
       let before = flow
       var stations = [
@@ -171,9 +172,16 @@ extension RequestPath {
       // Then with what polling for wake-ups saves of them.
       // What has changed reaches the throughput with the next but one iteration.
       if let sampled, iteration < sampled + 3 { continue }
-      guard polling != nil, sampled == nil else { break }
-      take(polls(flow), into: &flow)
+      guard needsSample, sampled == nil else { break }
+      let polls = polls(flow)
+      take(polls, into: &flow)
+      flow.shared = polls.shared
+      if polls.shared != nil { drawn = polls }
       sampled = iteration
+    }
+    if let drawn {
+      takeShared(drawn, into: &flow)
+      if !hasCompany { flow.rate = drawn.rate * 1e9 }
     }
     flow.latency = flow.rate > 0 ? max(job, Double(clients) / flow.rate * 1e9 - think) : nil
     return flow
@@ -192,7 +200,7 @@ extension RequestPath {
     let (wait, slowdown) = (delays.vcpus.wait * (1 - flow.polled), delays.vcpus.slowdown)
     let (ring, kick) = (stall(.doorbell) * slowdown, kickTime * slowdown)
     let wake = wakeTime(polled: flow.polled) * slowdown
-    var held = (job + flow.interrupts * interruptTime) * slowdown + (handsOver ? 0 : flow.bells * ring)
+    var held = (job + flow.interrupts * interruptTime + sharedTime(flow)) * slowdown + (handsOver ? 0 : flow.bells * ring)
     guard vm.vcpus == 1 else {
       // Who finds a halted vCPU waits for it to wake up. While none is halted, vCPUs also ring and take interrupts.
       let idle = held / entries + wait.mean(with: wake)
@@ -272,7 +280,7 @@ extension RequestPath {
     let interrupting =
       vm.vcpus == 1 || vm.vcpus > MultiServer.most
       ? entries * (1 - seen.covered) - wakes : entries * seen.interrupting
-    let kicks = kickTime > 0 ? max(0, interrupting - window) : 0
+    let kicks = kickTime > 0 ? max(0, interrupting - window - toldTogether(flow)) : 0
     // Half-way, so that the point is not passed over again and again.
     flow.wakes = (flow.wakes + wakes) / 2
     flow.kicks = (flow.kicks + kicks) / 2

@@ -6,6 +6,9 @@ import Virtualization
 extension RequestPath {
   var polling: HaltPolling? { model.hosts[vm.host].processors.haltPolling }
 
+  /// Whether halts, or interrupts, are drawn.
+  var needsSample: Bool { polling != nil || sharedInterrupt != nil }
+
   /// Time of the interrupt that wakes a vCPU, when a share of the wake-ups comes while the host polls.
   func wakeTime(polled share: Double) -> Double {
     share > 0 ? (1 - share) * wakeTime + share * polledWakeTime : wakeTime
@@ -15,7 +18,7 @@ extension RequestPath {
 
   /// What polling does for the vCPUs of a flow.
   func polls(_ flow: Flow) -> SampledHalts.Result {
-    guard let polling, flow.rate > 0, !flow.isSaturated else { return SampledHalts.Result() }
+    guard needsSample, flow.rate > 0, !flow.isSaturated else { return SampledHalts.Result() }
     var service = Distribution.deterministic(mean: vm.guest.idleWork)
     var arrivals = ArrivalProcess.poisson(rate: .init(perSecond: flow.rate))
     var discipline = ServiceDiscipline.processorSharing
@@ -25,11 +28,14 @@ extension RequestPath {
       discipline = requests.discipline
     }
     if case .poisson = arrivals { arrivals = .poisson(rate: .init(perSecond: flow.rate)) }
-    let added = flow.interrupts * interruptTime + (flow.kicks + flow.sentKicks) * kickTime
+    // Where interrupts tell of several requests, who takes them and when is a part of the sample.
+    let kicks = sharedInterrupt == nil ? (flow.kicks + flow.sentKicks) * kickTime : 0
+    let added = flow.interrupts * interruptTime + kicks
     var halts = SampledHalts(
-      polling: polling, vcpus: vm.vcpus, arrivals: arrivals, service: service,
+      polling: polling ?? HaltPolling(limit: 0, start: 0, growth: 1, shrink: 0, source: ""), vcpus: vm.vcpus, arrivals: arrivals, service: service,
       scale: service.mean > 0 ? max(0, job - fixed) / service.mean : 0, fixed: fixed + added)
-    halts.isSharing = discipline == .processorSharing
+    halts.isSharing = discipline == .processorSharing && sharedInterrupt == nil
+    if discipline == .processorSharing, sharedInterrupt != nil { halts.turn = sharing?.turn ?? 0 }
     halts.wake = wakeTime + delays.vcpus.wait.mean
     halts.polledWake = polledWakeTime
     halts.halt = stall(.halt)
@@ -37,6 +43,7 @@ extension RequestPath {
     halts.alwaysRings = sends && !handsOver
     halts.hasFlows = max(vm.io.networkOptions.queues, vm.io.blockOptions.queues) > 1
     halts.arrivesInFlows = vm.load.packetsReceived > 0
+    halts.sharedInterrupt = sampledInterrupt
     halts.cuts = delays.polls
     halts.notice = max(receives ? elsewhere(.deviceInterrupt) + receiveTime : 0, hasDiskBackend ? completionTime : 0)
     addBackends(to: &halts)
@@ -59,7 +66,7 @@ extension RequestPath {
   }
 
   /// Whether other VMs or threads delay the requests.
-  private var hasCompany: Bool {
+  var hasCompany: Bool {
     let disk = neighbours.disk(beside: vm)
     return neighbours.wire(beside: vm).load > 0 || disk.reads + disk.writes > 0
       || neighbours.privileged(beside: vm).load > 0 || delays.vcpus.wait.mean > 0 || delays.vcpus.slowdown > 1
@@ -107,6 +114,7 @@ extension RequestPath {
 
   /// Takes over what polling does for a flow.
   func take(_ polls: SampledHalts.Result, into flow: inout Flow) {
+    guard polling != nil else { return }
     flow.polled = polls.success
     flow.haltPolling = polls.time
     flow.polls = (polls.wakes ?? flow.allWakes) * polls.polled

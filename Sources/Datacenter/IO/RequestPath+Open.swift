@@ -31,11 +31,14 @@ extension RequestPath {
     // The driver polls while the packets of requests before are processed, unless a vCPU is halted meanwhile.
     let processing = pollingShare(rate)
     var window = processing
+    var flow = Flow(rate: perSecond, latency: nil, isSaturated: false)
+    flow.shared = polls.shared
+    let (accesses, together) = (sharedTime(flow), toldTogether(flow))
     for _ in 0..<4 {
-      station.job = (job + (1 - window) * interruptTime) / stages * delay.slowdown
+      station.job = (job + (1 - window) * interruptTime + accesses) / stages * delay.slowdown
       station.afterwork = (bells + diskBells) * stall(.doorbell) / stages * delay.slowdown
       // Interrupts that meet no halted vCPU are taken by a running one, whose jobs they delay.
-      let kicks = 1 - station.wakesPerJob - station.coveredPerJob - window / stages
+      let kicks = 1 - station.wakesPerJob - station.coveredPerJob - (window + together) / stages
       station.job += max(0, kicks + told / stages - station.toldWakesPerJob) * kickTime * delay.slowdown
       window = processing * station.allBusyAfterArrival
     }
@@ -58,12 +61,12 @@ extension RequestPath {
       }
     }
     let interrupts = vm.load.packetsReceived > 0 ? (1 - window) * moderatedShare(rate) : 0
-    var flow = Flow(rate: perSecond, latency: nil, isSaturated: !station.isStable)
+    flow.isSaturated = !station.isStable
     if !network.isStable || !diskBackend.isStable || !(disk?.isStable ?? true) { flow.isSaturated = true }
     flow.wakes = wakes * stages
     flow.halts = halts * stages
     take(polls, into: &flow)
-    flow.kicks = kickTime > 0 ? max(0, stages * busy - window) : 0
+    flow.kicks = kickTime > 0 ? max(0, stages * busy - window - together) : 0
     flow.interrupts = interrupts
     flow.told = told
     flow.sentWakes = min(told, sentWakes * stages)
@@ -74,6 +77,7 @@ extension RequestPath {
     if hasDiskBackend { flow.diskBackendWakes = diskBackend.asleep * blocks * (submitTime > 0 ? 2 : 1) }
     flow.polling = hasBackend ? network.polling * Double(networkWorkers) : 0
     flow.diskPolling = hasDiskBackend && !isShared ? diskBackend.polling * Double(diskWorkers) : 0
+    takeShared(polls, into: &flow)
     return (flow, station, network, diskBackend, disk)
   }
 
@@ -144,7 +148,13 @@ extension RequestPath {
 
   /// Time that requests take of each resource at least.
   var bottleneck: Double {
-    var times = [(job + kickTime) / Double(vm.vcpus) * delays.vcpus.slowdown]
+    var held = job + kickTime
+    if sharedInterrupt != nil {
+      for _ in 0..<16 {
+        held = job + kickTime + sharedTime(Flow(rate: Double(vm.vcpus) / held * 1e9, latency: nil, isSaturated: true))
+      }
+    }
+    var times = [held / Double(vm.vcpus) * delays.vcpus.slowdown]
     let network = ((receives ? receiveTime : 0) + (sends ? sendTime : 0)) * delays.network.slowdown
     let block = blocks * (submitTime + completionTime) * delays.disk.slowdown
     times += isShared ? [network + block] : [network / Double(networkWorkers), block / Double(diskWorkers)]
@@ -165,7 +175,7 @@ extension RequestPath {
     if flow.isSaturated || rate * Double(model.limitTime(ofRequestBy: vm)) >= 1e9 {
       return saturated(rate: rate)
     }
-    if polling != nil {
+    if needsSample {
       let polls = polls(flow)
       (flow, station, network, diskBackend, disk) = self.flow(
         rate: rate, variability: variability, isRegular: isRegular, polls: polls)
@@ -186,7 +196,7 @@ extension RequestPath {
       let solved = ClosedStation(
         clients: clients, servers: vm.vcpus,
         job: delays.vcpus.slowdown
-          * (job + flow.interrupts * interruptTime + (flow.bells + flow.diskBells) * stall(.doorbell)
+          * (job + flow.interrupts * interruptTime + sharedTime(flow) + (flow.bells + flow.diskBells) * stall(.doorbell)
             + (flow.kicks + flow.sentKicks) * kickTime + flow.allWakes * wakeTime)
           + flow.allWakes * delays.vcpus.wait.mean,
         away: think + (outside.isFinite ? outside : 0)
@@ -196,13 +206,15 @@ extension RequestPath {
       flow.sentWakes = solved.idle * sentInterrupts(drains: network.drainsPerBatch)
       flow.sentKicks = kickTime > 0 ? sentInterrupts(drains: network.drainsPerBatch) - flow.sentWakes : 0
       flow.halts = flow.allWakes
-      flow.kicks = kickTime > 0 ? stages - flow.wakes : 0
+      flow.kicks = kickTime > 0 ? max(0, stages - toldTogether(flow) - flow.wakes) : 0
       if abs(found - rate) < 1e-9 * found { break }
       rate = (rate + found) / 2
     }
     flow.rate = rate
     flow.isSaturated = false
-    take(polls(flow), into: &flow)
+    let polls = polls(flow)
+    take(polls, into: &flow)
+    takeShared(polls, into: &flow)
     flow.latency = rate > 0 ? max(job, Double(clients) / rate * 1e9 - think) : nil
     return flow
   }

@@ -26,10 +26,11 @@ extension RequestPath {
       // Every interrupt of a running job is taken; one that comes during a bell or an interrupt waits for its end, and
       // others join it.
       let bell = stall(.doorbell)
-      let coming = (rate + (stages - 1) * flow.rate) * 1e-9 / vcpus
+      let coming = (rate + (stages - 1 - toldTogether(flow)) * flow.rate) * 1e-9 / vcpus
       let together = kickTime > 0 ? PortableMath.exp(min(100, coming * kickTime)) : 0
       let rung = (flow.bells + flow.diskBells) * (1 - PortableMath.exp(-coming * bell)) * together
-      let perRequest = (rung + flow.sentKicks) * kickTime + (flow.bells + flow.diskBells) * bell
+      let perRequest =
+        (rung + flow.sentKicks) * kickTime + (flow.bells + flow.diskBells) * bell + sharedTime(flow)
       // What the vCPUs have left for jobs, and how many of these they end by it.
       let left = max(0, vcpus / delays.vcpus.slowdown - flow.rate * 1e-9 * perRequest)
       let work = left / (1 + coming * together * kickTime)

@@ -40,6 +40,8 @@ struct RequestPath {
     var told = 0.0
     var sentWakes = 0.0
     var sentKicks = 0.0
+    /// Interrupts of a disk that tell of several requests, by a sample; nil before.
+    var shared: SampledHalts.Result.Shared?
     var allWakes: Double { wakes + sentWakes }
     /// Per request: bells and wakings of the backends.
     var bells = 0.0

@@ -3,7 +3,7 @@ import Model
 import Virtualization
 
 extension SampledHalts {
-  enum Phase { case halted, halting, waking, working, ringing }
+  enum Phase { case halted, halting, waking, working, ringing, kicked, looking, clearing, reading, leaving }
 
   enum Kind: UInt8 { case arrival, entry, vcpu, turn, worker, disk }
 
@@ -13,6 +13,13 @@ extension SampledHalts {
     var job = -1
     var haltedAt: Int64 = 0
     var window = 0.0
+    /// Whether it is to be interrupted, the number of its plan, and what is left of its job where an interrupt has cut it short.
+    var isKicked = false
+    var plan: UInt32 = 0
+    var end = 0.0
+    var left = -1.0
+    /// Work of its job that it has planned.
+    var burst = 0.0
     /// The thread that its bell wakes, and whether a request leaves when it is through; -1 and false for neither.
     var ringsAt = -1
     var leaves = false
@@ -25,6 +32,8 @@ extension SampledHalts {
     /// CPU time of a stage.
     var time = 0.0
     var flow = 0.0
+    /// What is left of the stage, where jobs run in turns or to their end.
+    var left = 0.0
     /// The vCPU that has it; -1 while it waits.
     var vcpu = -1
     /// Service of a vCPU, as shared by all jobs, at which its stage ends.
@@ -82,6 +91,14 @@ extension SampledHalts {
     var heldHead = 0
     var nextStart = 0.0
     var busFree = 0.0
+    // What it has done and nobody knows of, whether its status is set and an interrupt waits to be taken, or is handled.
+    var done: [Int] = []
+    var isStatusSet = false
+    var isAsserted = false
+    var isHandled = false
+    /// Until when the driver polls for packets.
+    var pollsUntil = 0.0
+    var shared = Result.Shared()
     // What is counted.
     var completed = 0
     var halts = 0.0
@@ -118,10 +135,11 @@ extension SampledHalts {
         left -= 1
         if !isMeasuring, completed >= before || halts >= Double(most / 10) {
           // Guests that never halt need no longer sample.
-          if halts < 3, setting.polling.limit > 0 { break }
+          if halts < 3, setting.polling.limit > 0, setting.sharedInterrupt == nil { break }
           isMeasuring = true
           start = now
           (completed, halts, met, polls, polled) = (before, 0, 0, 0, 0)
+          shared = Result.Shared()
         }
         let handle = Int(event.handle)
         switch Kind(rawValue: event.kind) {
@@ -129,7 +147,8 @@ extension SampledHalts {
           scheduleArrival()
           arrive()
         case .entry: arrive()
-        case .vcpu: end(handle)
+        case .vcpu:
+          if event.generation == vcpus[handle].plan & Event.generationMask { end(handle) }
         case .turn:
           if event.generation == plan & Event.generationMask { endService() }
         case .worker: endItem(handle)
@@ -142,7 +161,8 @@ extension SampledHalts {
       return Result(
         success: halts > 0 ? met / halts : 0, polled: halts > 0 ? polls / halts : 0,
         time: polls > 0 ? polled / polls : 0,
-        wakes: halts / Double(max(1, counted)), rate: rate)
+        wakes: halts / Double(max(1, counted)), rate: rate,
+        shared: setting.sharedInterrupt == nil ? nil : shared.divided(by: Double(max(1, counted))))
     }
 
     func schedule(_ kind: Kind, _ handle: Int, after time: Double, generation: UInt32 = 0) {
@@ -167,7 +187,9 @@ extension SampledHalts {
     /// A request's packets reach the host, or the request the guest.
     mutating func arrive() {
       let job = makeJob()
-      guard setting.network.receive > 0 else { return enter(job, inFlow: setting.hasFlows && setting.arrivesInFlows) }
+      guard setting.network.receive > 0 else {
+        return enterByInterrupt(job, inFlow: setting.hasFlows && setting.arrivesInFlows)
+      }
       push(.receive, job, thread: thread(of: job, isBlock: false))
     }
 
@@ -210,6 +232,7 @@ extension SampledHalts {
     /// A job joins those that want a vCPU.
     mutating func add(_ job: Int) {
       queue.append(job)
+      jobs[job].left = jobs[job].time
       guard setting.isSharing else { return }
       serve()
       jobs[job].end = served + jobs[job].time
@@ -220,13 +243,29 @@ extension SampledHalts {
     /// A job is ready: wakes a halted vCPU for it if there is one.
     mutating func enter(_ job: Int, inFlow: Bool) {
       add(job)
-      if waiting > waking { wakeHalted(for: inFlow ? job : -1) }
+      guard waiting > waking else { return }
+      if setting.turn > 0, !vcpus.contains(where: { $0.phase == .halted }) { return shorten() }
+      wakeHalted(for: inFlow ? job : -1)
+    }
+
+    /// The same, where it interrupts.
+    mutating func enterByInterrupt(_ job: Int, inFlow: Bool) {
+      guard let shared = setting.sharedInterrupt else { return enter(job, inFlow: inFlow) }
+      let hasHalted = vcpus.contains { $0.phase == .halted }
+      let isPolling = !hasHalted && Double(now) < pollsUntil
+      pollsUntil = max(Double(now), pollsUntil) + shared.pollTime
+      enter(job, inFlow: inFlow)
+      if !hasHalted, !isPolling, waiting > waking, shared.kick > 0 { interrupt() }
     }
 
     mutating func wakeHalted(for job: Int) {
       let own = job >= 0 ? Int(jobs[job].flow * Double(vcpus.count)) : -1
       let preferred = own >= 0 && vcpus[own].phase == .halted ? own : nil
       guard let index = preferred ?? vcpus.firstIndex(where: { $0.phase == .halted }) else { return }
+      wakeUp(index)
+    }
+
+    mutating func wakeUp(_ index: Int) {
       let idle = Double(now - vcpus[index].haltedAt)
       let window = vcpus[index].window
       halts += 1
@@ -241,7 +280,9 @@ extension SampledHalts {
 
     mutating func go(_ index: Int, _ phase: Phase, for time: Double) {
       vcpus[index].phase = phase
-      schedule(.vcpu, index, after: time)
+      vcpus[index].plan &+= 1
+      vcpus[index].end = Double(now) + time
+      schedule(.vcpu, index, after: time, generation: vcpus[index].plan)
     }
 
     /// What a vCPU did for a time of its own is over.
@@ -250,7 +291,9 @@ extension SampledHalts {
       case .halted: break
       case .waking:
         waking -= 1
-        decide(index)
+        takeInterrupt(index)
+      case .kicked: takeInterrupt(index)
+      case .looking, .clearing, .reading, .leaving: endAccesses(index)
       case .ringing:
         if vcpus[index].ringsAt >= 0 { wakeThread(vcpus[index].ringsAt, isBell: true) }
         if vcpus[index].leaves { leave(vcpus[index].job) }
@@ -258,18 +301,23 @@ extension SampledHalts {
         vcpus[index].leaves = false
         decide(index)
       case .halting:
-        if waiting > waking {
+        if waiting > waking || vcpus[index].isKicked {
           decide(index)
         } else {
           vcpus[index].phase = .halted
           vcpus[index].haltedAt = now
         }
-      case .working: endStage(index)
+      case .working: endTurn(index)
       }
     }
 
     mutating func decide(_ index: Int) {
-      guard waiting > 0 else { return go(index, .halting, for: setting.halt) }
+      if vcpus[index].isKicked { return beKicked(index) }
+      if vcpus[index].left >= 0 { return resume(index) }
+      guard waiting > 0 else {
+        shared.halts += 1
+        return go(index, .halting, for: setting.halt)
+      }
       let job = queue[head]
       head += 1
       if head > 1024, head * 2 > queue.count {
@@ -278,7 +326,7 @@ extension SampledHalts {
       }
       vcpus[index].job = job
       jobs[job].vcpu = index
-      guard setting.isSharing else { return go(index, .working, for: jobs[job].time) }
+      guard setting.isSharing else { return work(index) }
       vcpus[index].phase = .working
       serve()
       working += 1
@@ -303,82 +351,6 @@ extension SampledHalts {
       guard let rings else { return decide(index) }
       vcpus[index].ringsAt = rings
       go(index, .ringing, for: setting.bell)
-    }
-
-    // MARK: Turns
-
-    /// Brings the service that jobs have had up to now.
-    mutating func serve() {
-      served += (Double(now) - servedAt) * speed
-      servedAt = Double(now)
-    }
-
-    /// Plans the end of the stage that ends first; all jobs get the same share of the vCPUs that work.
-    mutating func planService() {
-      plan &+= 1
-      speed = pool.isEmpty ? 0 : min(1, Double(working) / Double(pool.count))
-      guard speed > 0 else { return }
-      schedule(.turn, 0, after: max(0, jobs[pool[0]].end - served) / speed, generation: plan)
-    }
-
-    /// A job's stage ends on the vCPU that has it, or in the turn of another one that then has to wait.
-    mutating func endService() {
-      serve()
-      let job = removeFirst()
-      var index = jobs[job].vcpu
-      if index < 0 {
-        index = 0
-        if working > 1 {
-          var number = Int(random[2].nextUniform() * Double(working))
-          for other in vcpus.indices where vcpus[other].phase == .working {
-            index = other
-            number -= 1
-            if number < 0 { break }
-          }
-        } else if let only = vcpus.firstIndex(where: { $0.phase == .working }) {
-          index = only
-        }
-        let own = vcpus[index].job
-        jobs[own].vcpu = -1
-        // It waits in the place of the job that ends.
-        if let place = queue[head...].firstIndex(of: job) { queue[place] = own }
-        vcpus[index].job = job
-      }
-      working -= 1
-      vcpus[index].phase = .ringing
-      endStage(index)
-      planService()
-    }
-
-    /// - Complexity: O(log jobs).
-    mutating func insert(_ job: Int) {
-      pool.append(job)
-      var position = pool.count - 1
-      while position > 0 {
-        let parent = (position - 1) / 2
-        guard jobs[job].end < jobs[pool[parent]].end else { break }
-        pool[position] = pool[parent]
-        position = parent
-      }
-      pool[position] = job
-    }
-
-    /// - Complexity: O(log jobs).
-    mutating func removeFirst() -> Int {
-      let first = pool[0]
-      let last = pool.removeLast()
-      guard !pool.isEmpty else { return first }
-      var position = 0
-      while true {
-        var child = 2 * position + 1
-        guard child < pool.count else { break }
-        if child + 1 < pool.count, jobs[pool[child + 1]].end < jobs[pool[child]].end { child += 1 }
-        guard jobs[pool[child]].end < jobs[last].end else { break }
-        pool[position] = pool[child]
-        position = child
-      }
-      pool[position] = last
-      return first
     }
   }
 }

@@ -39,6 +39,7 @@ extension SampledHalts.Course {
   mutating func wakeThread(_ index: Int, isBell: Bool) {
     guard threads[index].isAsleep else { return }
     threads[index].isAsleep = false
+    if firstOfDisk > 0, index >= firstOfDisk { shared.diskWakes += 1 } else { shared.networkWakes += 1 }
     threads[index].current.kind = .wake
     schedule(.worker, index, after: isBell ? threads[index].worker.bellWake : threads[index].worker.deviceWake)
   }
@@ -70,7 +71,7 @@ extension SampledHalts.Course {
   mutating func endItem(_ index: Int) {
     let item = threads[index].current
     switch item.kind {
-    case .receive: enter(item.job, inFlow: setting.hasFlows)
+    case .receive: enterByInterrupt(item.job, inFlow: setting.hasFlows)
     case .transmit:
       threads[index].packets -= 1
       let worker = threads[index].worker
@@ -134,6 +135,7 @@ extension SampledHalts.Course {
   }
 
   private mutating func comeFromDisk(_ job: Int) {
+    guard setting.sharedInterrupt == nil else { return interruptForDone(job) }
     jobs[job].stage += 1
     enter(job, inFlow: setting.hasFlows)
   }

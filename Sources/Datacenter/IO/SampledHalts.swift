@@ -15,6 +15,8 @@ struct SampledHalts: Hashable {
   var arrivals: ArrivalProcess
   /// Whether jobs share the vCPUs; else they run to their end in the order of their arrival.
   var isSharing = true
+  /// Longest turn of a job while others wait, where turns are not taken to be infinitely short; else 0.
+  var turn = 0.0
   /// Service time of a request on the bare host; what it holds a vCPU for a nanosecond of it, and beside it.
   var service: Distribution
   var scale: Double
@@ -54,6 +56,20 @@ struct SampledHalts: Hashable {
   var cuts = PollCuts()
   var notice = 0.0
 
+  /// The interrupt of a disk that tells of all requests that are done; nil where each has one of its own.
+  var sharedInterrupt: SharedInterrupt?
+
+  /// Times of the accesses of a disk's interrupt that look for something to tell, clear the cause, read which requests are done,
+  /// and follow; of the interrupt of a vCPU that runs; and in which the driver of the network polls for a request's packets.
+  struct SharedInterrupt: Hashable {
+    var looks = 0.0
+    var clears = 0.0
+    var reads = 0.0
+    var leaves = 0.0
+    var kick = 0.0
+    var pollTime = 0.0
+  }
+
   /// Threads of a backend that are alike.
   struct Worker: Hashable {
     var threads = 1
@@ -84,6 +100,19 @@ struct SampledHalts: Hashable {
     var wakes: Double?
     /// Completed requests per nanosecond.
     var rate = 0.0
+    /// Of a request, where interrupts of its disk tell of several.
+    var shared: Shared?
+
+    struct Shared {
+      /// Haltings of a vCPU, interrupts of one that runs, interrupts of the disk whose looks find something, and others.
+      var halts = 0.0
+      var kicks = 0.0
+      var interrupts = 0.0
+      var spurious = 0.0
+      /// Wakings of the threads of the network and of the disk.
+      var networkWakes = 0.0
+      var diskWakes = 0.0
+    }
   }
 
   /// Halts of a sample, and requests at most. Windows are renewed every thirty halts or so: the time of polling of so many has
@@ -104,6 +133,10 @@ struct SampledHalts: Hashable {
       \.network.receive, \.network.transmit, \.network.submit, \.network.complete, \.network.bellWake,
       \.network.deviceWake,
     ] { round(&self[keyPath: path]) }
+    if var shared = sharedInterrupt {
+      for path in [\SharedInterrupt.looks, \.clears, \.reads, \.leaves, \.kick, \.pollTime] { round(&shared[keyPath: path]) }
+      sharedInterrupt = shared
+    }
     guard var worker = disk else { return }
     for path in [\Worker.submit, \.complete, \.bellWake, \.deviceWake] { round(&worker[keyPath: path]) }
     disk = worker
@@ -172,6 +205,8 @@ struct SampledHalts: Hashable {
 
   private func sample(part: Int = 1) -> Result {
     var course = Course(self)
+    // Turns are many events; shares of interrupts vary less than windows.
+    let part = turn > 0 ? 2 * part : part
     return course.run(halts: Self.halts / part, requests: Self.requests / part)
   }
 }

@@ -221,6 +221,16 @@ extension Simulation {
 
   /// The guest gets its block request back and goes on with the job.
   private mutating func completeBlock(job: Int32, vm: Int) {
+    if vms[vm].doneRequests.isShared {
+      interruptForDone(job: job, vm: vm)
+      return
+    }
+    takeBlock(job: job, vm: vm)
+    notify(vm: vm, byInterrupt: true, preferred: vcpu(of: job, vm: vm))
+  }
+
+  /// The driver knows that a block request is done: its job is ready for the next stage.
+  mutating func takeBlock(job: Int32, vm: Int) {
     if vms[vm].block.hasBackend {
       let queue = vms[vm].block.queue(of: jobs[Int(job)].flow)
       if queues[queue].used > 0 { free(1, queue: queue, isBlock: true, vm: vm) }
@@ -228,7 +238,6 @@ extension Simulation {
     jobs[Int(job)].stage += 1
     jobs[Int(job)].stageEnd = stageEnd(of: Int(job))
     pushJob(job, vm: vm)
-    notify(vm: vm, byInterrupt: true, preferred: vcpu(of: job, vm: vm))
   }
 
   // MARK: Rings

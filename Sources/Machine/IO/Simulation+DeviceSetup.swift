@@ -172,6 +172,14 @@ extension Simulation {
     state.block.transmit = open(.blockRead, of: index, charges: read)
     state.block.write = open(.blockWrite, of: index, charges: write)
     state.block.receive = open(.blockCompletion, of: index, charges: completion)
+    if let shared = vm.load.sharedInterrupt {
+      state.doneRequests.status = Int64(shared.status)
+      state.doneRequests.clear = Int64(shared.clear)
+      state.doneRequests.completions = Int64(shared.completions)
+      state.doneRequests.count = Int64(shared.count)
+      state.doneRequests.access = open(
+        shared.operation, of: index, charges: vm.load.design.cost(of: shared.operation)?.synchronous ?? [])
+    }
     // How many requests an emulated disk's registers hold is left out unless it is stated.
     if (read + write).isEmpty, vm.io.blockOptions.ring == nil { state.block.entries = .max }
   }

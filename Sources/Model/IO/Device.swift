@@ -134,8 +134,36 @@ public struct FrontEnd: Sendable, Hashable {
   public var segments: Int?
   /// Bytes beyond which a block request has the accesses of a large one; nil where all are alike.
   public var largeRequest: ByteCount?
+  /// How one interrupt tells of all block requests that are done; nil where each has an interrupt of its own.
+  public var sharedInterrupt: SharedInterrupt?
   /// The register accesses by their cause.
   public let accesses: [Cause: Accesses]
+
+  /// The register accesses of a disk's interrupt in their order, by their numbers from 1 on.
+  public struct SharedInterrupt: Sendable, Hashable {
+    /// The one that finds out whether the device has anything to tell: where it has not, no more follow.
+    public let status: Int
+    /// The one that clears the cause: what is done after it interrupts anew.
+    public let clear: Int
+    /// The one that reads which requests are done.
+    public let completions: Int
+    /// How many there are.
+    public let count: Int
+    /// Whether they are accesses to ports; else to memory.
+    public let isByPort: Bool
+
+    /// Creates an order.
+    public init(status: Int, clear: Int, completions: Int, count: Int, isByPort: Bool) {
+      self.status = status
+      self.clear = clear
+      self.completions = completions
+      self.count = count
+      self.isByPort = isByPort
+    }
+
+    /// What an access costs.
+    public var operation: GuestOperation { isByPort ? .devicePort : .deviceMemory }
+  }
 
   /// Causes of register accesses.
   public enum Cause: String, CaseIterable, Sendable, Hashable {
@@ -143,9 +171,9 @@ public struct FrontEnd: Sendable, Hashable {
     case transmit
     /// Up to 16 receive buffers handed back to the device.
     case receive
-    /// An interrupt for received packets.
+    /// An interrupt for received packets, or for block requests that are done.
     case interrupt
-    /// A block request, from its issue to its completion.
+    /// A block request, from its issue to its completion, without what an interrupt takes that others share.
     case request
     /// A block request beyond the bytes of `largeRequest`.
     case largeRequest = "large_request"
