@@ -141,7 +141,8 @@ enum DeviceReader {
   ) -> FrontEnd.SharedInterrupt? {
     guard (ports == 0) != (memory == 0) else {
       reader.error(
-        at: counts.location, "a disk's interrupt with \(ports) port_io and \(memory) mmio; expected accesses of one kind")
+        at: counts.location,
+        "a disk's interrupt with \(ports) port_io and \(memory) mmio; expected accesses of one kind")
       return nil
     }
     let count = ports + memory

@@ -45,6 +45,10 @@ struct Job {
   var reads: Int32 = 0
   var writes: Int32 = 0
   var stage: Int32 = 0
+  /// The first so many reads, and writes, were cut; parts of the present one that are not done.
+  var cutReads: Int32 = 0
+  var cutWrites: Int32 = 0
+  var parts: Int32 = 0
   /// Work at which the present stage ends.
   var stageEnd: Int64 = 0
 

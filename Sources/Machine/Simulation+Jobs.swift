@@ -106,8 +106,8 @@ extension Simulation {
   private mutating func makeJob(vm: Int, native: Double, guest: Int64, iterations: Int64) -> Int32 {
     let job = allocateJob()
     var total = guest
-    let reads = blockRequests(vms[vm].readsWhole, vms[vm].readsFraction, vm: vm)
-    let writes = blockRequests(vms[vm].writesWhole, vms[vm].writesFraction, vm: vm)
+    let reads = blockRequests(vms[vm].reads, vm: vm)
+    let writes = blockRequests(vms[vm].writes, vm: vm)
     // CPU time by which dirtied pages and new code are counted.
     let work = native > 0 ? native : Double(guest) / Double(FineTime.unitsPerNanosecond)
     let active = activeComponents(of: vm)
@@ -133,7 +133,7 @@ extension Simulation {
         operations = carry(windows[vm].advance(to: now, nanoseconds: work), component: component)
       case .fullLogs:
         operations = carry(dirtyRounds[vm].fullLogs, component: component)
-      case .blocks(let isRead): operations = Int64(isRead ? reads : writes)
+      case .blocks(let isRead): operations = Int64(isRead ? reads.all : writes.all)
       case .invalidations: operations = invalidationQueues[vm].advance(to: now)
       case .perInterrupt, .balloon: break
       case .memory(let event):
@@ -145,8 +145,10 @@ extension Simulation {
     total += chargeTicks(from: active.lowerBound, to: active.upperBound, job: job, vm: vm, busy: total)
     start(job: job, vm: vm, total: total)
     if vms[vm].isMultiQueue { jobs[job].flow = UInt16(countStreams[vm].nextUniform() * 65536) }
-    jobs[job].reads = reads
-    jobs[job].writes = writes
+    jobs[job].reads = reads.plain + reads.cut
+    jobs[job].writes = writes.plain + writes.cut
+    jobs[job].cutReads = reads.cut
+    jobs[job].cutWrites = writes.cut
     jobs[job].stageEnd = stageEnd(of: job)
     placeTakings(job: job, vm: vm)
     placePageWaits(job: job, vm: vm)
@@ -155,10 +157,15 @@ extension Simulation {
     return Int32(job)
   }
 
-  /// How many block requests of one direction a job makes.
-  private mutating func blockRequests(_ whole: Int32, _ fraction: Double, vm: Int) -> Int32 {
-    guard fraction > 0 else { return whole }
-    return countStreams[vm].nextUniform() < fraction ? whole + 1 : whole
+  /// How many block requests of one direction a job makes: one by one, cut ones, and all with the parts of these.
+  private mutating func blockRequests(_ stages: BlockStages, vm: Int) -> (plain: Int32, cut: Int32, all: Int32) {
+    func draw(_ whole: Int32, _ fraction: Double) -> Int32 {
+      guard fraction > 0 else { return whole }
+      return countStreams[vm].nextUniform() < fraction ? whole + 1 : whole
+    }
+    let plain = draw(stages.whole, stages.fraction)
+    let cut = draw(stages.cutWhole, stages.cutFraction)
+    return (plain, cut, plain + cut * stages.parts)
   }
 
   /// The work at which a job's present stage ends.

@@ -1,6 +1,16 @@
 /// Kinds of work, as the event loop tells them apart.
 enum WorkShape: UInt8 { case requests, batch, program, idle }
 
+/// Block requests of one direction that a job makes one after another: a fraction is the probability of one more.
+struct BlockStages {
+  var whole: Int32 = 0
+  var fraction = 0.0
+  /// Those of them that were cut, which come first, and how many parts are under way together.
+  var cutWhole: Int32 = 0
+  var cutFraction = 0.0
+  var parts: Int32 = 1
+}
+
 /// One VM with its guest scheduler and its backend.
 struct VMState {
   var host: Int32
@@ -121,10 +131,8 @@ struct VMState {
   var disk: Int32 = -1
   var block = DevicePath()
   var doneRequests = DoneRequests()
-  var readsWhole: Int32 = 0
-  var readsFraction = 0.0
-  var writesWhole: Int32 = 0
-  var writesFraction = 0.0
+  var reads = BlockStages()
+  var writes = BlockStages()
   /// Bytes' time on the disk's bus.
   var readTransfer: Int64 = 0
   var writeTransfer: Int64 = 0

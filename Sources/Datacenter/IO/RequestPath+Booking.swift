@@ -49,11 +49,10 @@ extension RequestPath {
       poll(flow.polling, vm.io.networkOptions, handsOver ? .netTx : .netRx)
     }
     guard hasDiskBackend else { return }
-    let halves = submitTime > 0 ? 2.0 : 1.0
-    if submitTime > 0 {
-      expectation.add(.doorbell, asynchronous(.doorbell), rate: flow.rate * flow.diskBackendWakes / halves)
-    }
-    expectation.add(.deviceInterrupt, asynchronous(.deviceInterrupt), rate: flow.rate * flow.diskBackendWakes / halves)
+    let rung = submitTime > 0 ? flow.diskBellWakes ?? flow.diskBackendWakes / 2 : 0
+    expectation.add(.doorbell, asynchronous(.doorbell), rate: flow.rate * rung)
+    expectation.add(
+      .deviceInterrupt, asynchronous(.deviceInterrupt), rate: flow.rate * max(0, flow.diskBackendWakes - rung))
     expectation.add(.blockRead, asynchronous(.blockRead), rate: flow.rate * vm.load.block.reads)
     expectation.add(.blockWrite, asynchronous(.blockWrite), rate: flow.rate * vm.load.block.writes)
     expectation.add(.blockCompletion, asynchronous(.blockCompletion), rate: flow.rate * blocks)

@@ -143,7 +143,7 @@ extension RequestPath {
   private func network(clients: Int, think: Double, variation: Double?) -> Flow {
     // A guest whose own thread goes on at once is told of block requests alone, and has one visit less a round.
     let isLocal = isLocal(think: think)
-    let entries = isLocal ? blocks : stages
+    let entries = isLocal ? blockStages : stages
     let workers = workers
     var flow = Flow(rate: 0, latency: nil, isSaturated: false)
     flow.wakes = entries
@@ -181,7 +181,8 @@ extension RequestPath {
     }
     if let drawn {
       takeShared(drawn, into: &flow)
-      if !hasCompany { flow.rate = drawn.rate * 1e9 }
+      // The network's stations see the parts of a request one after another.
+      if hasParts || !hasCompany { flow.rate = drawn.rate * 1e9 }
     }
     flow.latency = flow.rate > 0 ? max(job, Double(clients) / flow.rate * 1e9 - think) : nil
     return flow
@@ -189,7 +190,7 @@ extension RequestPath {
 
   /// Between two block requests of a loop lies the last part of one round and the first of the next.
   private func localVariation(_ variation: Double) -> Double {
-    variation * (blocks > 0 ? 1 - 1 / (2 * blocks) : 1)
+    variation * (blockStages > 0 ? 1 - 1 / (2 * blockStages) : 1)
   }
 
   private func guest(
@@ -200,7 +201,8 @@ extension RequestPath {
     let (wait, slowdown) = (delays.vcpus.wait * (1 - flow.polled), delays.vcpus.slowdown)
     let (ring, kick) = (stall(.doorbell) * slowdown, kickTime * slowdown)
     let wake = wakeTime(polled: flow.polled) * slowdown
-    var held = (job + flow.interrupts * interruptTime + sharedTime(flow)) * slowdown + (handsOver ? 0 : flow.bells * ring)
+    var held =
+      (job + flow.interrupts * interruptTime + sharedTime(flow)) * slowdown + (handsOver ? 0 : flow.bells * ring)
     guard vm.vcpus == 1 else {
       // Who finds a halted vCPU waits for it to wake up. While none is halted, vCPUs also ring and take interrupts.
       let idle = held / entries + wait.mean(with: wake)

@@ -7,7 +7,11 @@ extension RequestPath {
   var polling: HaltPolling? { model.hosts[vm.host].processors.haltPolling }
 
   /// Whether halts, or interrupts, are drawn.
-  var needsSample: Bool { polling != nil || sharedInterrupt != nil }
+  var needsSample: Bool { polling != nil || drawsInterrupts }
+  /// Whether interrupts are a part of the sample: where those of a disk tell of several requests, or parts of a request are
+  /// under way together.
+  var drawsInterrupts: Bool { sharedInterrupt != nil || hasParts }
+  var hasParts: Bool { blocks > 0 && vm.load.block.hasParts }
 
   /// Time of the interrupt that wakes a vCPU, when a share of the wake-ups comes while the host polls.
   func wakeTime(polled share: Double) -> Double {
@@ -28,14 +32,15 @@ extension RequestPath {
       discipline = requests.discipline
     }
     if case .poisson = arrivals { arrivals = .poisson(rate: .init(perSecond: flow.rate)) }
-    // Where interrupts tell of several requests, who takes them and when is a part of the sample.
-    let kicks = sharedInterrupt == nil ? (flow.kicks + flow.sentKicks) * kickTime : 0
+    // Where interrupts are a part of the sample, who takes them and when is a part of the sample.
+    let kicks = !drawsInterrupts ? (flow.kicks + flow.sentKicks) * kickTime : 0
     let added = flow.interrupts * interruptTime + kicks
     var halts = SampledHalts(
-      polling: polling ?? HaltPolling(limit: 0, start: 0, growth: 1, shrink: 0, source: ""), vcpus: vm.vcpus, arrivals: arrivals, service: service,
+      polling: polling ?? HaltPolling(limit: 0, start: 0, growth: 1, shrink: 0, source: ""), vcpus: vm.vcpus,
+      arrivals: arrivals, service: service,
       scale: service.mean > 0 ? max(0, job - fixed) / service.mean : 0, fixed: fixed + added)
-    halts.isSharing = discipline == .processorSharing && sharedInterrupt == nil
-    if discipline == .processorSharing, sharedInterrupt != nil { halts.turn = sharing?.turn ?? 0 }
+    halts.isSharing = discipline == .processorSharing && !drawsInterrupts
+    if discipline == .processorSharing, drawsInterrupts { halts.turn = sharing?.turn ?? 0 }
     halts.wake = wakeTime + delays.vcpus.wait.mean
     halts.polledWake = polledWakeTime
     halts.halt = stall(.halt)
@@ -43,7 +48,7 @@ extension RequestPath {
     halts.alwaysRings = sends && !handsOver
     halts.hasFlows = max(vm.io.networkOptions.queues, vm.io.blockOptions.queues) > 1
     halts.arrivesInFlows = vm.load.packetsReceived > 0
-    halts.sharedInterrupt = sampledInterrupt
+    halts.interrupts = sampledInterrupts
     halts.cuts = delays.polls
     halts.notice = max(receives ? elsewhere(.deviceInterrupt) + receiveTime : 0, hasDiskBackend ? completionTime : 0)
     addBackends(to: &halts)
@@ -58,7 +63,7 @@ extension RequestPath {
       } else {
         halts.away = vm.io.walkDelay + moderationDelay(flow.rate * 1e-9)
         if vm.load.packetsSent > 0 { halts.away += wireTime + Double(model.limitTime(ofRequestBy: vm)) }
-        if hasCompany { halts.rate = flow.rate * 1e-9 }
+        if hasCompany, !hasParts { halts.rate = flow.rate * 1e-9 }
       }
     }
     halts.coarsen()
@@ -101,8 +106,13 @@ extension RequestPath {
     guard blocks > 0, let shared = disk(rate: rate), let alone = disk(rate: rate, isAlone: true) else {
       return
     }
-    halts.reads = vm.load.block.reads
-    halts.writes = vm.load.block.writes
+    let block = vm.load.block
+    halts.cutReads = block.cutReads
+    halts.cutWrites = block.cutWrites
+    halts.readParts = block.readParts
+    halts.writeParts = block.writeParts
+    halts.reads = block.readStages - block.cutReads
+    halts.writes = block.writeStages - block.cutWrites
     halts.readTime = alone.device.read.latency
     halts.writeTime = alone.device.write.latency
     halts.channels = alone.device.parallelism

@@ -119,13 +119,16 @@ extension RequestPath {
     return passing.load < 1 ? wireTime + passing.secondMoment / (2 * (1 - passing.load)) : .infinity
   }
 
+  /// Time of a request's packets at their interface, in nanoseconds.
+  private func passage(_ rate: Double) -> Double {
+    (vm.load.packetsSent > 0 ? wireDelay(rate) + limitDelay(rate) : 0) + vm.io.walkDelay + moderationDelay(rate)
+  }
+
   /// Time outside the guest in nanoseconds.
   private func outside(
     _ flow: Flow, _ network: BackendStation, _ diskBackend: BackendStation, _ disk: DiskStation?
   ) -> Double {
-    let rate = flow.rate * 1e-9
-    var time = (vm.load.packetsSent > 0 ? wireDelay(rate) + limitDelay(rate) : 0) + vm.io.walkDelay
-    time += moderationDelay(rate)
+    var time = passage(flow.rate * 1e-9)
     let (guest, packets) = (delays.vcpus.slowdown, delays.network.slowdown)
     if receives { time += network.delay + receiveTime * packets }
     if sends {
@@ -181,6 +184,7 @@ extension RequestPath {
         rate: rate, variability: variability, isRegular: isRegular, polls: polls)
     }
     flow.latency = station.sojourn.map { $0 * stages + outside(flow, network, diskBackend, disk) }
+    if hasParts, let shared = flow.shared { flow.latency = shared.latency + passage(flow.rate * 1e-9) }
     if flow.latency == .infinity { flow.latency = nil }
     return flow
   }

@@ -41,18 +41,27 @@ extension RequestPath {
     flow.wakes = wakes
     flow.halts = shared.halts
     flow.kicks = kickTime > 0 ? shared.kicks : 0
-    if isShared || hasBackend { flow.backendWakes = shared.networkWakes }
-    if !isShared { flow.diskBackendWakes = shared.diskWakes }
+    if hasParts {
+      flow.diskBells = shared.diskBells
+      if sends { flow.bells = shared.bells }
+    }
+    // Of a thread for both, all count as the network's.
+    flow.backendWakes = hasBackend ? shared.networkWakes : 0
+    flow.diskBackendWakes = shared.diskWakes
+    flow.diskBellWakes = shared.diskBellWakes
   }
 
-  /// The times of a sample.
-  var sampledInterrupt: SampledHalts.SharedInterrupt? {
-    sharedInterrupt.map {
-      let time = stall($0.operation)
-      return SampledHalts.SharedInterrupt(
-        looks: Double($0.status) * time, clears: Double($0.clear - $0.status) * time,
-        reads: Double($0.completions - $0.clear) * time, leaves: Double($0.count - $0.completions) * time,
-        kick: kickTime, pollTime: pollTime)
-    }
+  /// Interrupts of a sample.
+  var sampledInterrupts: SampledHalts.Interrupts? {
+    guard drawsInterrupts else { return nil }
+    var interrupts = SampledHalts.Interrupts(kick: kickTime, pollTime: pollTime)
+    guard let sharedInterrupt else { return interrupts }
+    let time = stall(sharedInterrupt.operation)
+    interrupts.looks = Double(sharedInterrupt.status) * time
+    interrupts.clears = Double(sharedInterrupt.clear - sharedInterrupt.status) * time
+    interrupts.reads = Double(sharedInterrupt.completions - sharedInterrupt.clear) * time
+    interrupts.leaves = Double(sharedInterrupt.count - sharedInterrupt.completions) * time
+    interrupts.isShared = true
+    return interrupts
   }
 }

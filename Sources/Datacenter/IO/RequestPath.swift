@@ -48,6 +48,8 @@ struct RequestPath {
     var diskBells = 0.0
     var backendWakes = 0.0
     var diskBackendWakes = 0.0
+    /// Of those of the disk's backend the ones by bells, where they are known; else half of them.
+    var diskBellWakes: Double?
     /// Share of time that backends poll.
     var polling = 0.0
     var diskPolling = 0.0
@@ -86,7 +88,9 @@ struct RequestPath {
   var submitTime: Double { readShare * elsewhere(.blockRead) + (1 - readShare) * elsewhere(.blockWrite) }
   var completionTime: Double { elsewhere(.blockCompletion) }
   var hasDiskBackend: Bool { blocks > 0 && submitTime + completionTime > 0 }
-  var stages: Double { 1 + blocks }
+  /// Block requests of a request that wait for each other.
+  var blockStages: Double { device == nil ? 0 : vm.load.block.readStages + vm.load.block.writeStages }
+  var stages: Double { 1 + blockStages }
   /// Time that the guest processes a request's packets, during which its driver polls.
   var pollTime: Double { Double(vm.load.packetsReceived) * (design.cost(of: .netRx)?.nativeMean ?? 0) }
   /// Share of a request's packets that the driver finds by polling, at requests per nanosecond.

@@ -29,6 +29,11 @@ extension SampledHalts {
     var stages = 1
     var reads = 0
     var stage = 0
+    /// The first so many reads, and writes, are cut; parts of the present one that are not done; and when it came.
+    var cutReads = 0
+    var cutWrites = 0
+    var parts = 0
+    var arrival: Int64 = 0
     /// CPU time of a stage.
     var time = 0.0
     var flow = 0.0
@@ -135,7 +140,7 @@ extension SampledHalts {
         left -= 1
         if !isMeasuring, completed >= before || halts >= Double(most / 10) {
           // Guests that never halt need no longer sample.
-          if halts < 3, setting.polling.limit > 0, setting.sharedInterrupt == nil { break }
+          if halts < 3, setting.polling.limit > 0, setting.interrupts == nil { break }
           isMeasuring = true
           start = now
           (completed, halts, met, polls, polled) = (before, 0, 0, 0, 0)
@@ -162,7 +167,7 @@ extension SampledHalts {
         success: halts > 0 ? met / halts : 0, polled: halts > 0 ? polls / halts : 0,
         time: polls > 0 ? polled / polls : 0,
         wakes: halts / Double(max(1, counted)), rate: rate,
-        shared: setting.sharedInterrupt == nil ? nil : shared.divided(by: Double(max(1, counted))))
+        shared: setting.interrupts == nil ? nil : shared.divided(by: Double(max(1, counted))))
     }
 
     func schedule(_ kind: Kind, _ handle: Int, after time: Double, generation: UInt32 = 0) {
@@ -203,6 +208,7 @@ extension SampledHalts {
 
     mutating func leave(_ job: Int) {
       completed += 1
+      shared.latency += Double(now - jobs[job].arrival)
       free.append(job)
       comeBack()
     }
@@ -214,8 +220,11 @@ extension SampledHalts {
 
     mutating func makeJob() -> Int {
       var job = Job()
-      job.reads = count(setting.reads)
-      job.stages = 1 + job.reads + count(setting.writes)
+      job.cutReads = count(setting.cutReads)
+      job.cutWrites = count(setting.cutWrites)
+      job.reads = job.cutReads + count(setting.reads)
+      job.stages = 1 + job.reads + job.cutWrites + count(setting.writes)
+      job.arrival = now
       let time = setting.scale * service.sample(using: &random[1]) + setting.fixed
       job.time = max(0, time) / Double(job.stages)
       if setting.hasFlows || threads.count > 2 { job.flow = random[2].nextUniform() }
@@ -250,7 +259,7 @@ extension SampledHalts {
 
     /// The same, where it interrupts.
     mutating func enterByInterrupt(_ job: Int, inFlow: Bool) {
-      guard let shared = setting.sharedInterrupt else { return enter(job, inFlow: inFlow) }
+      guard let shared = setting.interrupts else { return enter(job, inFlow: inFlow) }
       let hasHalted = vcpus.contains { $0.phase == .halted }
       let isPolling = !hasHalted && Double(now) < pollsUntil
       pollsUntil = max(Double(now), pollsUntil) + shared.pollTime
@@ -342,9 +351,11 @@ extension SampledHalts {
         rings = issue(job)
       } else if setting.network.transmit > 0 {
         rings = handOver(.transmit, job, thread: thread(of: job, isBlock: false))
+        if rings != nil { shared.bells += 1 }
       } else if setting.alwaysRings {
         vcpus[index].leaves = true
         rings = -1
+        shared.bells += 1
       } else {
         leave(job)
       }

@@ -23,11 +23,13 @@ extension SampledHalts.Course {
       (pending, notification) = (threads[index].blocks, threads[index].worker.ofBlocks)
     }
     let isWaking = threads[index].isAsleep || threads[index].current.kind == .wake
-    return switch notification {
-    case .always: index
-    case .eventIndex: pending == 1 ? index : nil
-    case .flags: pending == 1 || isWaking ? index : nil
-    }
+    let rings =
+      switch notification {
+      case .always: true
+      case .eventIndex: pending == 1
+      case .flags: pending == 1 || isWaking
+      }
+    return rings ? index : nil
   }
 
   /// The host hands an item to a thread.
@@ -39,7 +41,12 @@ extension SampledHalts.Course {
   mutating func wakeThread(_ index: Int, isBell: Bool) {
     guard threads[index].isAsleep else { return }
     threads[index].isAsleep = false
-    if firstOfDisk > 0, index >= firstOfDisk { shared.diskWakes += 1 } else { shared.networkWakes += 1 }
+    if firstOfDisk > 0, index >= firstOfDisk {
+      shared.diskWakes += 1
+      shared.diskBellWakes += isBell ? 1 : 0
+    } else {
+      shared.networkWakes += 1
+    }
     threads[index].current.kind = .wake
     schedule(.worker, index, after: isBell ? threads[index].worker.bellWake : threads[index].worker.deviceWake)
   }
@@ -94,11 +101,28 @@ extension SampledHalts.Course {
 
   /// The guest issues a job's block request. Returns the thread that it has to ring for.
   mutating func issue(_ job: Int) -> Int? {
-    guard diskWorker.submit > 0 else {
-      start(job)
-      return nil
+    let stage = jobs[job].stage
+    let isRead = stage < jobs[job].reads
+    let isCut = isRead ? stage < jobs[job].cutReads : stage - jobs[job].reads < jobs[job].cutWrites
+    jobs[job].parts = !isCut ? 1 : isRead ? setting.readParts : setting.writeParts
+    var rings: Int?
+    for _ in 0..<jobs[job].parts {
+      if diskWorker.submit > 0 {
+        rings = handOver(.submit, job, thread: thread(of: job, isBlock: true)) ?? rings
+      } else {
+        start(job)
+      }
     }
-    return handOver(.submit, job, thread: thread(of: job, isBlock: true))
+    if rings != nil { shared.diskBells += 1 }
+    return rings
+  }
+
+  /// A part of a job's block request is done. Returns whether that was the last.
+  mutating func takePart(of job: Int) -> Bool {
+    jobs[job].parts -= 1
+    guard jobs[job].parts == 0 else { return false }
+    jobs[job].stage += 1
+    return true
   }
 
   /// The disk takes a block request, unless it has as many as it can.
@@ -135,8 +159,12 @@ extension SampledHalts.Course {
   }
 
   private mutating func comeFromDisk(_ job: Int) {
-    guard setting.sharedInterrupt == nil else { return interruptForDone(job) }
-    jobs[job].stage += 1
-    enter(job, inFlow: setting.hasFlows)
+    let interrupts = setting.interrupts
+    if let interrupts, interrupts.isShared { return interruptForDone(job) }
+    let hasHalted = vcpus.contains { $0.phase == .halted }
+    let own = setting.hasFlows ? job : -1
+    let isReady = takePart(of: job)
+    if isReady { enter(job, inFlow: setting.hasFlows) } else { wakeHalted(for: own) }
+    if let interrupts, interrupts.kick > 0, !hasHalted, !isReady || waiting > waking { interrupt() }
   }
 }

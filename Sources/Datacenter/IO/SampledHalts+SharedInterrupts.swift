@@ -1,6 +1,6 @@
 /// Interrupts of an emulated disk in a sample, each of which tells of all requests that are done.
 extension SampledHalts.Course {
-  private var times: SampledHalts.SharedInterrupt { setting.sharedInterrupt ?? SampledHalts.SharedInterrupt() }
+  private var times: SampledHalts.Interrupts { setting.interrupts ?? SampledHalts.Interrupts() }
 
   /// A block request is done: the disk interrupts, unless an interrupt still waits to be taken.
   mutating func interruptForDone(_ job: Int) {
@@ -81,10 +81,7 @@ extension SampledHalts.Course {
     done.removeAll(keepingCapacity: true)
     let isFree = vcpus[index].left < 0 ? 1 : 0
     waking += isFree
-    for job in told {
-      jobs[job].stage += 1
-      enter(job, inFlow: setting.hasFlows)
-    }
+    for job in told where takePart(of: job) { enter(job, inFlow: setting.hasFlows) }
     waking -= isFree
   }
 }
@@ -93,6 +90,8 @@ extension SampledHalts.Result.Shared {
   func divided(by requests: Double) -> Self {
     Self(
       halts: halts / requests, kicks: kicks / requests, interrupts: interrupts / requests,
-      spurious: spurious / requests, networkWakes: networkWakes / requests, diskWakes: diskWakes / requests)
+      spurious: spurious / requests, bells: bells / requests,
+      diskBells: diskBells / requests, latency: latency / requests, networkWakes: networkWakes / requests,
+      diskWakes: diskWakes / requests, diskBellWakes: diskBellWakes / requests)
   }
 }

@@ -24,6 +24,11 @@ struct SampledHalts: Hashable {
   /// Block requests of a request, the time of each on its device, and beside it.
   var reads = 0.0
   var writes = 0.0
+  /// Those of them that are cut, and their parts.
+  var cutReads = 0.0
+  var cutWrites = 0.0
+  var readParts = 1
+  var writeParts = 1
   var readTime = Distribution.deterministic(mean: 0)
   var writeTime = Distribution.deterministic(mean: 0)
   var blockTime = 0.0
@@ -56,18 +61,21 @@ struct SampledHalts: Hashable {
   var cuts = PollCuts()
   var notice = 0.0
 
-  /// The interrupt of a disk that tells of all requests that are done; nil where each has one of its own.
-  var sharedInterrupt: SharedInterrupt?
+  /// Interrupts as a part of the sample: where those of a disk tell of several requests, or parts of a request are under way
+  /// together; nil elsewhere.
+  var interrupts: Interrupts?
 
   /// Times of the accesses of a disk's interrupt that look for something to tell, clear the cause, read which requests are done,
   /// and follow; of the interrupt of a vCPU that runs; and in which the driver of the network polls for a request's packets.
-  struct SharedInterrupt: Hashable {
+  struct Interrupts: Hashable {
     var looks = 0.0
     var clears = 0.0
     var reads = 0.0
     var leaves = 0.0
     var kick = 0.0
     var pollTime = 0.0
+    /// Whether an interrupt of the disk tells of all requests that are done; else each has its own.
+    var isShared = false
   }
 
   /// Threads of a backend that are alike.
@@ -100,7 +108,7 @@ struct SampledHalts: Hashable {
     var wakes: Double?
     /// Completed requests per nanosecond.
     var rate = 0.0
-    /// Of a request, where interrupts of its disk tell of several.
+    /// Of a request, where interrupts are a part of the sample.
     var shared: Shared?
 
     struct Shared {
@@ -109,9 +117,14 @@ struct SampledHalts: Hashable {
       var kicks = 0.0
       var interrupts = 0.0
       var spurious = 0.0
-      /// Wakings of the threads of the network and of the disk.
+      /// Bells, those of the disk, and time on the way in nanoseconds.
+      var bells = 0.0
+      var diskBells = 0.0
+      var latency = 0.0
+      /// Wakings of the threads of the network and of the disk, and of the latter those by bells.
       var networkWakes = 0.0
       var diskWakes = 0.0
+      var diskBellWakes = 0.0
     }
   }
 
@@ -133,9 +146,9 @@ struct SampledHalts: Hashable {
       \.network.receive, \.network.transmit, \.network.submit, \.network.complete, \.network.bellWake,
       \.network.deviceWake,
     ] { round(&self[keyPath: path]) }
-    if var shared = sharedInterrupt {
-      for path in [\SharedInterrupt.looks, \.clears, \.reads, \.leaves, \.kick, \.pollTime] { round(&shared[keyPath: path]) }
-      sharedInterrupt = shared
+    if var shared = interrupts {
+      for path in [\Interrupts.looks, \.clears, \.reads, \.leaves, \.kick, \.pollTime] { round(&shared[keyPath: path]) }
+      interrupts = shared
     }
     guard var worker = disk else { return }
     for path in [\Worker.submit, \.complete, \.bellWake, \.deviceWake] { round(&worker[keyPath: path]) }
@@ -180,7 +193,8 @@ struct SampledHalts: Hashable {
       guard found.rate > 0 else { break }
       let difference = Double(clients) * (1 / rate - 1 / found.rate)
       if isLocal {
-        adjusted.blockTime = max(0, adjusted.blockTime + difference / max(1e-9, reads + writes))
+        let blocks = reads + writes + cutReads + cutWrites
+        adjusted.blockTime = max(0, adjusted.blockTime + difference / max(1e-9, blocks))
       } else {
         adjusted.away = max(0, adjusted.away + difference)
       }
@@ -191,7 +205,9 @@ struct SampledHalts: Hashable {
 
   /// By the windows' Markov chain where halts are independent of each other.
   private var chain: (success: Double, time: Double, polled: Double)? {
-    guard vcpus == 1, reads + writes == 0, !network.tellsOfEach, !network.tellsOfLast else { return nil }
+    guard vcpus == 1, reads + writes + cutReads + cutWrites == 0, !network.tellsOfEach, !network.tellsOfLast else {
+      return nil
+    }
     switch arrivals {
     case .poisson(let rate): return polling.expectation(idle: 1e9 / max(1e-9, rate.perSecond), cuts: cuts.rate)
     case .deterministic: return nil

@@ -129,9 +129,19 @@ extension Simulation {
 
   // MARK: Block requests
 
-  /// The guest hands the next block request of a job to its disk. Returns whether it must ring.
+  /// The guest hands the next block request of a job to its disk, the parts of one that was cut together. Returns whether it
+  /// must ring, once for all.
   mutating func issueBlock(job: Int32, vm: Int) -> Bool {
-    let isRead = jobs[Int(job)].stage < jobs[Int(job)].reads
+    let stage = jobs[Int(job)].stage
+    let isRead = stage < jobs[Int(job)].reads
+    let isCut = isRead ? stage < jobs[Int(job)].cutReads : stage - jobs[Int(job)].reads < jobs[Int(job)].cutWrites
+    jobs[Int(job)].parts = !isCut ? 1 : isRead ? vms[vm].reads.parts : vms[vm].writes.parts
+    var rings = false
+    for _ in 0..<jobs[Int(job)].parts where issuePart(job: job, vm: vm, isRead: isRead) { rings = true }
+    return rings
+  }
+
+  private mutating func issuePart(job: Int32, vm: Int, isRead: Bool) -> Bool {
     guard vms[vm].block.hasBackend else {
       startDisk(job: job, vm: vm, isRead: isRead)
       return false
@@ -225,19 +235,26 @@ extension Simulation {
       interruptForDone(job: job, vm: vm)
       return
     }
-    takeBlock(job: job, vm: vm)
-    notify(vm: vm, byInterrupt: true, preferred: vcpu(of: job, vm: vm))
+    if takeBlock(job: job, vm: vm) {
+      notify(vm: vm, byInterrupt: true, preferred: vcpu(of: job, vm: vm))
+    } else if !wakeHalted(vm: vm, preferred: vcpu(of: job, vm: vm)) {
+      _ = interruptRunning(vm: vm)
+    }
   }
 
-  /// The driver knows that a block request is done: its job is ready for the next stage.
-  mutating func takeBlock(job: Int32, vm: Int) {
+  /// The driver knows that a block request is done. Returns whether its job is ready for the next stage, or waits for other
+  /// parts.
+  mutating func takeBlock(job: Int32, vm: Int) -> Bool {
     if vms[vm].block.hasBackend {
       let queue = vms[vm].block.queue(of: jobs[Int(job)].flow)
       if queues[queue].used > 0 { free(1, queue: queue, isBlock: true, vm: vm) }
     }
+    jobs[Int(job)].parts -= 1
+    guard jobs[Int(job)].parts == 0 else { return false }
     jobs[Int(job)].stage += 1
     jobs[Int(job)].stageEnd = stageEnd(of: Int(job))
     pushJob(job, vm: vm)
+    return true
   }
 
   // MARK: Rings
@@ -308,7 +325,7 @@ extension Simulation {
     }
   }
 
-  private mutating func makeItem(_ item: BackendItem) -> Int32 {
+  mutating func makeItem(_ item: BackendItem) -> Int32 {
     var item = item
     item.next = -1
     guard freeItem >= 0 else { return Int32(items.append(item)) }

@@ -146,10 +146,8 @@ extension Simulation {
     let load = vm.load.block
     guard load.count > 0, let disk = vm.io.disk, let device = model.disks[disk] else { return }
     state.disk = Int32(disk)
-    state.readsWhole = Int32(load.reads.rounded(.down))
-    state.readsFraction = load.reads - load.reads.rounded(.down)
-    state.writesWhole = Int32(load.writes.rounded(.down))
-    state.writesFraction = load.writes - load.writes.rounded(.down)
+    state.reads = BlockStages(stages: load.readStages, cut: load.cutReads, parts: load.readParts)
+    state.writes = BlockStages(stages: load.writeStages, cut: load.cutWrites, parts: load.writeParts)
     state.readTransfer = Int64(max(device.transfer(load.readSize), vm.io.blockWalks).rounded())
     state.writeTransfer = Int64(max(device.transfer(load.writeSize), vm.io.blockWalks).rounded())
     if let bandwidth = vm.io.blockOptions.bandwidth {
@@ -182,5 +180,17 @@ extension Simulation {
     }
     // How many requests an emulated disk's registers hold is left out unless it is stated.
     if (read + write).isEmpty, vm.io.blockOptions.ring == nil { state.block.entries = .max }
+  }
+}
+
+extension BlockStages {
+  /// So many a request on average, of which so many are cut.
+  init(stages: Double, cut: Double, parts: Int) {
+    let plain = stages - cut
+    whole = Int32(plain.rounded(.down))
+    fraction = plain - plain.rounded(.down)
+    cutWhole = Int32(cut.rounded(.down))
+    cutFraction = cut - cut.rounded(.down)
+    self.parts = Int32(parts)
   }
 }

@@ -24,7 +24,7 @@ struct DoneRequests {
   /// Whether the device has something to tell since the cause was last cleared, and whether an interrupt waits to be taken.
   var isStatusSet = false
   var isAsserted = false
-  /// Jobs whose requests are done.
+  /// Items of the requests that are done.
   var head: Int32 = -1
   var tail: Int32 = -1
 
@@ -42,13 +42,13 @@ struct DoneRequests {
 extension Simulation {
   /// A block request is done: the disk interrupts, unless an interrupt still waits to be taken.
   mutating func interruptForDone(job: Int32, vm: Int) {
-    jobs[Int(job)].next = -1
+    let item = makeItem(BackendItem(job: job, vm: Int32(vm), kind: .completion))
     if vms[vm].doneRequests.tail >= 0 {
-      jobs[Int(vms[vm].doneRequests.tail)].next = job
+      items[Int(vms[vm].doneRequests.tail)].next = item
     } else {
-      vms[vm].doneRequests.head = job
+      vms[vm].doneRequests.head = item
     }
-    vms[vm].doneRequests.tail = job
+    vms[vm].doneRequests.tail = item
     vms[vm].doneRequests.isStatusSet = true
     guard !vms[vm].doneRequests.isAsserted else { return }
     vms[vm].doneRequests.isAsserted = true
@@ -92,16 +92,17 @@ extension Simulation {
 
   /// The jobs of all requests that are done are ready; a vCPU that has none of its own takes the first.
   private mutating func tellOfDone(thread index: Int, vm: Int) {
-    var job = vms[vm].doneRequests.head
+    var item = vms[vm].doneRequests.head
     vms[vm].doneRequests.head = -1
     vms[vm].doneRequests.tail = -1
     let isFree: Int32 = threads[index].current < 0 ? 1 : 0
     vms[vm].waking += isFree
-    while job >= 0 {
-      let next = jobs[Int(job)].next
-      takeBlock(job: job, vm: vm)
-      notify(vm: vm, byInterrupt: false, preferred: vcpu(of: job, vm: vm))
-      job = next
+    while item >= 0 {
+      let (job, next) = (items[Int(item)].job, items[Int(item)].next)
+      items[Int(item)].next = freeItem
+      freeItem = item
+      if takeBlock(job: job, vm: vm) { notify(vm: vm, byInterrupt: false, preferred: vcpu(of: job, vm: vm)) }
+      item = next
     }
     vms[vm].waking -= isFree
   }

@@ -327,9 +327,23 @@ public struct BlockLoad: Sendable, Hashable {
   public var readSize = ByteCount.zero
   /// Bytes of a write.
   public var writeSize = ByteCount.zero
+  /// Reads of the workload that were cut.
+  public var cutReads = 0.0
+  /// Parts of each of them, which are under way together; 1 where none was cut.
+  public var readParts = 1
+  /// Writes of the workload that were cut.
+  public var cutWrites = 0.0
+  /// Parts of each of them.
+  public var writeParts = 1
 
   /// Block requests of a request.
   public var count: Double { reads + writes }
+  /// Reads that wait for each other: the parts of one do not.
+  public var readStages: Double { reads - cutReads * Double(readParts - 1) }
+  /// Writes that wait for each other.
+  public var writeStages: Double { writes - cutWrites * Double(writeParts - 1) }
+  /// Whether parts of requests are under way together.
+  public var hasParts: Bool { cutReads > 0 || cutWrites > 0 }
 
   /// No requests.
   public init() {}

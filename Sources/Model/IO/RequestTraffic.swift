@@ -45,7 +45,7 @@ public struct RequestTraffic: Sendable, Hashable {
   init(_ requests: RequestWorkload, io: IOSetting, hasLayers: Bool) {
     block = BlockLoad(.requests(requests))
     packets(requests, io: io)
-    splitBlocks(io.block)
+    splitBlocks(io)
     mergeBlocks(requests, io.block)
     if hasLayers { copyFiles(requests) }
   }
@@ -104,15 +104,20 @@ public struct RequestTraffic: Sendable, Hashable {
     min(largestBlock, frontEnd?.segments.map { Double($0) * BasePage.size } ?? .infinity)
   }
 
-  /// Cuts block requests that are larger than a driver takes into equal parts.
-  private mutating func splitBlocks(_ frontEnd: FrontEnd?) {
-    func split(_ count: Double, _ size: ByteCount) -> (count: Double, size: ByteCount) {
-      let parts = (Double(size.bytes) / Self.largestBlock(frontEnd)).rounded(.up)
-      guard parts > 1 else { return (count, size) }
-      return (count * parts, ByteCount(bytes: Int64((Double(size.bytes) / parts).rounded())))
+  /// Cuts block requests that are larger than a driver takes into equal parts. A task issues them together, as far as the
+  /// device takes several at a time. Linux: `blk_mq_submit_bio` splits within the task's plug.
+  private mutating func splitBlocks(_ io: IOSetting) {
+    let takesSeveral = (io.blockOptions.ring ?? io.block?.entries ?? FrontEnd.usualEntries) > 1
+    func split(_ count: inout Double, _ size: inout ByteCount) -> (cut: Double, parts: Int) {
+      let parts = (Double(size.bytes) / Self.largestBlock(io.block)).rounded(.up)
+      guard count > 0, parts > 1 else { return (0, 1) }
+      let cut = takesSeveral ? (count, Int(parts)) : (0, 1)
+      count *= parts
+      size = ByteCount(bytes: Int64((Double(size.bytes) / parts).rounded()))
+      return cut
     }
-    (block.reads, block.readSize) = split(block.reads, block.readSize)
-    (block.writes, block.writeSize) = split(block.writes, block.writeSize)
+    (block.cutReads, block.readParts) = split(&block.reads, &block.readSize)
+    (block.cutWrites, block.writeParts) = split(&block.writes, &block.writeSize)
   }
 
   /// Merges block requests that follow their predecessor on the disk, within a plug.
