@@ -8,9 +8,9 @@ extension RequestPath {
 
   /// Whether halts, or interrupts, are drawn.
   var needsSample: Bool { polling != nil || drawsInterrupts }
-  /// Whether interrupts are a part of the sample: where those of a disk tell of several requests, or parts of a request are
-  /// under way together.
-  var drawsInterrupts: Bool { sharedInterrupt != nil || hasParts }
+  /// Whether interrupts are a part of the sample: where those of a disk tell of several requests, parts of a request are under way
+  /// together, or drivers ask for interrupts for packets sent.
+  var drawsInterrupts: Bool { sharedInterrupt != nil || hasParts || tellsOfSent }
   var hasParts: Bool { blocks > 0 && vm.load.block.hasParts }
 
   /// Time of the interrupt that wakes a vCPU, when a share of the wake-ups comes while the host polls.
@@ -88,8 +88,11 @@ extension RequestPath {
     halts.network.threads = hasBackend ? networkWorkers : 1
     if receives { halts.network.receive = receiveTime }
     if handsOver { halts.network.transmit = sendTime }
-    halts.network.tellsOfEach = tellsOfSent && tellsOfEach
-    halts.network.tellsOfLast = tellsOfSent && !tellsOfEach
+    if tellsOfSent, let share = vm.io.network?.transmitInterrupts {
+      halts.network.transmitShare = share
+      halts.network.packets = vm.load.packetsSent
+      halts.network.transmitBatch = design.transmitBatch
+    }
     if hasDiskBackend {
       worker.threads = diskWorkers
       worker.submit = submitTime
@@ -117,7 +120,8 @@ extension RequestPath {
     halts.writeTime = alone.device.write.latency
     halts.channels = alone.device.parallelism
     halts.starts = max(alone.start, alone.gap)
-    halts.transfer = transferTime
+    halts.readTransfer = vm.transferTime(block.readSize, alone.device)
+    halts.writeTransfer = vm.transferTime(block.writeSize, alone.device)
     // What others make it wait for.
     if shared.isStable, alone.isStable { halts.blockTime = max(0, shared.sojourn - alone.sojourn) }
   }

@@ -41,7 +41,7 @@ extension RequestPath {
     flow.wakes = wakes
     flow.halts = shared.halts
     flow.kicks = kickTime > 0 ? shared.kicks : 0
-    if hasParts {
+    if hasParts || tellsOfSent {
       flow.diskBells = shared.diskBells
       if sends { flow.bells = shared.bells }
     }
@@ -49,6 +49,9 @@ extension RequestPath {
     flow.backendWakes = hasBackend ? shared.networkWakes : 0
     flow.diskBackendWakes = shared.diskWakes
     flow.diskBellWakes = shared.diskBellWakes
+    // Those for packets sent are among them.
+    flow.sentWakes = 0
+    flow.sentKicks = 0
   }
 
   /// Interrupts of a sample.

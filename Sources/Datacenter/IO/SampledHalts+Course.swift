@@ -45,6 +45,18 @@ extension SampledHalts {
     var end = 0.0
   }
 
+  /// Packets sent, counted since the beginning: handed over, sent, handed back and freed; the one after which the driver wants an
+  /// interrupt, while it does; and whether one is on its way.
+  struct Sent {
+    var given = 0
+    var done = 0
+    var back = 0
+    var freed = 0
+    var wanted = 0
+    var isAsked = false
+    var isTelling = false
+  }
+
   struct Thread {
     enum Kind { case receive, transmit, submit, complete, wake, none }
 
@@ -58,6 +70,8 @@ extension SampledHalts {
     var head = 0
     var current = Item(kind: .none, job: -1)
     var isAsleep = true
+    /// Packets on their way back to the driver.
+    var sent = Sent()
     /// Items of its rings that it has not done.
     var packets = 0
     var blocks = 0
@@ -104,6 +118,8 @@ extension SampledHalts {
     /// Until when the driver polls for packets.
     var pollsUntil = 0.0
     var shared = Result.Shared()
+    /// Whether an interrupt for packets sent is on its way.
+    var isTold = false
     // What is counted.
     var completed = 0
     var halts = 0.0
@@ -263,6 +279,9 @@ extension SampledHalts {
       let hasHalted = vcpus.contains { $0.phase == .halted }
       let isPolling = !hasHalted && Double(now) < pollsUntil
       pollsUntil = max(Double(now), pollsUntil) + shared.pollTime
+      if setting.network.receive > 0, setting.network.tellsOfSent {
+        askForSent(thread(of: job, isBlock: false), packets: 0)
+      }
       enter(job, inFlow: inFlow)
       if !hasHalted, !isPolling, waiting > waking, shared.kick > 0 { interrupt() }
     }

@@ -17,6 +17,7 @@ extension SampledHalts.Course {
     let (pending, notification): (Int, FrontEnd.Notification)
     if kind == .transmit {
       threads[index].packets += 1
+      if threads[index].worker.tellsOfSent { askForSent(index, packets: threads[index].worker.packets) }
       (pending, notification) = (threads[index].packets, threads[index].worker.ofPackets)
     } else {
       threads[index].blocks += 1
@@ -81,10 +82,7 @@ extension SampledHalts.Course {
     case .receive: enterByInterrupt(item.job, inFlow: setting.hasFlows)
     case .transmit:
       threads[index].packets -= 1
-      let worker = threads[index].worker
-      if worker.tellsOfEach || (worker.tellsOfLast && threads[index].packets == 0) {
-        wakeHalted(for: setting.hasFlows ? item.job : -1)
-      }
+      if threads[index].worker.tellsOfSent { handBack(item.job, thread: index) }
       leave(item.job)
     case .submit:
       threads[index].blocks -= 1
@@ -134,11 +132,12 @@ extension SampledHalts.Course {
     onDisk += 1
     var start = max(Double(now), nextStart)
     nextStart = start + setting.starts
-    if setting.transfer > 0 {
-      start = max(start, busFree) + setting.transfer
+    let isRead = jobs[job].stage < jobs[job].reads
+    let transfer = isRead ? setting.readTransfer : setting.writeTransfer
+    if transfer > 0 {
+      start = max(start, busFree) + transfer
       busFree = start
     }
-    let isRead = jobs[job].stage < jobs[job].reads
     let time = isRead ? readTime.sample(using: &random[2]) : writeTime.sample(using: &random[2])
     schedule(.disk, job, after: start - Double(now) + time + setting.blockTime)
   }

@@ -33,6 +33,11 @@ extension SampledHalts.Course {
 
   mutating func beKicked(_ index: Int) {
     vcpus[index].isKicked = false
+    takeNext(index)
+  }
+
+  /// Another interrupt is taken at once, beside any that is on its way.
+  private mutating func takeNext(_ index: Int) {
     shared.kicks += 1
     go(index, .kicked, for: times.kick)
   }
@@ -50,6 +55,10 @@ extension SampledHalts.Course {
 
   /// A vCPU has taken an interrupt.
   mutating func takeInterrupt(_ index: Int) {
+    if isTold {
+      isTold = false
+      for thread in threads.indices { freeSent(thread) }
+    }
     guard isAsserted, !isHandled else { return decide(index) }
     isAsserted = false
     isHandled = true
@@ -72,7 +81,7 @@ extension SampledHalts.Course {
     default: break
     }
     isHandled = false
-    if isAsserted { beKicked(index) } else { decide(index) }
+    if isAsserted { takeNext(index) } else { decide(index) }
   }
 
   /// The jobs of all requests that are done are ready; a vCPU that has none of its own takes the first.

@@ -35,7 +35,8 @@ struct SampledHalts: Hashable {
   /// Requests that the device takes at a time, least time between their starts, and time of their bytes on its bus.
   var channels = 1
   var starts = 0.0
-  var transfer = 0.0
+  var readTransfer = 0.0
+  var writeTransfer = 0.0
   /// The threads that move packets and block requests; the latter are nil where the former do both.
   var network = Worker()
   var disk: Worker? = Worker()
@@ -61,8 +62,8 @@ struct SampledHalts: Hashable {
   var cuts = PollCuts()
   var notice = 0.0
 
-  /// Interrupts as a part of the sample: where those of a disk tell of several requests, or parts of a request are under way
-  /// together; nil elsewhere.
+  /// Interrupts as a part of the sample: where those of a disk tell of several requests, parts of a request are under way
+  /// together, or drivers ask for interrupts for packets sent; nil elsewhere.
   var interrupts: Interrupts?
 
   /// Times of the accesses of a disk's interrupt that look for something to tell, clear the cause, read which requests are done,
@@ -92,9 +93,12 @@ struct SampledHalts: Hashable {
     /// When it is rung for packets, and for block requests.
     var ofPackets = FrontEnd.Notification.eventIndex
     var ofBlocks = FrontEnd.Notification.eventIndex
-    /// Whether it interrupts for packets that it has sent: for each batch, or when none waits.
-    var tellsOfEach = false
-    var tellsOfLast = false
+    /// Where the driver asks for interrupts for packets sent: after which share of those under way, else negative; the packets of
+    /// a request, and those sent at most before any are handed back.
+    var transmitShare = -1.0
+    var packets = 1
+    var transmitBatch = 1
+    var tellsOfSent: Bool { transmitShare >= 0 }
   }
 
   /// What a halt meets on average.
@@ -141,7 +145,7 @@ struct SampledHalts: Hashable {
       value = (value / step).rounded() * step
     }
     for path in [
-      \SampledHalts.scale, \.fixed, \.blockTime, \.starts, \.transfer, \.away, \.rate,
+      \SampledHalts.scale, \.fixed, \.blockTime, \.starts, \.readTransfer, \.writeTransfer, \.away, \.rate,
       \.wake, \.polledWake, \.halt, \.bell,
       \.network.receive, \.network.transmit, \.network.submit, \.network.complete, \.network.bellWake,
       \.network.deviceWake,
@@ -205,7 +209,7 @@ struct SampledHalts: Hashable {
 
   /// By the windows' Markov chain where halts are independent of each other.
   private var chain: (success: Double, time: Double, polled: Double)? {
-    guard vcpus == 1, reads + writes + cutReads + cutWrites == 0, !network.tellsOfEach, !network.tellsOfLast else {
+    guard vcpus == 1, reads + writes + cutReads + cutWrites == 0, !network.tellsOfSent else {
       return nil
     }
     switch arrivals {
@@ -221,8 +225,6 @@ struct SampledHalts: Hashable {
 
   private func sample(part: Int = 1) -> Result {
     var course = Course(self)
-    // Turns are many events; shares of interrupts vary less than windows.
-    let part = turn > 0 ? 2 * part : part
     return course.run(halts: Self.halts / part, requests: Self.requests / part)
   }
 }
