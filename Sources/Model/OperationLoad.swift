@@ -165,6 +165,7 @@ public struct OperationLoad: Sendable {
     if case .requests(let requests) = workload.shape, requests.service.mean > 0 {
       switches += (perRequest[.contextSwitch] ?? 0) / requests.service.mean * 1e9
     }
+    let stated = Self.perSecond([.tlbMiss], perRequest, perCPUSecond, workload)
     let translation = workload.memory.flatMap { references in
       TranslationLoad(
         memory: references,
@@ -173,11 +174,13 @@ public struct OperationLoad: Sendable {
           hostLevels: memory.hostLevels, contextSwitches: switches,
           // A busy guest's own threads change address spaces at least as often as those of an idle one wake up.
           flushes: max(
-            guest.idleWakeups, Self.perSecond([.contextSwitch, .rootLoad], perRequest, perCPUSecond, workload))),
+            guest.idleWakeups, Self.perSecond([.contextSwitch, .rootLoad], perRequest, perCPUSecond, workload)),
+          statedMisses: stated > 0 ? stated : nil),
         profile: design.profile)
     }
-    let bareHostMisses = perCPUSecond[.tlbMiss] ?? translation?.bareHost.misses ?? 0
-    perCPUSecond[.tlbMiss] = perCPUSecond[.tlbMiss] ?? translation?.design.misses
+    let modelled = perRequest[.tlbMiss] == nil ? translation : nil
+    let bareHostMisses = perCPUSecond[.tlbMiss] ?? modelled?.bareHost.misses ?? 0
+    perCPUSecond[.tlbMiss] = perCPUSecond[.tlbMiss] ?? modelled?.design.misses
     // Touches are counted in pages of 4 KiB; the host backs memory by its own pages.
     let touches = isNative ? 1 : memory.host.pagesPerByte * BasePage.size
     perRequest[.firstTouch] = perRequest[.firstTouch].map { $0 * touches }

@@ -186,6 +186,9 @@ import Testing
     #expect(small.first > 1.05 && small.last < 1)
     #expect(huge.first > 1 && huge.last < 1)
     #expect(huge.point < small.point / 2, "\(huge.point) \(small.point)")
+    let largest = crossing("1 GiB")
+    #expect(largest.first > 1 && largest.last < 1)
+    #expect(largest.point < huge.point / 2, "\(largest.point) \(huge.point)")
   }
 
   @Test("Xen PV costs less than emulated devices until many processes are created; packets put the crossing off")

@@ -120,6 +120,24 @@ struct MemoryTests {
     }
   }
 
+  @Test("Stated misses of a working set that fits the TLB are priced by its walks: engines agree, huge pages cost less")
+  func statedMisses() throws {
+    let memory = "working_set: 1 GiB, page_references: 1000000/s, reuse_skew: 0.6"
+    func load(_ page: String, _ rates: String) throws -> OperationLoad {
+      let scenario = try Self.scenario(
+        memory, vm: "size: 2 GiB, page: \(page)", host: "size: 16 GiB, page: \(page)",
+        workload: "batch: {work: 100 s}\n    per_cpu_second: {\(rates)}")
+      try Self.expectAgreement(scenario)
+      return try Support.model(scenario).vms[0].load
+    }
+    let small = try load("4 KiB", "tlb_miss: 500000")
+    let huge = try load("2 MiB", "tlb_miss: 500000")
+    #expect(try load("2 MiB", "syscall: 1").translation?.design.misses == 0)
+    #expect(small.bareHostTLBMisses == 500_000 && huge.bareHostTLBMisses == 500_000)
+    let costs = [small, huge].map { $0.design.cost(of: .tlbMiss)?.synchronousMean ?? 0 }
+    #expect(costs[1] > 0 && costs[1] < 0.7 * costs[0], "\(costs)")
+  }
+
   @Test("First touches come at the host's page size")
   func firstTouches() throws {
     let workload = "batch: {work: 100 s}\n    per_cpu_second: {first_touch: 51200}"

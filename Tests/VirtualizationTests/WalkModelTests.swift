@@ -121,7 +121,7 @@ struct TranslationLoadTests {
     entries: [4096: 1536, 2 << 20: 1536, 1 << 30: 16], firstLevel: [4096: 64, 2 << 20: 32], shared: [4096, 2 << 20],
     kind: .assumed, source: "test")
 
-  static func profile(walks: WalkHardware?) -> CostProfile {
+  static func profile(walks: WalkHardware?, tlb: ProcessorTLB = tlb) -> CostProfile {
     CostProfile(
       name: "test", title: "", backend: "none", frequency: WalkModelTests.frequency, tlb: tlb, walks: walks, costs: [:])
   }
@@ -209,6 +209,27 @@ struct TranslationLoadTests {
       let walks = side.bareHost.misses * (side.bareHost.walk?.nanoseconds ?? 0) * 1e-9
       // What is left of a second beside its walks is work, at the stated rate.
       #expect(abs(side.references / (1 - walks) / 1e7 - 1) < 1e-9)
+    }
+  }
+
+  @Test("A stated rate of misses is the same under every design and page, and its walks are those of the working set")
+  func stated() throws {
+    let profile = Self.profile(walks: .cold(.combined))
+    for (base, bytes) in [
+      (MemoryReferences.ReferenceBase.cpuTime, Int64(1) << 30), (.workTime, 1 << 30), (.cpuTime, 64 << 30),
+    ] {
+      let memory = MemoryReferences(workingSet: bytes, referencesPerSecond: 1e6, reuseSkew: 0.5, base: base)
+      for (page, levels) in [(Int64(4096), 4.0), (2 << 20, 3), (1 << 30, 2)] {
+        for paging in ["native", "nested", "shadow"] {
+          let mix = PageMix(page: page)
+          let setting = TranslationLoad.Setting(guest: mix, host: mix, paging: paging, statedMisses: 250_000)
+          let load = try #require(TranslationLoad(memory: memory, setting: setting, profile: profile))
+          #expect(load.bareHost.misses == 250_000 && load.design.misses == 250_000)
+          let count = paging == "nested" ? (levels + 1) * (levels + 1) - 1 : levels
+          #expect(load.design.walk?.count == count, "\(paging), pages of \(page)")
+          if base == .cpuTime { #expect(load.references == 1e6) }
+        }
+      }
     }
   }
 

@@ -79,12 +79,16 @@ public struct TranslationLoad: Sendable, Hashable {
     public var contextSwitches: Double
     /// Flushes of a software TLB per second of CPU time.
     public var flushes: Double
+    /// Misses per second of CPU time on the bare host that the workload states, under every page size and design; nil where
+    /// they follow from its references. Walks are spread as the references' own misses are, evenly where there are none.
+    public var statedMisses: Double?
 
     /// Creates a setting.
     public init(
       guest: PageMix, host: PageMix, paging: String, guestLevels: Int = 4, hostLevels: Int = 4,
-      contextSwitches: Double = 0, flushes: Double = 0
+      contextSwitches: Double = 0, flushes: Double = 0, statedMisses: Double? = nil
     ) {
+      self.statedMisses = statedMisses
       self.guest = guest
       self.host = host
       self.paging = paging
@@ -105,8 +109,13 @@ public struct TranslationLoad: Sendable, Hashable {
     let alone = model.side(native, modes: [(.single, 1)], hostLevels: setting.guestLevels)
     // Per second of work the bare host walks for so long; its CPU time is work and walks.
     var scale = 1.0
-    if memory.base == .workTime, let walk = alone.walk { scale = 1 / (1 + alone.misses * walk.nanoseconds * 1e-9) }
+    if memory.base == .workTime, let walk = alone.walk {
+      let walks = alone.misses * walk.nanoseconds * 1e-9
+      scale = setting.statedMisses == nil ? 1 / (1 + walks) : max(0, 1 - walks)
+    }
     references = memory.referencesPerSecond * scale
+    // Stated misses are counted by CPU time already.
+    if setting.statedMisses != nil { scale = 1 }
     bareHost = alone.scaled(by: scale)
     guard setting.paging != "native" else {
       design = bareHost
@@ -178,8 +187,8 @@ private struct SideModel {
     let misses = TLBModel.misses(populations, tlb: tlb, flushed: flushed)
     let ratios = misses.map { min(1, $0.walk + ($0.population.share > 0 ? $0.perFlush / $0.population.share : 0)) }
     let ratio = zip(misses, ratios).reduce(0) { $0 + $1.0.population.share * $1.1 }
-    let rate = memory.referencesPerSecond * ratio
-    guard let (hardware, owner) = profile.effectiveWalks, ratio > 0 else {
+    let rate = setting.statedMisses ?? memory.referencesPerSecond * ratio
+    guard let (hardware, owner) = profile.effectiveWalks, setting.statedMisses ?? ratio > 0 else {
       return TranslationLoad.Side(misses: rate, populations: misses, walk: nil)
     }
     var walks: [WalkPortion] = []
@@ -195,7 +204,7 @@ private struct SideModel {
         for mode in modes where mode.share > 0 {
           walks.append(
             WalkPortion(
-              share: region.share * portion.share * ratios[index] / ratio * mode.share,
+              share: region.share * portion.share * (ratio > 0 ? ratios[index] / ratio : 1) * mode.share,
               bytes: Double(region.bytes) * portion.share, spread: spread, guestPage: portion.guest,
               hostPage: portion.host, mode: mode.mode))
         }
@@ -204,7 +213,7 @@ private struct SideModel {
     }
     let model = WalkModel(
       hardware: hardware, frequency: owner.frequency, guestLevels: setting.guestLevels, hostLevels: hostLevels,
-      dataLines: lines / ratio, data: data)
+      dataLines: setting.statedMisses.map { lines * memory.referencesPerSecond / $0 } ?? lines / ratio, data: data)
     return TranslationLoad.Side(misses: rate, populations: misses, walk: model.walk(walks))
   }
 }
