@@ -57,8 +57,8 @@ struct RecentlyUsed {
 /// Che's approximation against least-recently-used TLBs that are simulated reference by reference: every pair of page
 /// sizes, two levels, several address spaces.
 ///
-/// Standard errors of the simulated ratios are below 0.6 %, the approximation's own error is a few per mille for TLBs of
-/// hundreds of entries; 3 % are more than three times both.
+/// Standard errors of the simulated ratios are below 0.6 %, the approximation's own error is a few per mille for TLBs
+/// of hundreds of entries; 3 % are more than three times both.
 struct TLBSimulationTests {
   static let sizes: [Int64] = [4096, 2 << 20, 1 << 30]
   /// A TLB in which no size of a working set of 16 GiB fits: pages of 1 GiB are few.
@@ -174,7 +174,7 @@ struct TLBSimulationTests {
   }
 
   @Test(
-    "Processes that take turns on one processor: flushed at each switch every turn begins with nothing, tagged they compete",
+    "Processes that take turns: flushed at each switch every turn begins with nothing, tagged they compete",
     arguments: [(2, 500), (4, 2000), (8, 20_000)])
   func processes(count: Int, turn: Int) throws {
     let own = 600

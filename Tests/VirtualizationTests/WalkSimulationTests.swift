@@ -122,7 +122,9 @@ struct WalkSimulationTests {
     mutating func read(_ dimension: PageWalk.Dimension?, space: Int, entry: Int, perLine: Int = 8) {
       var latency = hardware.memory
       let line = space << 40 | (entry / perLine)
-      for index in memory.indices.reversed() where memory[index].use(line) { latency = hardware.hierarchy[index].latency }
+      for index in memory.indices.reversed() where memory[index].use(line) {
+        latency = hardware.hierarchy[index].latency
+      }
       guard let dimension else { return }
       counts[dimension, default: 0] += 1
       nanoseconds += latency.nanoseconds(at: WalkModelTests.frequency)

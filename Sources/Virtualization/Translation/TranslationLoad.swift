@@ -79,8 +79,8 @@ public struct TranslationLoad: Sendable, Hashable {
     public var contextSwitches: Double
     /// Flushes of a software TLB per second of CPU time.
     public var flushes: Double
-    /// Misses per second of CPU time on the bare host that the workload states, under every page size and design; nil where
-    /// they follow from its references. Walks are spread as the references' own misses are, evenly where there are none.
+    /// Misses per second of CPU time on the bare host that the workload states, under every page size and design; nil
+    /// where they follow from its references. Walks are spread as the references' own misses are, evenly without any.
     public var statedMisses: Double?
 
     /// Creates a setting.
