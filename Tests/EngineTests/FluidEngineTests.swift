@@ -97,7 +97,7 @@ struct FluidEngineTests {
 
   /// Rates and times of received and of sent batches, and the time of polling.
   @Test(
-    "Bells beside received batches, against a worker that is simulated",
+    "Bells and wakings beside received batches, against a worker that is simulated",
     arguments: [
       [0.1, 2, 0.1, 1.5, 0], [0.25, 2, 0.25, 1.5, 0], [0.05, 4, 0.4, 1.5, 0], [0.12, 4, 0.02, 8, 0],
       [0.1, 2, 0.1, 1.5, 5], [0, 2, 0.4, 1.5, 3],
@@ -113,13 +113,14 @@ struct FluidEngineTests {
     var (now, free) = (0.0, 0.0)
     // When sent batches will have been handled, those of the past left out from `first` on.
     var ends: [Double] = []
-    var (first, rings) = (0, 0)
+    var (first, rings, wakings) = (0, 0, 0)
     for _ in 0..<1_600_000 {
       now += random.nextExponential(mean: 1 / all)
       let isSent = random.nextUniform() < sent.rate / all
       while first < ends.count, ends[first] <= now { first += 1 }
       let isPolling = free <= now && now < free + poll
       if isSent, first == ends.count, !isPolling { rings += 1 }
+      if free <= now, !isPolling { wakings += 1 }
       let start = free > now || isPolling ? max(now, free) : now + wake + (isSent ? bell : 0)
       free = start + (isSent ? sent.time : received.time)
       if isSent { ends.append(free) }
@@ -127,5 +128,7 @@ struct FluidEngineTests {
     // 2 %: bells come in clusters, with a standard deviation of 0.1 to 0.7 % over so many batches, by the load.
     let simulated = Double(rings) / Double(ends.count)
     #expect(abs(station.bellsPerBatch - simulated) < 0.02 * simulated, "\(station.bellsPerBatch), \(simulated)")
+    let woken = Double(wakings) / 1_600_000
+    #expect(abs(station.asleep - woken) < 0.02 * woken, "\(station.asleep), \(woken)")
   }
 }

@@ -54,11 +54,15 @@ struct BackendStation {
   /// Whether the worker can keep up.
   var isStable: Bool { load < 1 }
 
-  /// Probability that an item finds the worker asleep.
+  /// Probability that an item finds the worker asleep and nobody on the way to it.
   var asleep: Double {
     guard isStable else { return 0 }
-    return (1 - load) * undisturbed / (1 + rate * wake * undisturbed)
+    return (1 - load) * undisturbed / cycle
   }
+
+  /// Items in the time from the first one that finds the worker asleep to its being awake, that one included: where it has
+  /// been sent, its bell comes before.
+  private var cycle: Double { 1 + undisturbed * (rate * wake + sent.rate * bell) }
 
   /// Mean time from an item's arrival to the start of its handling, in nanoseconds.
   var delay: Double {
@@ -95,11 +99,10 @@ struct BackendStation {
         other.rate * Self.transform(other.load / other.rate, other.secondMoment / other.rate, at: sent.rate)
     }
     let setUp = 1 - undisturbed + undisturbed * (own * rung + (1 - own) * woken)
-    let cycle = 1 + all * undisturbed * (wake + own * bell)
     let waiting =
       (1 - load) * (all - (all - sent.rate) * setUp) / (cycle * (sent.rate - all + handled))
       + (1 - load) * undisturbed / cycle * (1 - own) * (rung - woken)
-    return min(1, max(0, waiting * alone - (1 - load) * (1 - undisturbed) / cycle))
+    return min(1, max(0, waiting * alone - polling))
   }
 
   /// The Laplace transform of a time of a mean and a second moment, taken to be gamma distributed.
@@ -114,13 +117,12 @@ struct BackendStation {
   private var ringsWhileWaking: Double {
     guard isStable, sent.rate > 0 else { return 0 }
     let awaited = wake - (1 - PortableMath.exp(-sent.rate * wake)) / sent.rate
-    let asleep = (1 - load) * undisturbed / (1 + (rate * wake + sent.rate * bell) * undisturbed)
     return asleep * (sent.rate * (bell + wake) + (rate - sent.rate) * awaited)
   }
 
   /// Share of time that the worker polls.
   var polling: Double {
     guard isStable, poll > 0, rate > 0 else { return 0 }
-    return (1 - load) / (1 + rate * wake * undisturbed) * (1 - undisturbed)
+    return (1 - load) / cycle * (1 - undisturbed)
   }
 }
