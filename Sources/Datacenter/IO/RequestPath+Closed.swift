@@ -157,7 +157,9 @@ extension RequestPath {
     for iteration in 0..<200 {
       let before = flow
       var stations = [
-        guest(flow, entries: entries, clients: clients, variation: variation.map { isLocal ? localVariation($0) : $0 })
+        guest(
+          flow, entries: entries, clients: clients, think: think,
+          variation: variation.map { isLocal ? localVariation($0) : $0 })
       ]
       for worker in workers { stations += repeatElement(station(worker), count: worker.threads) }
       network.stations = stations + devices
@@ -194,7 +196,7 @@ extension RequestPath {
   }
 
   private func guest(
-    _ flow: Flow, entries: Double, clients: Int, variation: Double?
+    _ flow: Flow, entries: Double, clients: Int, think: Double, variation: Double?
   ) -> ClosedNetwork.Station {
     // What the vCPU sends itself leaves when the bell is through; a backend works beside it.
     let bells = (handsOver ? flow.bells : 0) + flow.diskBells
@@ -238,7 +240,11 @@ extension RequestPath {
         mean: max(1, (elsewhere(.doorbell) + sendTime) * delays.network.slowdown - stall(.halt) * slowdown - held))
       server.telling = PhaseTime(mean: wait.mean(with: wake), variation: wait.variation(with: wake))
     }
-    server.returnsEarly = !receives && !handsOver && blocks == 0
+    // Where halting takes longer than a round outside, the client that has just left may be back before its end.
+    let outside =
+      think + wireTime + (handsOver ? elsewhere(.doorbell) + sendTime : 0)
+      + (receives ? elsewhere(.deviceInterrupt) + receiveTime : 0)
+    server.returnsEarly = blocks == 0 && (!receives && !handsOver || outside < stall(.halt) * slowdown)
     server.service = PhaseTime(mean: held / entries, variation: variation ?? 1)
     server.after = PhaseTime(mean: ring)
     server.afterShare = min(1, bells / entries)
