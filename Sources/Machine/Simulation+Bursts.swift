@@ -190,6 +190,7 @@ extension Simulation {
     case .diskInterrupt: endDiskAccesses(thread: index)
     case .flushAnswer: releaseShadowLock(thread: index)
     case .lineTransfer: beginShadowHold(thread: index)
+    case .tableWork: acquireShadowLock(thread: index)
     case .backendWake, .poll: decideBackend(thread: index, hasPolled: activity == .poll)
     case .item: endItem(thread: index)
     case .service: decideService(thread: index)

@@ -44,6 +44,8 @@ enum Activity: UInt8 {
   case flushAnswer
   /// A vCPU has taken the lock and waits for lines of memory from other processors.
   case lineTransfer
+  /// A vCPU reads lists of entries and waits for answers to flushes before it takes the lock.
+  case tableWork
   /// A running vCPU is kicked for a sibling's flush.
   case flush
   /// A vCPU waits for a swapped page without a core.

@@ -147,7 +147,8 @@ public struct OperationLoad: Sendable {
     shadowTables =
       mode.kind == .shadow
       ? Int64(min(Double(mode.shadowLimit), Double(expansion.shadowPages) + leaves)) * PagingMode.shadowPageBytes : 0
-    let lines = [perRequest, perCPUSecond].map { expansion.reverseMappingLines(guest.expand($0)) }
+    var changes = expansion.tableChanges(guest.expand(perCPUSecond))
+    let requestChanges = expansion.tableChanges(guest.expand(perRequest))
     perRequest = expansion.expand(guest.expand(perRequest))
     perCPUSecond = expansion.expand(guest.expand(perCPUSecond))
     if let references = workload.memory, mode.kind == .shadow, small > 0, mode.shadowLimit < .max {
@@ -157,6 +158,8 @@ public struct OperationLoad: Sendable {
         perCPUSecond[.hiddenFault, default: 0] += pressure.fills * small
         perCPUSecond[.shadowRecycle, default: 0] += pressure.recycled * small
         perCPUSecond[.remoteFlush, default: 0] += pressure.recycled * small
+        // Each is made again.
+        changes.tables += 2 * pressure.recycled * small
       }
     }
 
@@ -209,7 +212,8 @@ public struct OperationLoad: Sendable {
         ].filter { $0.rate > 0 } : [])
     let lockLoad = ShadowLockLoad(workload: workload, vcpus: vcpus, design: priced)
     lock = lockLoad.use(
-      perRequest: perRequest, perCPUSecond: perCPUSecond, lines: lines[0] + lines[1] * workload.unitOfWork * 1e-9,
+      perRequest: perRequest, perCPUSecond: perCPUSecond,
+      changes: requestChanges + changes * (workload.unitOfWork * 1e-9),
       ticks: perRunningSecond.reduce(0) { $0 + $1.rate * (priced.cost(of: $1.operation)?.synchronousMean ?? 0) * 1e-9 })
     if let lock {
       if lock.waits > 0 { priced = priced.waiting(lock.wait / lock.waits) }

@@ -15,6 +15,7 @@ public enum DesignAxis: String, CaseIterable, Sendable, Hashable, CustomStringCo
   case ipis, flushes
   case haltPolling = "halt_polling"
   case reverseMappings = "reverse_mappings"
+  case shadowLock = "shadow_lock"
 
   /// The values that the cost model knows for this axis.
   public var knownValues: [String] {
@@ -44,6 +45,7 @@ public enum DesignAxis: String, CaseIterable, Sendable, Hashable, CustomStringCo
     case .fileSystem: ["plain", "overlay"]
     case .hypervisorMode: ["none", "vhe", "split"]
     case .reverseMappings: ["none", "short_records", "long_records", "head_records"]
+    case .shadowLock: ShadowLock.Grain.allCases.map(\.rawValue)
     }
   }
 
@@ -55,6 +57,7 @@ public enum DesignAxis: String, CaseIterable, Sendable, Hashable, CustomStringCo
     case .fileSystem: "plain"
     case .mitigations, .pauseLoopExiting, .paravirtualLocks, .haltPolling: "off"
     case .ipis: "exit"
+    case .shadowLock: ShadowLock.Grain.vm.rawValue
     case .flushes: "interrupt"
     case .scheduler: SchedulerKind.fair.rawValue
     default: nil

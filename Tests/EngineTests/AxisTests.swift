@@ -7,7 +7,7 @@ struct AxisTests {
   /// Axes that engines, the assembly of a scenario or the choice of devices read, beside the paths.
   static let beyondPaths: Set<DesignAxis> = [
     .scheduler, .haltPolling, .flushes, .pauseLoopExiting, .paravirtualLocks, .network, .disk, .iommu, .dmaMapping,
-    .fileSystem, .dirtyLogging, .reverseMappings,
+    .fileSystem, .dirtyLogging, .reverseMappings, .shadowLock,
   ]
 
   @Test("Every value of an axis that users may choose changes a path", arguments: AllDesignsTests.designs)

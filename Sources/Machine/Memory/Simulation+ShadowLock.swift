@@ -11,10 +11,18 @@ struct ShadowLock {
   let answer: Int64
   /// Time by which a hold is longer while a sibling has work.
   let transfer: Int64
+  /// Time for lists of entries before a taking, while a sibling has work.
+  let outside: Int64
+  /// Whether flushes are asked for and awaited before it is taken.
+  let isFine: Bool
+  /// Takings by an operation that may take it.
+  let share: Double
   /// Time in which the flushes of a taking are asked of one sibling with work.
   let request: Int64
   /// Flushes that a taking asks for.
   let flushes: Double
+  /// Probability that a kick finds a sibling in its guest while its job runs.
+  let guestShare: Double
   /// The leaf of waits, and those of a kicked sibling.
   let wait: LeafGroup
   let flush: LeafGroup
@@ -26,7 +34,8 @@ struct ShadowLock {
 ///
 /// A job's takings lie at random in it. At each its vCPU takes the lock for the time of a hold, which is part of the job,
 /// or spins on its core until those before it have let go. A vCPU that loses its core keeps its hold, or its place. Flushes
-/// kick the siblings that run their guest; the holder waits for their answers before it lets go.
+/// kick the siblings that run their guest; the holder waits for their answers before it lets go, or before it takes the lock
+/// where tables have their own.
 extension Simulation {
   /// Longer than any run: the work of a vCPU that spins until it is told otherwise.
   static var endless: Int64 { .max / 4 }
@@ -41,9 +50,10 @@ extension Simulation {
       shadowLocks.append(
         ShadowLock(
           hold: max(1, FineTime.units(nanoseconds: use.hold)), answer: FineTime.units(nanoseconds: use.answer),
-          transfer: FineTime.units(nanoseconds: use.transfer),
+          transfer: FineTime.units(nanoseconds: use.transfer), outside: FineTime.units(nanoseconds: use.outside),
+          isFine: use.isFine, share: use.share,
           request: FineTime.units(nanoseconds: use.flushes * use.request),
-          flushes: use.flushes, wait: LeafGroup(first: Int32(waitLeaf), count: 1),
+          flushes: use.flushes, guestShare: use.guestShare, wait: LeafGroup(first: Int32(waitLeaf), count: 1),
           flush: LeafGroup(first: Int32(flushLeaf), count: Int32(flush.count)),
           stream: RandomStream(
             seed: model.seed, replication: replication, entity: vm.stream, purpose: Purpose.locks))))
@@ -60,6 +70,7 @@ extension Simulation {
     for component in first..<first + vms[vm].componentCount where components[component].takesLock {
       takings += jobCounts[job * jobStride + component - first]
     }
+    if shadowLocks[lock].share < 1 { takings = drawn(Double(takings) * shadowLocks[lock].share, lock: lock) }
     jobs[job].takings = min(takings, jobs[job].total / shadowLocks[lock].hold)
     placeNextTaking(job: job, lock: lock)
   }
@@ -75,8 +86,36 @@ extension Simulation {
 
   // MARK: The lock
 
-  /// The job on a vCPU wants the lock.
+  /// A whole number with that mean, one of its two neighbours.
+  private mutating func drawn(_ mean: Double, lock: Int) -> Int64 {
+    let whole = mean.rounded(.down)
+    return Int64(whole) + (mean > whole && shadowLocks[lock].stream.nextUniform() < mean - whole ? 1 : 0)
+  }
+
+  /// The job on a vCPU wants the lock, after what needs none.
   mutating func takeShadowLock(thread index: Int, vm: Int) {
+    let lock = Int(vms[vm].lock)
+    let busy = shadowLocks[lock].isFine ? busySiblings(of: index, vm: vm) : 0
+    var time = busy > 0 ? shadowLocks[lock].outside + busy * shadowLocks[lock].request : 0
+    if busy > 0 { time += askForFlushes(thread: index, vm: vm, lock: lock) }
+    if time > 0 {
+      plan(.tableWork, group: shadowLocks[lock].wait, time: time, thread: index)
+      beginBurst(thread: index)
+    } else {
+      acquireShadowLock(thread: index)
+    }
+  }
+
+  /// Kicks siblings for the flushes of a taking, and returns the time until they have answered.
+  private mutating func askForFlushes(thread index: Int, vm: Int, lock: Int) -> Int64 {
+    let flushes = drawn(shadowLocks[lock].flushes, lock: lock)
+    guard flushes > 0, kickSiblings(of: index, vm: vm, lock: lock, flushes: flushes) else { return 0 }
+    return shadowLocks[lock].answer * flushes
+  }
+
+  /// Takes the lock, or begins to spin for it.
+  mutating func acquireShadowLock(thread index: Int) {
+    let vm = Int(threads[index].vm)
     let lock = Int(vms[vm].lock)
     if shadowLocks[lock].queue.holder < 0 {
       shadowLocks[lock].queue.holder = Int32(index)
@@ -92,7 +131,8 @@ extension Simulation {
   /// those that the lock guards and the record of each that a flush is asked of.
   private mutating func planHold(thread index: Int, vm: Int, lock: Int) {
     let busy = busySiblings(of: index, vm: vm)
-    let lines = busy > 0 ? shadowLocks[lock].transfer + busy * shadowLocks[lock].request : 0
+    let asked = shadowLocks[lock].isFine ? 0 : busy * shadowLocks[lock].request
+    let lines = busy > 0 ? shadowLocks[lock].transfer + asked : 0
     if lines > 0 {
       plan(.lineTransfer, group: shadowLocks[lock].wait, time: lines, thread: index)
     } else {
@@ -115,13 +155,9 @@ extension Simulation {
     let job = Int(threads[index].current)
     jobs[job].takings -= 1
     placeNextTaking(job: job, lock: lock)
-    let whole = shadowLocks[lock].flushes.rounded(.down)
-    var flushes = Int64(whole)
-    if shadowLocks[lock].flushes > whole, shadowLocks[lock].stream.nextUniform() < shadowLocks[lock].flushes - whole {
-      flushes += 1
-    }
-    if flushes > 0, kickSiblings(of: index, vm: vm, lock: lock, flushes: flushes), shadowLocks[lock].answer > 0 {
-      plan(.flushAnswer, group: shadowLocks[lock].wait, time: shadowLocks[lock].answer * flushes, thread: index)
+    let answers = shadowLocks[lock].isFine ? 0 : askForFlushes(thread: index, vm: vm, lock: lock)
+    if answers > 0 {
+      plan(.flushAnswer, group: shadowLocks[lock].wait, time: answers, thread: index)
       beginBurst(thread: index)
     } else {
       releaseShadowLock(thread: index)
@@ -140,7 +176,9 @@ extension Simulation {
   private mutating func kickSiblings(of index: Int, vm: Int, lock: Int, flushes: Int64) -> Bool {
     var isAny = false
     for sibling in vms[vm].threads
-    where sibling != index && threads[sibling].state == .running && threads[sibling].activity == .job {
+    where sibling != index && threads[sibling].state == .running && threads[sibling].activity == .job
+      && shadowLocks[lock].stream.nextUniform() < shadowLocks[lock].guestShare
+    {
       isAny = true
       cut(thread: sibling)
       begin(.flush, group: shadowLocks[lock].flush, operations: flushes, thread: sibling)

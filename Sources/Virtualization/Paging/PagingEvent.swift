@@ -38,6 +38,8 @@ public enum PagingEvent: UInt8, CaseIterable, Sendable, Hashable {
   case synchronization
   /// An entry of a shadow page that is compared with the guest's in a synchronization.
   case synchronizedEntry
+  /// A shadow page that is made.
+  case shadowPage
   /// A shadow page that is torn down.
   case zap
   /// A shadow page that is torn down because the limit is reached.
@@ -75,6 +77,7 @@ public enum PagingEvent: UInt8, CaseIterable, Sendable, Hashable {
     case .tableUnprotect: "table_unprotect"
     case .synchronization: "synchronization"
     case .synchronizedEntry: "synchronized_entry"
+    case .shadowPage: "shadow_page"
     case .zap: "zap"
     case .recycling: "recycling"
     case .remoteFlush: "remote_flush"

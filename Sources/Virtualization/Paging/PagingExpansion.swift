@@ -45,6 +45,37 @@ public struct MemoryExtent: Sendable, Hashable {
   public static let largest = 262_144
 }
 
+/// Changes of shadow tables.
+public struct ShadowTableChanges: Sendable, Hashable {
+  /// Lines of memory that are read in lists of shadow entries, beyond the first record of each.
+  public var lines = 0.0
+  /// Tables that are made or torn down by operations whose address space no other vCPU runs.
+  public var tables = 0.0
+  /// Operations in address spaces that other vCPUs run too, with all their parts.
+  public var shared: [GuestOperation: Double] = [:]
+
+  /// No changes.
+  public init() {}
+
+  /// The changes of both.
+  public static func + (left: ShadowTableChanges, right: ShadowTableChanges) -> ShadowTableChanges {
+    var sum = left
+    sum.lines += right.lines
+    sum.tables += right.tables
+    sum.shared.merge(right.shared) { $0 + $1 }
+    return sum
+  }
+
+  /// So many times the changes.
+  public static func * (left: ShadowTableChanges, factor: Double) -> ShadowTableChanges {
+    var product = left
+    product.lines *= factor
+    product.tables *= factor
+    product.shared = left.shared.mapValues { $0 * factor }
+    return product
+  }
+}
+
 /// Replaces memory operations by what they do to page tables under a design, counted by carrying them out.
 public struct PagingExpansion: Sendable {
   private let counts: [GuestOperation: PagingCounts]
@@ -105,9 +136,21 @@ public struct PagingExpansion: Sendable {
   /// What an operation does to page tables; nil when it is no memory operation or the guest does not say.
   public func events(of operation: GuestOperation) -> PagingCounts? { counts[operation] }
 
-  /// Lines of memory that operations read in lists of shadow entries, beyond the first record of each.
-  public func reverseMappingLines(_ rates: [GuestOperation: Double]) -> Double {
-    rates.reduce(0) { $0 + $1.value * (counts[$1.key]?[.reverseMapping] ?? 0) }
+  /// What operations do to shadow tables that other vCPUs must not see half done.
+  public func tableChanges(_ rates: [GuestOperation: Double]) -> ShadowTableChanges {
+    var changes = ShadowTableChanges()
+    var shared: [GuestOperation: Double] = [:]
+    for (operation, rate) in rates {
+      guard let events = counts[operation] else { continue }
+      changes.lines += rate * events[.reverseMapping]
+      if siblings[operation] ?? 0 > 0 {
+        shared[operation] = rate
+      } else {
+        changes.tables += rate * (events[.shadowPage] + events[.zap])
+      }
+    }
+    changes.shared = expand(shared)
+    return changes
   }
 
   /// The frequencies of all operations when the memory operations among the given ones are replaced by their parts; an

@@ -7,6 +7,15 @@ import Statistics
 /// `h Σ_k C(n−1, k) Π_{i≤k} (e^(ih/Z) − 1)`, the finite-source M/D/1 queue; the rest follows from it.
 /// [L. Takács, Introduction to the Theory of Queues, 1962, chapter 5]
 public enum ShadowLock {
+  /// What a lock guards.
+  public enum Grain: String, CaseIterable, Sendable, Hashable {
+    /// All shadow tables of a VM: whatever changes them takes it.
+    case vm
+    /// A table, or a list of entries, each of which has its own. A lock of the VM is left for what is common to all: making
+    /// and tearing down of tables.
+    case table
+  }
+
   /// What takers of the lock meet.
   public struct Solution: Sendable, Hashable {
     /// Mean time that a taker waits, in the unit of the hold.

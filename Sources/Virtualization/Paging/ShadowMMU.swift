@@ -28,33 +28,33 @@ struct ShadowMMU {
   let isHugeBacked: Bool
   /// Most shadow pages at a time.
   let limit: Int
-  private(set) var pages: [Page] = []
+  var pages: [Page] = []
   /// Entries of all shadow pages: 0 for none; of leaves `frame << 2 | writable << 1 | 1`; of others the child plus 1.
-  private var entries: [UInt64] = []
-  private var free: [Int32] = []
-  private var firstOfFrame: [Int32] = []
+  var entries: [UInt64] = []
+  var free: [Int32] = []
+  var firstOfFrame: [Int32] = []
   /// Shadow pages in order of creation, for recycling; stale ones are passed over.
-  private var order: [Int32] = []
-  private var orderHead = 0
-  private var unsynchronized: [Int32] = []
-  private(set) var liveCount = 0
+  var order: [Int32] = []
+  var orderHead = 0
+  var unsynchronized: [Int32] = []
+  var liveCount = 0
   /// Largest number of shadow pages so far.
   private(set) var peak = 0
-  private(set) var root: Int32 = -1
+  var root: Int32 = -1
   private(set) var rootFrame: Frame = -1
   var counts = PagingCounts()
   /// The entries that map each page of the guest.
   var lists = MappingLists()
 
   /// Shadow pages that KVM frees at least when it recycles.
-  private static let refill = 25
+  static let refill = 25
   /// Emulated stores without a fill after which a shadow page is torn down.
   private static let flood = 3
   /// Entries of an aligned group that a fill may prefetch.
   private static let prefetchGroup = 8
 
   /// Marks an entry above the lowest level that maps a large page.
-  private static let large: UInt64 = 1 << 63
+  static let large: UInt64 = 1 << 63
 
   init(geometry: TableGeometry, isHugeBacked: Bool, limit: Int) {
     self.geometry = geometry
@@ -63,13 +63,13 @@ struct ShadowMMU {
   }
 
   /// Fault exits are counted by this sum.
-  private mutating func count(_ event: PagingEvent) {
+  mutating func count(_ event: PagingEvent) {
     counts[event] += 1
     lists.clock += 1
   }
 
   /// Changes an entry of a leaf table, and the lists of the pages that it maps.
-  private mutating func set(_ page: Int32, _ index: Int, _ entry: UInt64) {
+  mutating func set(_ page: Int32, _ index: Int, _ entry: UInt64) {
     let old = entries[slot(page, index)]
     entries[slot(page, index)] = entry
     guard old != 0 || entry != 0, old == 0 || entry == 0 || old >> 2 != entry >> 2 else { return }
@@ -101,6 +101,7 @@ struct ShadowMMU {
       return found
     }
     if liveCount >= limit { recycle() }
+    count(.shadowPage)
     let page = Page(frame: frame, level: level, isDirect: isDirect, next: first(of: frame))
     let index: Int32
     if let reused = free.popLast() {
@@ -126,7 +127,7 @@ struct ShadowMMU {
     count(.remoteFlush)
   }
 
-  private func slot(_ page: Int32, _ index: Int) -> Int { Int(page) * TableGeometry.fanout + index }
+  func slot(_ page: Int32, _ index: Int) -> Int { Int(page) * TableGeometry.fanout + index }
 
   // MARK: Roots
 
@@ -347,74 +348,5 @@ struct ShadowMMU {
       pages[Int(entry - 1)].parents.removeAll { $0.page == page && $0.index == Int32(index) }
     }
     count(.remoteFlush)
-  }
-
-  // MARK: Tearing down
-
-  private mutating func zap(_ page: Int32) {
-    guard pages[Int(page)].isLive else { return }
-    count(.zap)
-    count(.remoteFlush)
-    pages[Int(page)].isLive = false
-    if pages[Int(page)].level > 1 {
-      for index in 0..<TableGeometry.fanout {
-        let entry = entries[slot(page, index)]
-        guard entry != 0 else { continue }
-        entries[slot(page, index)] = 0
-        guard entry & Self.large == 0 else { continue }
-        let child = Int32(entry - 1)
-        pages[Int(child)].parents.removeAll { $0.page == page && $0.index == Int32(index) }
-        zapUnsynchronized(under: child)
-      }
-    } else {
-      for index in 0..<TableGeometry.fanout { set(page, index, 0) }
-    }
-    for parent in pages[Int(page)].parents { entries[slot(parent.page, Int(parent.index))] = 0 }
-    pages[Int(page)].parents = []
-    let frame = pages[Int(page)].frame
-    if firstOfFrame[Int(frame)] == page {
-      firstOfFrame[Int(frame)] = pages[Int(page)].next
-    } else {
-      var before = firstOfFrame[Int(frame)]
-      while pages[Int(before)].next != page { before = pages[Int(before)].next }
-      pages[Int(before)].next = pages[Int(page)].next
-    }
-    liveCount -= 1
-    free.append(page)
-    // A page that is made again comes behind: its old place in the order must not count.
-    if let stale = order[orderHead...].firstIndex(of: page) { order.remove(at: stale) }
-    unsynchronized.removeAll { $0 == page }
-    if page == root { root = -1 }
-  }
-
-  private mutating func zapUnsynchronized(under page: Int32) {
-    if pages[Int(page)].isUnsynchronized {
-      zap(page)
-      return
-    }
-    guard pages[Int(page)].level > 1 else { return }
-    for index in 0..<TableGeometry.fanout {
-      let entry = entries[slot(page, index)]
-      if entry != 0, entry & Self.large == 0 { zapUnsynchronized(under: Int32(entry - 1)) }
-    }
-  }
-
-  /// Tears down the oldest shadow pages until some are free again; the present root stays.
-  private mutating func recycle() {
-    var kept: [Int32] = []
-    let target = max(1, limit - Self.refill)
-    while liveCount > target, orderHead < order.count {
-      let page = order[orderHead]
-      orderHead += 1
-      if page == root {
-        kept.append(page)
-      } else {
-        count(.recycling)
-        zap(page)
-      }
-    }
-    order.removeFirst(orderHead)
-    orderHead = 0
-    order.insert(contentsOf: kept, at: 0)
   }
 }
