@@ -24,7 +24,8 @@ enum DesignReader {
         of: root, in: "the design",
         known: [
           "design", "base", "title", "description", "backends", "axes", "memory", "translation_cache", "capabilities",
-          "nested_exits", "balloon", "services", "host_tick", "halt_poll", "reverse_mappings", "default_place", "paths",
+          "nested_exits", "balloon", "services", "host_tick", "halt_poll", "transmit_batch", "reverse_mappings",
+          "default_place", "paths",
         ],
         ignoring: "x-")
     else { return nil }
@@ -41,6 +42,7 @@ enum DesignReader {
     let cache = reader.optional("translation_cache", in: fields, .translationCache) ?? base?.translationCache
     let nested = reader.optional("nested_exits", in: fields, .nestedExits)
     let balloon = reader.optional("balloon", in: fields, .balloonDriver) ?? base?.balloon
+    let transmitBatch = reader.optional("transmit_batch", in: fields, .transmitBatch) ?? base?.transmitBatch
     let tick = reader.optional("host_tick", in: fields, .hostTick) ?? base?.hostTick
     let polling = reader.optional("halt_poll", in: fields, .haltPolling) ?? base?.haltPolling
     let isBareHost = name == Library.bareHostDesign
@@ -71,6 +73,7 @@ enum DesignReader {
     if let tick { design.hostTick = tick }
     design.haltPolling = polling
     if let balloon { design.balloon = balloon }
+    design.transmitBatch = transmitBatch
     design.reverseMappings = mappings
     design.nestedExits = nested ?? base?.nestedExits
     return design
@@ -182,6 +185,20 @@ extension Expectation where Value == BalloonDriver {
       let source = reader.required("source", in: fields, .prose)
       guard let batch, let source else { return nil }
       return BalloonDriver(batch: batch, source: source)
+    }
+  }
+}
+
+extension Expectation where Value == TransmitBatch {
+  static var transmitBatch: Expectation {
+    Expectation("a mapping of packets, when and source") { reader, node in
+      guard let fields = reader.fields(of: node, in: "the transmit batch", known: ["packets", "when", "source"])
+      else { return nil }
+      let packets = reader.required("packets", in: fields, .integer(in: 1...65_536))
+      let conditions = reader.optional("when", in: fields, .conditions) ?? [:]
+      let source = reader.required("source", in: fields, .prose)
+      guard let packets, let source else { return nil }
+      return TransmitBatch(packets: packets, conditions: conditions, source: source)
     }
   }
 }

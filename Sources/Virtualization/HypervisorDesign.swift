@@ -31,6 +31,8 @@ public struct HypervisorDesign: Sendable {
   public var nestedExits: NestedExits?
   /// How the balloon's driver hands pages over.
   public var balloon = BalloonDriver.usual
+  /// How the backend of the network hands sent packets back; nil for each batch of the guest at once.
+  public var transmitBatch: TransmitBatch?
   /// How the shadow entries that map a page are listed, by the value of the axis.
   public var reverseMappings: [String: ReverseMappings] = [:]
 
@@ -66,6 +68,23 @@ public struct HypervisorDesign: Sendable {
     self.paths = paths
     self.memory = memory
     self.translationCache = translationCache
+  }
+}
+
+/// Packets that the backend of the network sends at most before it hands them back to the guest, while more wait.
+public struct TransmitBatch: Sendable, Hashable {
+  /// How many.
+  public let packets: Int
+  /// Axis values that must all hold; else each batch of the guest is handed back at once.
+  public let conditions: [DesignAxis: String]
+  /// Where the figure comes from.
+  public let source: String
+
+  /// Creates a batch. `packets` > 0.
+  public init(packets: Int, conditions: [DesignAxis: String], source: String) {
+    self.packets = packets
+    self.conditions = conditions
+    self.source = source
   }
 }
 

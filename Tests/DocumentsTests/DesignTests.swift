@@ -63,6 +63,15 @@ import Virtualization
     #expect(found.count == 3 && found.contains { $0.contains("'end'") && $0.contains("first") }, "\(found)")
   }
 
+  @Test func howSentPacketsAreHandedBack() throws {
+    let batch = "transmit_batch: {packets: 64, when: {network: vhost}, source: s}\n"
+    #expect(try faults("axes:\n", batch + "axes:\n") == [])
+    let found = try faults("axes:\n", "transmit_batch: {packets: 0, when: {net: vhost}}\naxes:\n")
+    #expect(found.contains { $0.contains("an integer from 1 to 65536") }, "\(found)")
+    let design = try #require(LibraryLoader.load(folder: shippedFolder).designs["kvm-passthrough"])
+    #expect(design.transmitBatch?.packets == 64 && design.transmitBatch?.conditions == [.network: "vhost"])
+  }
+
   @Test func theBareHostsStepsAreTheGuests() throws {
     let items = try #require(try Fixture.library().designs["bare-metal"]?.paths[.cpuid]?.items)
     #expect(items.map(\.element) == [.step(name: "work", place: .guest, count: 1)])

@@ -30,11 +30,14 @@ extension CompiledDesign {
     sharesBackend ? 1 : min(options.queues, options.workers ?? options.queues)
   }
 
-  /// Packets that the backend of the network sends at most before it hands them back, while more wait. Device models hand back
-  /// each batch.
-  ///
-  /// Linux, drivers/vhost/net.c: VHOST_NET_BATCH is 64.
-  public var transmitBatch: Int { choice.axes[.network] == "vhost" ? 64 : 1 }
+  /// Packets that the backend of the network sends at most before it hands them back, while more wait; 1 where it hands back
+  /// each batch of the guest.
+  public var transmitBatch: Int {
+    guard let batch = choice.design.transmitBatch, batch.conditions.allSatisfy({ choice.axes[$0] == $1 }) else {
+      return 1
+    }
+    return batch.packets
+  }
 
   /// Whether its backends are vCPUs of a domain that all VMs of the host share.
   public var hasPrivilegedDomain: Bool {
