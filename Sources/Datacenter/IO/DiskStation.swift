@@ -9,6 +9,8 @@ struct DiskStation {
   /// Requests per nanosecond of all VMs together, of reads and writes.
   var reads: Double
   var writes: Double
+  /// Share of reads among the VM's own requests.
+  var ownReadShare: Double
   /// Time on the bus of the VM's own requests' bytes, on average, and all VMs' use of the bus.
   var ownTransfer: Double
   var transfer: SharedBackends.Passing
@@ -19,8 +21,12 @@ struct DiskStation {
   private var rate: Double { reads + writes }
   private var readShare: Double { rate > 0 ? reads / rate : 1 }
 
-  /// Mean time of a request on its channel in nanoseconds.
+  /// Mean time of all VMs' requests on their channels in nanoseconds.
   var service: Double { readShare * device.read.latency.mean + (1 - readShare) * device.write.latency.mean }
+  /// Mean time of the VM's own.
+  var ownService: Double {
+    ownReadShare * device.read.latency.mean + (1 - ownReadShare) * device.write.latency.mean
+  }
   /// Mean time between starts that the device needs.
   var start: Double { readShare * device.read.gap + (1 - readShare) * device.write.gap }
 
@@ -39,12 +45,12 @@ struct DiskStation {
     rate * service < Double(device.parallelism) && rate * start < 1 && transfer.load < 1 && own * gap < 1
   }
 
-  /// Mean time from the request to its end in nanoseconds.
+  /// Mean time from a request of the VM to its end in nanoseconds.
   var sojourn: Double {
     guard isStable else { return .infinity }
     let load = rate * service
     let count = Double(device.parallelism)
-    var time = service + ownTransfer
+    var time = ownService + ownTransfer
     if load > 0 {
       time +=
         service * Erlang.c(servers: device.parallelism, offeredLoad: load) / (count - load) * (1 + variation) / 2

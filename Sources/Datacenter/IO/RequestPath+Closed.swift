@@ -116,7 +116,7 @@ extension RequestPath {
       let service = PhaseTime(mean: time / (1 - min(0.999, others)))
       stations.append(ClosedNetwork.Station(kind: .single(SingleServer(service: service)), visits: visits))
     }
-    if let disk = disk(rate: 1e-12) {
+    if let disk = disk(rate: 1e-12, isAlone: true) {
       let others = neighbours.disk(beside: vm)
       // What bounds the starts delays only those who come too early: it is a part of the service.
       let time = max(1e-3, disk.service - disk.start - disk.gap)

@@ -161,7 +161,7 @@ extension RequestPath {
     let network = ((receives ? receiveTime : 0) + (sends ? sendTime : 0)) * delays.network.slowdown
     let block = blocks * (submitTime + completionTime) * delays.disk.slowdown
     times += isShared ? [network + block] : [network / Double(networkWorkers), block / Double(diskWorkers)]
-    if let disk = disk(rate: 1e-9) {
+    if let disk = disk(rate: 1e-9, isAlone: true) {
       times += [
         blocks * disk.service / Double(disk.device.parallelism), blocks * disk.start, blocks * transferTime,
         blocks * disk.gap,

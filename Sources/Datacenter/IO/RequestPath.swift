@@ -168,7 +168,8 @@ struct RequestPath {
     var all = isAlone ? SharedBackends.DiskPassing() : neighbours.disk(beside: vm)
     all.add(vm, rate, device)
     return DiskStation(
-      device: device, reads: all.reads, writes: all.writes, ownTransfer: transferTime, transfer: all.transfer,
+      device: device, reads: all.reads, writes: all.writes, ownReadShare: readShare, ownTransfer: transferTime,
+      transfer: all.transfer,
       gap: vm.io.blockOptions.gap(
         bytes: readShare * Double(vm.load.block.readSize.bytes)
           + (1 - readShare) * Double(vm.load.block.writeSize.bytes)),
