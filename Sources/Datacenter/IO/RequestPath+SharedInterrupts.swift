@@ -45,10 +45,12 @@ extension RequestPath {
       flow.diskBells = shared.diskBells
       if sends { flow.bells = shared.bells }
     }
-    // Of a thread for both, all count as the network's.
-    flow.backendWakes = hasBackend ? shared.networkWakes : 0
-    flow.diskBackendWakes = shared.diskWakes
-    flow.diskBellWakes = shared.diskBellWakes
+    // Other VMs keep a privileged domain awake, which a sample of one does not know.
+    if neighbours.privileged(beside: vm).load == 0 {
+      flow.backendWakes = hasBackend ? shared.networkWakes : 0
+      flow.diskBackendWakes = shared.diskWakes
+      flow.diskBellWakes = shared.diskBellWakes
+    }
     // Those for packets sent are among them.
     flow.sentWakes = 0
     flow.sentKicks = 0

@@ -42,7 +42,12 @@ extension SampledHalts.Course {
   mutating func wakeThread(_ index: Int, isBell: Bool) {
     guard threads[index].isAsleep else { return }
     threads[index].isAsleep = false
-    if firstOfDisk > 0, index >= firstOfDisk {
+    // Whom one thread for both is woken for, the first item tells.
+    let (items, head) = (threads[index].items, threads[index].head)
+    let isForDisk =
+      head < items.count
+      ? items[head].kind == .submit || items[head].kind == .complete : firstOfDisk > 0 && index >= firstOfDisk
+    if isForDisk {
       shared.diskWakes += 1
       shared.diskBellWakes += isBell ? 1 : 0
     } else {
