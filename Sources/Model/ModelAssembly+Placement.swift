@@ -73,7 +73,7 @@ extension ModelAssembly {
           guest: PageMix(page: group.page.bytes, hugeShare: group.hugePageShare), host: backing,
           guestLevels: group.pageTableLevels, hostLevels: hostGroup.pageTableLevels, size: group.memory.bytes,
           shadowPages: group.shadowPages),
-        vcpus: group.vcpus, design: design, logging: logging, io: io)
+        vcpus: group.vcpus, design: design, logging: logging, io: io, measured: scenario.measured)
     }
     let window = group.dirtyLogging.flatMap { $0.isAlwaysOn ? nil : $0 }
     let load = loads[key] ?? makeLoad(window == nil ? group.dirtyLogging : nil)

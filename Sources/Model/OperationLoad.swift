@@ -74,6 +74,14 @@ public struct OperationLoad: Sendable {
   /// Invalidations of an IOMMU's translations that its driver defers; nil where it does not.
   public internal(set) var deferredInvalidation: DeferredInvalidation?
 
+  /// Time in which code is translated in each nanosecond of work, in the mean over a run.
+  private static func translationTime(
+    _ code: CodeTranslation?, measured: ClosedRange<Double>, busy: Double, design: CompiledDesign
+  ) -> Double {
+    guard let code, let cost = design.cost(of: .codeTranslation) else { return 0 }
+    return code.rate(from: measured.lowerBound * busy, to: measured.upperBound * busy) * cost.synchronousMean
+  }
+
   /// An operation with its frequency.
   public struct Entry: Sendable, Hashable {
     /// The operation.
@@ -97,9 +105,10 @@ public struct OperationLoad: Sendable {
   ///   - vcpus: vCPUs of the VM.
   ///   - design: the compiled design, asked for its paging and the processor's data.
   ///   - logging: dirty logging of the VM; the host then backs it by pages of 4 KiB.
+  ///   - measured: the measured part of the run in nanoseconds, for code that is translated when it is first met.
   public init(
     workload: Workload, guest: GuestSystem, memory stated: PageLayout, vcpus: Int, design host: CompiledDesign,
-    logging: DirtyLogging? = nil, io: IOSetting = IOSetting()
+    logging: DirtyLogging? = nil, io: IOSetting = IOSetting(), measured: ClosedRange<Double> = 0...0
   ) {
     var memory = stated
     if logging != nil { memory.host = PageMix(page: BasePage.bytes) }
@@ -214,6 +223,9 @@ public struct OperationLoad: Sendable {
     lock = lockLoad.use(
       perRequest: perRequest, perCPUSecond: perCPUSecond,
       changes: requestChanges + changes * (workload.unitOfWork * 1e-9),
+      translation: Self.translationTime(
+        codeTranslation, measured: measured, busy: workload.nominalBusy(vcpus: vcpus), design: priced)
+        * workload.unitOfWork,
       ticks: perRunningSecond.reduce(0) { $0 + $1.rate * (priced.cost(of: $1.operation)?.synchronousMean ?? 0) * 1e-9 })
     if let lock {
       if lock.waits > 0 { priced = priced.waiting(lock.wait / lock.waits) }

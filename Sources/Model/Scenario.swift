@@ -54,6 +54,9 @@ public struct Scenario: Sendable {
     }
   }
 
+  /// The measured part of the run in nanoseconds since its beginning.
+  var measured: ClosedRange<Double> { Double(warmup.nanoseconds)...Double(duration.nanoseconds) }
+
   /// Creates a scenario.
   public init(
     name: String, description: String = "", duration: TimeSpan, warmup: TimeSpan, seed: UInt64, fidelity: Fidelity?,

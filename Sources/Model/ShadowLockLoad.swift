@@ -87,10 +87,11 @@ struct ShadowLockLoad {
   ///   - perRequest: all operations of a request, `remoteFlush` being flushes asked for.
   ///   - perCPUSecond: all operations of a second of work.
   ///   - changes: what a request, or a second of work, changes in shadow tables.
+  ///   - translation: time in which the code of a request, or of a second of work, is translated, in nanoseconds.
   ///   - ticks: share of running time that ticks take.
   func use(
     perRequest: [GuestOperation: Double], perCPUSecond: [GuestOperation: Double], changes: ShadowTableChanges,
-    ticks: Double
+    translation: Double, ticks: Double
   ) -> ShadowLockUse? {
     guard contenders > 1, design.choice.axes[.paging] == "shadow",
       let mean = design.cost(of: .lockWait)?.synchronousMean, mean > 0
@@ -118,8 +119,8 @@ struct ShadowLockLoad {
     let transfer = price("mmu_lock_transfer") + (isFine ? 0 : lists)
     let outside = isFine ? lists : 0
     let request = price("flush_request")
-    var busy = service
-    var inHypervisor = 0.0
+    var busy = service + translation
+    var inHypervisor = translation
     for operation in GuestOperation.allCases where operation != .lockWait && operation != .remoteFlush {
       guard let cost = design.cost(of: operation) else { continue }
       busy += all(operation) * (cost.synchronousMean - cost.nativeReplaced)

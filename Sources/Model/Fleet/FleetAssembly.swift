@@ -268,7 +268,8 @@ extension ModelAssembly {
         of: group, design: design, nic: nic.map { hostGroup.nics[$0] }, disk: disk, iommu: nil) : IOSetting()
     func makeLoad(_ logging: DirtyLogging?) -> OperationLoad {
       OperationLoad(
-        workload: workload, guest: guest, memory: layout, vcpus: size.vcpus, design: design, logging: logging, io: io)
+        workload: workload, guest: guest, memory: layout, vcpus: size.vcpus, design: design, logging: logging, io: io,
+        measured: scenario.measured)
     }
     let load = makeLoad(group.dirtyLogging)
     if isAllowed { checkDisk(load, of: workload, group: group, disk: disk.map { hostGroup.disks[$0] }) }
