@@ -137,19 +137,22 @@ struct SampledHalts: Hashable {
   private static let halts = 60_000
   private static let requests = 120_000
 
-  /// Rounds times and rates to one part in a thousand, so that fixed points find again what they know.
+  /// Rounds times and rates to one part in a thousand, so that fixed points find again what they know. A wake-up, which is
+  /// short against the time between two, is rounded to one part in 250: what a thread waits for a processor that is hardly ever
+  /// taken would draw other samples.
   mutating func coarsen() {
-    func round(_ value: inout Double) {
+    func round(_ value: inout Double, to step: Double = 0x1p42) {
       guard value > 0, value.isFinite else { return }
-      let step = value.ulp * 0x1p42
+      let step = value.ulp * step
       value = (value / step).rounded() * step
     }
     for path in [
       \SampledHalts.scale, \.fixed, \.blockTime, \.starts, \.readTransfer, \.writeTransfer, \.away, \.rate,
-      \.wake, \.polledWake, \.halt, \.bell,
+      \.polledWake, \.halt, \.bell,
       \.network.receive, \.network.transmit, \.network.submit, \.network.complete, \.network.bellWake,
       \.network.deviceWake,
     ] { round(&self[keyPath: path]) }
+    round(&wake, to: 0x1p44)
     if var shared = interrupts {
       for path in [\Interrupts.looks, \.clears, \.reads, \.leaves, \.kick, \.pollTime] { round(&shared[keyPath: path]) }
       interrupts = shared
