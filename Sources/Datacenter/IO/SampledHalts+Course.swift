@@ -45,18 +45,6 @@ extension SampledHalts {
     var end = 0.0
   }
 
-  /// Packets sent, counted since the beginning: handed over, sent, handed back and freed; the one after which the driver wants an
-  /// interrupt, while it does; and whether one is on its way.
-  struct Sent {
-    var given = 0
-    var done = 0
-    var back = 0
-    var freed = 0
-    var wanted = 0
-    var isAsked = false
-    var isTelling = false
-  }
-
   struct Thread {
     enum Kind { case receive, transmit, submit, complete, wake, none }
 
@@ -71,7 +59,7 @@ extension SampledHalts {
     var current = Item(kind: .none, job: -1)
     var isAsleep = true
     /// Packets on their way back to the driver.
-    var sent = Sent()
+    var sent = SentPackets()
     /// Items of its rings that it has not done.
     var packets = 0
     var blocks = 0

@@ -57,7 +57,7 @@ extension SampledHalts.Course {
   mutating func takeInterrupt(_ index: Int) {
     if isTold {
       isTold = false
-      for thread in threads.indices { freeSent(thread) }
+      for thread in threads.indices { threads[thread].sent.free() }
     }
     guard isAsserted, !isHandled else { return decide(index) }
     isAsserted = false

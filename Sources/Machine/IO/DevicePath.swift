@@ -45,20 +45,6 @@ struct DeviceQueue {
   var sent = SentPackets()
 }
 
-/// Packets on their way back to a driver that asks to be told of them, counted since the beginning.
-struct SentPackets {
-  /// Handed over, sent, handed back, and freed by the driver.
-  var given: Int64 = 0
-  var done: Int64 = 0
-  var back: Int64 = 0
-  var freed: Int64 = 0
-  /// The packet after which the driver wants an interrupt, while it does.
-  var wanted: Int64 = 0
-  var isAsked = false
-  /// An interrupt is on its way to the driver.
-  var isTelling = false
-}
-
 /// What a backend is asked to do.
 struct BackendItem {
   enum Kind: UInt8 {
